@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The list behind every "file:line:column: error" that Signpost prints.
+#include "base/diag.h"
+
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void append(struct diags *diags, enum severity severity, struct place place, const char *key,
+                   const char *format, va_list args)
+{
+    if (severity == SEVERITY_ERROR) {
+        diags->error_count++;
+    } else {
+        diags->warning_count++;
+    }
+    if (diags->count >= DIAGS_MAX) {
+        return;
+    }
+    MEM_GROW(diags->items, diags->count, diags->capacity);
+    struct diag *diag = &diags->items[diags->count++];
+    char message[512];
+    vsnprintf(message, sizeof(message), format, args);
+    *diag = (struct diag){
+        .severity = severity,
+        .file = place.file ? mem_strdup(place.file) : NULL,
+        .line = place.line,
+        .column = place.column,
+        .key = key && *key ? mem_strdup(key) : NULL,
+        .message = mem_strdup(message),
+    };
+}
+
+void diags_error(struct diags *diags, struct place place, const char *key, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    append(diags, SEVERITY_ERROR, place, key, format, args);
+    va_end(args);
+}
+
+void diags_warning(struct diags *diags, struct place place, const char *key, const char *format,
+                   ...)
+{
+    va_list args;
+    va_start(args, format);
+    append(diags, SEVERITY_WARNING, place, key, format, args);
+    va_end(args);
+}
+
+static void diag_release(struct diag *diag)
+{
+    free(diag->file);
+    free(diag->key);
+    free(diag->message);
+}
+
+void diags_clear(struct diags *diags)
+{
+    for (size_t i = 0; i < diags->count; i++) {
+        diag_release(&diags->items[i]);
+    }
+    free(diags->items);
+    *diags = (struct diags){0};
+}
+
+void diags_move(struct diags *into, struct diags *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        if (into->count >= DIAGS_MAX) {
+            diag_release(&from->items[i]);
+            continue;
+        }
+        MEM_GROW(into->items, into->count, into->capacity);
+        into->items[into->count++] = from->items[i];
+    }
+    into->error_count += from->error_count;
+    into->warning_count += from->warning_count;
+    free(from->items);
+    *from = (struct diags){0};
+}
+
+const char *diag_format(const struct diag *diag, char *text, size_t size)
+{
+    char where[320] = "";
+    if (diag->file && diag->line && diag->column) {
+        snprintf(where, sizeof(where), "%s:%u:%u: ", diag->file, diag->line, diag->column);
+    } else if (diag->file && diag->line) {
+        snprintf(where, sizeof(where), "%s:%u: ", diag->file, diag->line);
+    } else if (diag->file) {
+        snprintf(where, sizeof(where), "%s: ", diag->file);
+    }
+    const char *word = diag->severity == SEVERITY_ERROR ? "error" : "warning";
+    snprintf(text, size, "%s%s: %s%s%s", where, word, diag->key ? diag->key : "",
+             diag->key ? ": " : "", diag->message);
+    return text;
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Heap blocks and arenas. An arena is a list of chunks; each new chunk is twice the last, up to a
+// limit, so that a small zone costs little and a large one few calls. Sanitizer builds still see
+// overruns between chunks only; that is the price of the bump pointer.
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CHUNK_FIRST_SIZE = 4096, CHUNK_SIZE_MAX = 4 << 20, ALIGNMENT = 16 };
+
+struct chunk {
+    struct chunk *next;
+    size_t used;
+    size_t size;
+    _Alignas(ALIGNMENT) unsigned char bytes[];
+};
+
+struct arena {
+    struct chunk *head;
+    size_t next_size;
+    size_t total;
+};
+
+static void *check(void *block, size_t size)
+{
+    if (LIKELY(block != NULL)) {
+        return block;
+    }
+    fprintf(stderr, "signpost: out of memory (%zu bytes refused)\n", size);
+    abort();
+}
+
+void *mem_alloc(size_t size)
+{
+    return check(calloc(1, size ? size : 1), size);
+}
+
+void *mem_alloc_array(size_t count, size_t size)
+{
+    return check(calloc(count ? count : 1, size), count);
+}
+
+void *mem_resize(void *block, size_t count, size_t size)
+{
+    return check(reallocarray(block, count ? count : 1, size), count);
+}
+
+void *mem_copy(const void *bytes, size_t size)
+{
+    void *copy = check(malloc(size ? size : 1), size);
+    if (size > 0) {
+        memcpy(copy, bytes, size);
+    }
+    return copy;
+}
+
+char *mem_strdup(const char *text)
+{
+    return mem_copy(text, strlen(text) + 1);
+}
+
+struct arena *arena_new(void)
+{
+    struct arena *arena = mem_alloc(sizeof(*arena));
+    arena->next_size = CHUNK_FIRST_SIZE;
+    return arena;
+}
+
+void arena_free(struct arena *arena)
+{
+    if (arena == NULL) {
+        return;
+    }
+    for (struct chunk *chunk = arena->head, *next; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+    free(arena);
+}
+
+static struct chunk *chunk_add(struct arena *arena, size_t need)
+{
+    size_t size = MAX(need, arena->next_size);
+    struct chunk *chunk = check(malloc(sizeof(*chunk) + size), size);
+    chunk->next = arena->head;
+    chunk->used = 0;
+    chunk->size = size;
+    arena->head = chunk;
+    arena->total += sizeof(*chunk) + size;
+    arena->next_size = MIN(arena->next_size * 2, (size_t)CHUNK_SIZE_MAX);
+    return chunk;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    size_t need = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    SP_ASSERT(need >= size);
+    struct chunk *chunk = arena->head;
+    if (chunk == NULL || chunk->size - chunk->used < need) {
+        chunk = chunk_add(arena, need);
+    }
+    void *block = chunk->bytes + chunk->used;
+    chunk->used += need;
+    memset(block, 0, size);
+    return block;
+}
+
+void *arena_copy(struct arena *arena, const void *bytes, size_t size)
+{
+    void *copy = arena_alloc(arena, size);
+    if (size > 0) {
+        memcpy(copy, bytes, size);
+    }
+    return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *text)
+{
+    return arena_copy(arena, text, strlen(text) + 1);
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    SP_ASSERT(length >= 0);
+    char *text = arena_alloc(arena, (size_t)length + 1);
+    vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+size_t arena_size(const struct arena *arena)
+{
+    return arena->total;
+}

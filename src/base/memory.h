@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Memory in three lifetimes: process, generation, request (docs/architecture.md).
+//
+// mem_*: heap blocks that never come back as NULL: an allocation that the kernel refuses ends the
+// process with one clear line, because no caller has anything better to do (docs/adr/0003).
+// struct arena: many small allocations that end together. Nothing here is used on the query path.
+// All of it: any thread, but one arena belongs to one thread at a time.
+#pragma once
+
+#include "base/base.h"
+
+// Zeroed memory. Owned by the caller; released with free().
+void *mem_alloc(size_t size);
+void *mem_alloc_array(size_t count, size_t size);
+// Like realloc for `count` elements of `size`; new bytes are not zeroed.
+void *mem_resize(void *block, size_t count, size_t size);
+void *mem_copy(const void *bytes, size_t size);
+char *mem_strdup(const char *text);
+
+// Makes room for one more element in a growing array: `*items` holds `count` of `*capacity`.
+// Doubles, so that n appends cost O(n).
+#define MEM_GROW(items, count, capacity)                                                           \
+    do {                                                                                           \
+        if ((count) == (capacity)) {                                                               \
+            (capacity) = (capacity) ? (capacity)*2 : 8;                                            \
+            (items) = mem_resize((items), (capacity), sizeof(*(items)));                           \
+        }                                                                                          \
+    } while (0)
+
+struct arena;
+
+struct arena *arena_new(void);
+// Ends every allocation of the arena. NULL is allowed.
+void arena_free(struct arena *arena);
+// Zeroed, aligned for any type, valid until arena_free.
+void *arena_alloc(struct arena *arena, size_t size);
+void *arena_copy(struct arena *arena, const void *bytes, size_t size);
+char *arena_strdup(struct arena *arena, const char *text);
+char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
+// Bytes asked from the system so far.
+size_t arena_size(const struct arena *arena);

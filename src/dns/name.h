@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Domain names in wire form: length-prefixed labels ending in the zero octet (RFC 1035, 3.1).
+//
+// A name is a const uint8_t * to valid wire form without compression; its length includes the final
+// zero and is 1..255. Model names keep the case of the document; look-ups are on lower-cased names.
+// Pure; any thread.
+#pragma once
+
+#include "base/base.h"
+
+enum { NAME_MAX_SIZE = 255, LABEL_MAX_SIZE = 63, NAME_TEXT_MAX = 1024 };
+
+// Bytes of a valid name with its final zero.
+size_t name_size(const uint8_t *name);
+// Labels without the root: "www.example.com." has 3.
+unsigned name_label_count(const uint8_t *name);
+// Size of the name that begins at `wire`, at most `available` bytes long; 0 if it is not a valid
+// uncompressed name. Safe on any bytes.
+size_t name_check(const uint8_t *wire, size_t available);
+
+// Copies `size` bytes of wire form with A-Z folded to a-z (length octets are below 64, so folding
+// blindly is safe). Both buffers need no padding.
+void name_fold(const uint8_t *name, size_t size, uint8_t *folded);
+bool name_equal(const uint8_t *a, const uint8_t *b); // case-insensitive
+// Whether `name` is `parent` or below it, case-insensitive.
+bool name_within(const uint8_t *name, const uint8_t *parent);
+// The name without its first label. The root has none: do not ask.
+const uint8_t *name_parent(const uint8_t *name);
+bool name_is_root(const uint8_t *name);
+bool name_is_wildcard(const uint8_t *name); // first label is "*"
+// RFC 4034 6.1 canonical order: <0, 0, >0.
+int name_compare(const uint8_t *a, const uint8_t *b);
+
+// Presentation form to wire. Relative text is completed with `origin` (NULL: it must be absolute or
+// is taken as such). Understands \. and \DDD, "@" as the origin. Returns the size, or 0 with
+// *reason (may be NULL) set to a static text.
+size_t name_parse(const char *text, const uint8_t *origin, uint8_t wire[NAME_MAX_SIZE],
+                  const char **reason);
+// Wire to presentation form with the final dot, special characters escaped (RFC 4343 2.1).
+const char *name_format(const uint8_t *name, char text[NAME_TEXT_MAX]);

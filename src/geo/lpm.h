@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct lpm: longest-prefix match over 64-bit keys, compressed (a poptrie).
+//
+// One map serves one address family (base/address.h makes the keys). It is built once from merged
+// segments and never changes; a look-up costs a few dependent loads and takes no lock. Each leaf
+// also knows the length of the widest prefix around it over which the value is constant: that is
+// the ECS scope (RFC 7871, section 7.2.1), for nothing.
+#pragma once
+
+#include "base/base.h"
+
+enum { LPM_VALUE_MAX = (1 << 24) - 1 };
+
+// A run of keys with one value; it ends where the next segment begins, the last at the last key.
+struct lpm_segment {
+    uint64_t first;
+    uint32_t value; // 0..LPM_VALUE_MAX
+};
+
+struct lpm_match {
+    uint32_t value;
+    uint8_t length; // the widest prefix around the key with this value everywhere; 0..64
+};
+
+struct lpm;
+
+// Builds a map. `segments` is strictly ascending by `first` and begins at key 0; neighbours with
+// equal values are merged. count >= 1. Owned by the caller; released with lpm_free (NULL allowed).
+struct lpm *lpm_build(const struct lpm_segment *segments, size_t count);
+void lpm_free(struct lpm *map);
+
+// Any thread, no lock, no allocation.
+struct lpm_match lpm_lookup(const struct lpm *map, uint64_t key);
+
+// Calls `visit` for each maximal run of keys with one value, ascending, first and last inclusive.
+typedef void lpm_visit(void *context, uint64_t first, uint64_t last, uint32_t value);
+void lpm_walk(const struct lpm *map, lpm_visit *visit, void *context);
+
+size_t lpm_size(const struct lpm *map); // bytes held

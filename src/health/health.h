@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct health: the registry of checks, their state machine and their schedule.
+//
+// Control thread only. It owns no socket and reads no clock of its own: time comes from a struct
+// clock, probes go out through a struct prober. Daemon and simulation differ only in these two.
+//
+// One check per distinct (address, definition), shared by all members that need it and counted.
+// The state machine is a table (health/state.h): unknown -> up/down, rise and fall.
+#pragma once
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "zone/policy.h"
+
+struct health;
+struct probe;
+
+// What a probe saw; the layer that failed is in the name.
+enum probe_result {
+    PROBE_OK,
+    PROBE_L4_TIMEOUT,  // no connection in time
+    PROBE_L4_REFUSED,  // connection refused or reset
+    PROBE_L4_ERROR,    // no route, no socket, ICMP unreachable
+    PROBE_L6_TLS,      // handshake or certificate
+    PROBE_L7_TIMEOUT,  // connected, no complete answer in time
+    PROBE_L7_INVALID,  // not the protocol
+    PROBE_L7_STATUS,   // wrong status
+    PROBE_DENIED,      // the address is not allowed to be probed
+    PROBE_RESULT_COUNT
+};
+extern const char *const probe_result_names[PROBE_RESULT_COUNT]; // "OK", "L4TOUT", "L4CON", ...
+
+// How probes leave the process. start() begins one probe of `target`, which must end in exactly one
+// health_probe_done(health, probe, ...) later (never from inside start()), within the definition's
+// timeout; or in none if cancel() was called for it.
+struct prober {
+    void (*start)(void *state, struct probe *probe, const struct address *target,
+                  const struct check_spec *spec);
+    void (*cancel)(void *state, struct probe *probe);
+    void *state;
+};
+
+enum check_state { CHECK_UNKNOWN, CHECK_UP, CHECK_DOWN };
+extern const char *const check_state_names[3];
+
+// Called after a check's state (or its TTL hint, see below) changed, from inside health_tick,
+// health_probe_done or health_set_*.
+typedef void health_changed(void *context, int check);
+
+struct health *health_new(const struct clock *clock, const struct prober *prober, uint64_t seed,
+                          health_changed *changed, void *context);
+void health_free(struct health *health);
+
+// Adds a user of the check for this target and definition, making it if it is new: the first probe
+// is due at once (spread over min(interval, 1 s) when there are many). Strings are copied. Returns the index,
+// stable while it has users.
+int health_acquire(struct health *health, const struct address *target,
+                   const struct check_spec *spec);
+// Drops a user; the last one ends the check and cancels its probe.
+void health_release(struct health *health, int check);
+
+// Starts every probe that is due. Returns the monotonic time of the next due one, or INT64_MAX.
+int64_t health_tick(struct health *health);
+// The end of a probe. `detail` is one line for people ("HTTP 503"), or NULL.
+void health_probe_done(struct health *health, struct probe *probe, enum probe_result result,
+                       const char *detail);
+
+// Whether every check has had its first result (its first round is done or timed out).
+bool health_settled(const struct health *health);
+
+struct check_view {
+    enum check_state state;
+    struct address target;
+    const struct check_spec *spec; // lives while the check has users
+    int64_t since_ns;              // monotonic time of the last change of state
+    enum probe_result last_result;
+    const char *last_detail;
+    int64_t last_latency_ns;
+    unsigned run;                  // equal results in a row that point away from the state
+    // Seconds until this check could change state at the earliest if it went on as it goes now:
+    // probes still needed x interval. 0 while it is steady (then TTLs stay long).
+    uint32_t change_in_s;
+    uint64_t probe_count, failure_count, change_count;
+};
+// False when the index has no users.
+bool health_view(const struct health *health, int check, struct check_view *view);
+int health_count(const struct health *health); // indexes are 0..count-1, some without users

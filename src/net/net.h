@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct net: the data workers: UDP and TCP sockets, one thread a worker, each with its own sockets
+// (SO_REUSEPORT), its own struct worker and counters. Nothing is shared on the path but the
+// generation that all read.
+//
+// Made and ended by the control thread. A worker registers with RCU, reads a batch, loads the root
+// once, answers the batch, sends it, and passes a quiescent state.
+#pragma once
+
+#include "answer/answer.h"
+#include "base/diag.h"
+#include "server/config.h"
+
+struct net;
+
+struct net_options {
+    const struct endpoint *listen;
+    size_t listen_count;
+    unsigned workers;
+    unsigned tcp_clients_max;      // connections a worker holds; the longest idle makes room
+    unsigned tcp_clients_per_address_max;
+    int64_t tcp_idle_ns;           // a connection without a query for this long is closed
+    const struct clock *clock;
+};
+
+// Binds every socket (a port of 0 is chosen by the kernel, the same for all workers and for UDP and
+// TCP). On failure NULL and one clear error in `diags` ("cannot listen on 127.0.0.1:53: ...").
+struct net *net_open(const struct net_options *options, struct diags *diags);
+// Starts the threads; they answer from `root` from now on.
+void net_start(struct net *net, generation_root *root);
+// Stops and joins the threads (within 1 s), closes the sockets, frees.
+void net_close(struct net *net);
+
+unsigned net_worker_count(const struct net *net);
+const struct worker_counters *net_worker_counters(const struct net *net, unsigned worker);
+// The endpoints as bound (with the ports that the kernel chose).
+size_t net_endpoint_count(const struct net *net);
+struct endpoint net_endpoint(const struct net *net, size_t index);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct plan: the compiled policy of one steered RRset: class of clients -> choice of members,
+// with the wire bytes of every member's record.
+//
+// plan_compile runs steps 2 to 5 of the decision (docs/architecture.md) for every class at once, on
+// the control thread, whenever the policy, the geo data or a check changes. plan_pick is what is
+// left for the query: a look-up and a turn, a draw or a hash. Immutable; any thread may pick.
+#pragma once
+
+#include "base/address.h"
+#include "dns/types.h"
+#include "steer/territory.h"
+#include "zone/policy.h"
+
+enum { PLAN_ANSWERS_MAX = 64, PLAN_MEMBERS_MAX = 4096 };
+
+// Client networks are hashed at these lengths for `sticky` and `share`; their scope never goes wider.
+enum { CLIENT_HASH_LENGTH_IPV4 = 24, CLIENT_HASH_LENGTH_IPV6 = 56 };
+
+enum member_health { HEALTH_UNCHECKED, HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
+
+struct member_view {
+    enum member_health health;
+    uint32_t change_in_s; // health/health.h, check_view
+};
+
+// How the compiler learns a member's health; pure with respect to one compilation.
+struct health_source {
+    struct member_view (*view)(void *state, const struct member *member);
+    void *state;
+};
+
+struct plan;
+
+// Compiles. `territory` is the policy's (or NULL); the plan borrows it: it must outlive the plan.
+// `sticky_key` keys the client hash (the same on every server of a deployment).
+struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t ttl,
+                          const struct territory *territory, const struct health_source *health,
+                          uint64_t sticky_key);
+void plan_free(struct plan *plan); // NULL allowed
+const struct territory *plan_territory(const struct plan *plan);
+size_t plan_size(const struct plan *plan);
+
+// What decides within a choice, besides the client.
+struct dice {
+    uint64_t *random; // state of the worker's generator
+    uint32_t turn;    // how often this RRset was asked before on this worker
+};
+
+enum pick_kind { PICK_MEMBERS, PICK_NODATA, PICK_SERVFAIL };
+
+struct pick {
+    enum pick_kind kind;
+    uint8_t scope;  // ECS scope: 0..32 or 0..64
+    uint32_t ttl;
+    size_t count;                         // records in answer order
+    const uint8_t *records[PLAN_ANSWERS_MAX]; // each: owner pointer 0xC00C, type, class, TTL,
+    uint16_t sizes[PLAN_ANSWERS_MAX];     //       RDLENGTH, rdata; `sizes` bytes long
+    uint16_t choice; // which choice was taken, for explain
+};
+
+// The decision for one query. No lock, no allocation, no system call.
+void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
+               struct pick *pick);
+
+// The inside of a choice, for explain and simulate.
+struct plan_choice_view {
+    int rule;               // index of the rule that led here, -1: none matched
+    int pool;               // the pool that answers, after fallbacks; -1: top-level values
+    bool failed_open;       // all were down and `all_down` decided
+    uint32_t ttl;
+    size_t member_count;    // usable members, as indexes into the pool (or values)
+    const uint16_t *members;
+    uint32_t share_ppm;     // 1,000,000 unless the rule takes a share
+    int otherwise;          // choice for clients outside the share, or -1
+};
+size_t plan_choice_count(const struct plan *plan);
+struct plan_choice_view plan_choice(const struct plan *plan, size_t index);
+// First choice of a class of the territory (class 0 when there is no territory).
+size_t plan_class_choice(const struct plan *plan, uint32_t class_index);
+// The client's place in 0..999,999 that shares are cut from.
+uint32_t plan_share_of_client(const struct plan *plan, const struct address *client);

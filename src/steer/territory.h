@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct territory: which clients fall under which rules, as one longest-prefix map a family.
+//
+// All targets of a policy's rules (lines, countries, networks, ASNs) collapse here into
+// prefix -> class, where a class is the ordered list of rules that hold the client. Neighbouring
+// prefixes of one class are merged, so the matched length is exactly the ECS scope of the policy.
+// Two policies with the same targets share one territory (struct territories interns them): a health
+// or weight change never rebuilds it.
+//
+// Made by the control thread; immutable; looked up by any thread.
+#pragma once
+
+#include "base/address.h"
+#include "geo/geo.h"
+#include "geo/lines.h"
+#include "zone/policy.h"
+
+struct territory;
+
+struct territory_match {
+    uint32_t class_index;
+    uint8_t scope; // widest prefix around the client with this class: 0..32 or 0..64
+};
+
+struct territory_match territory_lookup(const struct territory *territory,
+                                        const struct address *client);
+
+// A class: the rules (indexes into policy.rules) that hold its clients, in rule order. For policies
+// where the first match decides, nothing follows the first rule whose share is everybody.
+struct territory_class {
+    const uint16_t *rules;
+    size_t rule_count;
+};
+size_t territory_class_count(const struct territory *territory);
+struct territory_class territory_class(const struct territory *territory, uint32_t index);
+size_t territory_size(const struct territory *territory); // bytes held
+
+// The interned set. Control thread.
+struct territories;
+struct territories *territories_new(void);
+void territories_free(struct territories *set);
+
+// The territory of a policy's rules over this geo data: found or built, with one more user. NULL
+// when no rule looks at the client (every client is class 0 with scope 0, holding all rules).
+struct territory *territory_acquire(struct territories *set, const struct policy *policy,
+                                    const struct lines *lines, const struct geo *geo);
+// The last user frees it: only after the grace period of the last plan that points to it.
+void territory_release(struct territories *set, struct territory *territory);
+// After new lines or geo data: entries of the old data are no longer found (but live while used).
+void territories_forget(struct territories *set);
+size_t territories_count(const struct territories *set);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The policy of a steered RRset as its document states it: pools, members, rules, method, check.
+//
+// Plain data, allocated in the zone's arena, written by the readers, read by the policy compiler
+// (steer/) and by the writers. Three document forms lead here:
+//   plain    `values`: one pool "default" of all values, one rule without targets;
+//   flat     `records`: one pool a line, named after it; `flat` is set: a client falls through to its
+//            next broader line while the more specific one has no usable member;
+//   dynamic  octoDNS `dynamic`: pools and rules as written, first match wins.
+#pragma once
+
+#include "base/address.h"
+#include "base/diag.h"
+
+enum method {
+    METHOD_ROTATE,
+    METHOD_RANDOM,
+    METHOD_WEIGHTED,
+    METHOD_STICKY,
+    METHOD_NEAREST,
+    METHOD_FASTEST,
+    METHOD_ORDERED,
+    METHOD_COUNT
+};
+
+enum all_down { ALL_DOWN_ALL, ALL_DOWN_LAST_GOOD, ALL_DOWN_VALUES, ALL_DOWN_NONE, ALL_DOWN_SERVFAIL, ALL_DOWN_COUNT };
+
+// Names as written in documents; METHOD_COUNT and ALL_DOWN_COUNT entries, in enum order.
+extern const char *const method_names[METHOD_COUNT];
+extern const char *const all_down_names[ALL_DOWN_COUNT];
+
+enum member_status { STATUS_OBEY, STATUS_UP, STATUS_DOWN };
+
+enum check_kind { CHECK_NONE, CHECK_TCP, CHECK_HTTP, CHECK_HTTPS, CHECK_ICMP, CHECK_UDP };
+
+// A probe definition. The target address is the member's value; two members with the same address
+// and an equal definition share one check. Times are nanoseconds.
+struct check_spec {
+    enum check_kind kind;
+    uint16_t port;
+    const char *host;    // Host header and SNI; NULL: the probed address itself
+    const char *path;    // HTTP; starts with '/'
+    const char *ca_path; // HTTPS: PEM file of the trust anchors; NULL: the system's
+    bool verify;         // HTTPS: verify chain and name (default true)
+    int64_t interval_ns, timeout_ns;
+    unsigned rise, fall; // consecutive results that turn the state
+};
+
+struct member {
+    const uint8_t *rdata; // wire form, uncompressed
+    uint16_t rdata_size;
+    uint32_t weight; // 0..1,000,000
+    enum member_status status;
+    bool disabled; // flat form: the row is paused
+    const char *text;      // the value as written
+    struct place place;
+    int check; // index in the health registry; -1: not checked. Written when the zone is bound.
+};
+
+struct pool {
+    const char *name;
+    int fallback; // index of a pool, or -1
+    struct member *members;
+    size_t member_count;
+    // At least this many members must be usable, else the fallback is taken. Default 1.
+    uint32_t min_up;
+    bool min_up_percent; // min_up is a percentage of the members, rounded up
+    struct place place;
+};
+
+struct rule {
+    size_t pool;
+    // Targets: a client matches when any of them holds it; a rule without targets holds everybody.
+    const int *lines; // indexes, geo/lines.h
+    size_t line_count;
+    const char *const *geos; // "AS", "AS-CN", "NA-US-CA", "AS-CN-GD"
+    size_t geo_count;
+    const struct prefix *subnets;
+    size_t subnet_count;
+    const uint32_t *asns;
+    size_t asn_count;
+    uint32_t share_ppm; // part of the clients that the rule takes, 1..1,000,000 (the default: all)
+    struct place place;
+};
+
+enum policy_form { FORM_PLAIN, FORM_FLAT, FORM_DYNAMIC };
+
+struct policy {
+    enum policy_form form;
+    enum method method;
+    unsigned answers; // 0: all
+    enum all_down all_down;
+    uint32_t min_ttl; // seconds
+    struct pool *pools;
+    size_t pool_count;
+    struct rule *rules; // FORM_FLAT: sorted, most specific line first
+    size_t rule_count;
+    struct member *values; // top-level values: the last resort, never checked
+    size_t value_count;
+    struct check_spec check; // kind CHECK_NONE: no check
+};

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Readers: documents to struct zone. All faults are reported with file, line, column and key; a
+// reader goes on after a fault to find the next. Pool threads; no shared state.
+#pragma once
+
+#include "geo/lines.h"
+#include "zone/zone.h"
+
+struct zone_reader {
+    const struct lines *lines;     // for `line` and `lines` keys
+    enum line_precedence precedence;
+    struct zone_defaults defaults; // serial is filled in by the caller
+    struct diags *diags;
+};
+
+// RFC 1035 master file (zone_file.c, over libzscanner): $ORIGIN, $TTL, $INCLUDE, RFC 3597 types. A name with
+// several A or AAAA records is rotated. The result is finished (zone_finish) or NULL on any error.
+struct zone *zone_file_read(const char *path, const uint8_t *apex, const struct zone_reader *reader);
+// The YAML zone document (zone_yaml.c): octoDNS records incl. dynamic, flat `records`, `signpost:`.
+struct zone *zone_yaml_read(const char *path, const uint8_t *apex, const struct zone_reader *reader);
+
+// The zone a file of the zones folder is for: "example.com.zone", "example.com.yaml",
+// "example.com..yaml" (octoDNS's final dot). False when the name says none.
+enum zone_format { ZONE_FORMAT_MASTER, ZONE_FORMAT_YAML };
+bool zone_path_apex(const char *path, uint8_t apex[NAME_MAX_SIZE], enum zone_format *format);
+
+// One value in presentation form to rdata in wire form, relative names completed with `origin`.
+// Returns the rdata size, or 0 with *reason set to a static text.
+size_t rdata_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t *rdata,
+                   size_t capacity, const char **reason);
+// The inverse, for explain and dumps: RFC 3597 form where no better is known. Returns `text`.
+const char *rdata_format(uint16_t type, const uint8_t *rdata, size_t rdata_size, char *text,
+                         size_t capacity);
+
+// shared.yaml: objects used by many zones.
+struct shared {
+    struct arena *arena;
+    struct line_definition *lines;
+    size_t line_count;
+};
+// A missing file is an empty document. The caller releases with shared_free.
+struct shared *shared_read(const char *path, struct diags *diags);
+void shared_free(struct shared *shared);

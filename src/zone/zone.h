@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct zone: one zone as its document states it, before it is compiled into answers.
+//
+// Owners in the order of the document, each with its RRsets; a steered RRset carries a policy.
+// Everything lives in the zone's arena and ends with zone_free. Readers (zone_file, zone_yaml) fill
+// it on a pool thread; after zone_finish it is read-only (but for member.check) and belongs to the
+// control thread.
+#pragma once
+
+#include "base/diag.h"
+#include "base/memory.h"
+#include "dns/name.h"
+#include "zone/policy.h"
+
+struct record {
+    const uint8_t *rdata; // wire form, uncompressed
+    uint16_t rdata_size;
+};
+
+struct rrset {
+    uint16_t type;
+    uint32_t ttl; // one for the RRset (RFC 2181, 5.2): the least of the document's
+    struct record *records; // the static answer; for a steered RRset its `values`
+    size_t record_count, record_capacity;
+    struct policy *policy; // NULL: static (several addresses are still rotated)
+    struct place place;
+    struct rrset *next;
+};
+
+struct owner {
+    const uint8_t *name; // absolute, case as written
+    uint8_t name_size;
+    struct rrset *rrsets;
+};
+
+struct zone;
+
+struct zone *zone_new(const uint8_t *apex);
+void zone_free(struct zone *zone); // NULL allowed
+
+const uint8_t *zone_apex(const struct zone *zone);
+struct arena *zone_arena(struct zone *zone);
+
+// Adds one record; rdata is copied. Faults of the record in its zone are reported and the record
+// left out: owner outside the zone, class other than IN, a second SOA or CNAME. An exact duplicate
+// is dropped silently (RFC 2181, 5); a TTL that differs within the RRset is a warning, the least
+// wins. False when an error was reported.
+bool zone_add(struct zone *zone, const uint8_t *owner, uint16_t type, uint32_t ttl,
+              const uint8_t *rdata, size_t rdata_size, struct place place, struct diags *diags);
+// Finds or makes the RRset; for readers that attach a policy.
+struct rrset *zone_rrset(struct zone *zone, const uint8_t *owner, uint16_t type);
+// NULL if there is none. Case-insensitive.
+const struct owner *zone_find(const struct zone *zone, const uint8_t *name);
+const struct rrset *owner_rrset(const struct owner *owner, uint16_t type);
+size_t zone_owner_count(const struct zone *zone);
+const struct owner *zone_owner(const struct zone *zone, size_t index);
+
+// What a zone without SOA or NS gets.
+struct zone_defaults {
+    const char *const *nameservers; // presentation form, absolute
+    size_t nameserver_count;
+    const char *hostmaster; // RNAME: "hostmaster.example.com." or "hostmaster@example.com"
+    uint32_t serial;        // from the file's last change
+    uint32_t ttl;           // default TTL of the zone
+};
+
+// Completes (SOA, NS from the defaults) and checks the zone as a whole: SOA and NS at the apex,
+// CNAME beside other data (RFC 1034, 3.6.2), records below a delegation that are not glue (warning),
+// NS or MX targets that are a CNAME here (warning), missing glue, DNAME with names below.
+// False when the zone has errors and must not be used.
+bool zone_finish(struct zone *zone, const struct zone_defaults *defaults, struct diags *diags);
