@@ -98,7 +98,8 @@ bool prefix_parse(const char *text, struct prefix *prefix, bool *host_bits)
 const char *address_format(const struct address *address, char text[ADDRESS_TEXT_MAX])
 {
     int family = address->family == FAMILY_IPV4 ? AF_INET : AF_INET6;
-    if (address->family == FAMILY_NONE || !inet_ntop(family, address->bytes, text, ADDRESS_TEXT_MAX)) {
+    if (address->family == FAMILY_NONE ||
+        !inet_ntop(family, address->bytes, text, ADDRESS_TEXT_MAX)) {
         snprintf(text, ADDRESS_TEXT_MAX, "none");
     }
     return text;

@@ -28,8 +28,8 @@ enum { ADDRESS_TEXT_MAX = 46, PREFIX_TEXT_MAX = 50, SOCKADDR_TEXT_MAX = 56 };
 static inline uint64_t address_key(const struct address *address)
 {
     const uint8_t *b = address->bytes;
-    uint64_t high = (uint64_t)b[0] << 56 | (uint64_t)b[1] << 48 | (uint64_t)b[2] << 40 |
-                    (uint64_t)b[3] << 32;
+    uint64_t high =
+        (uint64_t)b[0] << 56 | (uint64_t)b[1] << 48 | (uint64_t)b[2] << 40 | (uint64_t)b[3] << 32;
     if (address->family == FAMILY_IPV4) {
         return high;
     }

@@ -23,7 +23,8 @@
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 // Prints the failed invariant with its place and ends the process.
-_Noreturn void assert_fail(const char *expression, const char *file, int line, const char *function);
+_Noreturn void assert_fail(const char *expression, const char *file, int line,
+                           const char *function);
 
 #define SP_ASSERT(expression)                                                                      \
     (LIKELY(expression) ? (void)0 : assert_fail(#expression, __FILE__, __LINE__, __func__))

@@ -16,8 +16,7 @@
 enum { LINES_PER_SECOND_MAX = 50, LINE_SIZE_MAX = 2048 };
 
 const struct log_event_info log_event_table[LOG_EVENT_COUNT] = {
-#define X(name, level, text, meaning, action)                                                      \
-    [LOG_EVENT_##name] = {level, text, meaning, action},
+#define X(name, level, text, meaning, action) [LOG_EVENT_##name] = {level, text, meaning, action},
     LOG_EVENTS(X)
 #undef X
 };
