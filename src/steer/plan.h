@@ -15,7 +15,8 @@
 
 enum { PLAN_ANSWERS_MAX = 64, PLAN_MEMBERS_MAX = 4096 };
 
-// Client networks are hashed at these lengths for `sticky` and `share`; their scope never goes wider.
+// Client networks are hashed at these lengths for `sticky` and `share`; their scope never goes
+// wider.
 enum { CLIENT_HASH_LENGTH_IPV4 = 24, CLIENT_HASH_LENGTH_IPV6 = 56 };
 
 enum member_health { HEALTH_UNCHECKED, HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
@@ -23,6 +24,7 @@ enum member_health { HEALTH_UNCHECKED, HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
 struct member_view {
     enum member_health health;
     uint32_t change_in_s; // health/health.h, check_view
+    int64_t since_ns;     // when the health last changed, for `all_down: last_good`
 };
 
 // How the compiler learns a member's health; pure with respect to one compilation.
@@ -52,12 +54,12 @@ enum pick_kind { PICK_MEMBERS, PICK_NODATA, PICK_SERVFAIL };
 
 struct pick {
     enum pick_kind kind;
-    uint8_t scope;  // ECS scope: 0..32 or 0..64
+    uint8_t scope; // ECS scope: 0..32 or 0..64
     uint32_t ttl;
-    size_t count;                         // records in answer order
+    size_t count;                             // records in answer order
     const uint8_t *records[PLAN_ANSWERS_MAX]; // each: owner pointer 0xC00C, type, class, TTL,
-    uint16_t sizes[PLAN_ANSWERS_MAX];     //       RDLENGTH, rdata; `sizes` bytes long
-    uint16_t choice; // which choice was taken, for explain
+    uint16_t sizes[PLAN_ANSWERS_MAX];         //       RDLENGTH, rdata; `sizes` bytes long
+    uint16_t choice;                          // which choice was taken, for explain
 };
 
 // The decision for one query. No lock, no allocation, no system call.
@@ -66,17 +68,21 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
 
 // The inside of a choice, for explain and simulate.
 struct plan_choice_view {
-    int rule;               // index of the rule that led here, -1: none matched
-    int pool;               // the pool that answers, after fallbacks; -1: top-level values
-    bool failed_open;       // all were down and `all_down` decided
+    enum pick_kind kind;
+    int rule;         // index of the rule that led here, -1: none matched
+    int pool;         // the pool that answers, after fallbacks; -1: top-level values
+    bool failed_open; // all were down and `all_down` decided
     uint32_t ttl;
-    size_t member_count;    // usable members, as indexes into the pool (or values)
-    const uint16_t *members;
-    uint32_t share_ppm;     // 1,000,000 unless the rule takes a share
-    int otherwise;          // choice for clients outside the share, or -1
+    size_t answer_count; // records of an answer
+    size_t member_count; // usable members
+    uint32_t share_ppm;  // 1,000,000 unless the rule takes a share
+    int otherwise;       // choice for clients outside the share, or -1
 };
 size_t plan_choice_count(const struct plan *plan);
 struct plan_choice_view plan_choice(const struct plan *plan, size_t index);
+// The member at `place` (below member_count) of a choice: its index in the pool or the values, and
+// its effective weight.
+size_t plan_choice_member(const struct plan *plan, size_t choice, size_t place, uint32_t *weight);
 // First choice of a class of the territory (class 0 when there is no territory).
 size_t plan_class_choice(const struct plan *plan, uint32_t class_index);
 // The client's place in 0..999,999 that shares are cut from.

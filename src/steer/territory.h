@@ -5,8 +5,8 @@
 // All targets of a policy's rules (lines, countries, networks, ASNs) collapse here into
 // prefix -> class, where a class is the ordered list of rules that hold the client. Neighbouring
 // prefixes of one class are merged, so the matched length is exactly the ECS scope of the policy.
-// Two policies with the same targets share one territory (struct territories interns them): a health
-// or weight change never rebuilds it.
+// Two policies with the same targets share one territory (struct territories interns them): a
+// health or weight change never rebuilds it.
 //
 // Made by the control thread; immutable; looked up by any thread.
 #pragma once

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Territories: interning by targets, and the classes. The sweep over the address space that fills
+// one is in territory_build.c.
+//
+// The key of a territory is everything that its maps depend on: the form, and of each rule its
+// targets, its share and which earlier rule has the same pool (classes that lead to the same pools
+// in the same order are one class, so the scope is as wide as the answers allow). Owned by the
+// control thread; a territory itself is immutable.
+#include "steer/territory_internal.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+
+struct territories {
+    struct territory *head;
+    size_t count;
+    uint64_t epoch; // changes when lines or geo data do; part of every key
+};
+
+// A byte string that grows.
+struct key {
+    uint8_t *bytes;
+    size_t size, capacity;
+};
+
+static void key_put(struct key *key, const void *bytes, size_t size)
+{
+    while (key->capacity - key->size < size) {
+        key->capacity = MAX(key->capacity * 2, (size_t)256);
+        key->bytes = mem_resize(key->bytes, key->capacity, 1);
+    }
+    if (size > 0) {
+        memcpy(key->bytes + key->size, bytes, size);
+    }
+    key->size += size;
+}
+
+static void key_put_u64(struct key *key, uint64_t value)
+{
+    key_put(key, &value, sizeof(value));
+}
+
+static size_t first_rule_of_pool(const struct policy *policy, size_t pool)
+{
+    size_t i = 0;
+    while (policy->rules[i].pool != pool) {
+        i++;
+    }
+    return i;
+}
+
+static void key_put_rule(struct key *key, const struct policy *policy, const struct rule *rule)
+{
+    key_put_u64(key, first_rule_of_pool(policy, rule->pool));
+    key_put_u64(key, rule->share_ppm);
+    key_put_u64(key, rule->line_count);
+    key_put(key, rule->lines, rule->line_count * sizeof(*rule->lines));
+    key_put_u64(key, rule->geo_count);
+    for (size_t i = 0; i < rule->geo_count; i++) {
+        key_put(key, rule->geos[i], strlen(rule->geos[i]) + 1);
+    }
+    key_put_u64(key, rule->subnet_count);
+    for (size_t i = 0; i < rule->subnet_count; i++) {
+        const struct prefix *subnet = &rule->subnets[i];
+        key_put(key, &subnet->address.family, 1);
+        key_put(key, subnet->address.bytes, sizeof(subnet->address.bytes));
+        key_put(key, &subnet->length, 1);
+    }
+    key_put_u64(key, rule->asn_count);
+    key_put(key, rule->asns, rule->asn_count * sizeof(*rule->asns));
+}
+
+static struct key key_make(const struct policy *policy, uint64_t epoch)
+{
+    struct key key = {0};
+    key_put_u64(&key, epoch);
+    key_put_u64(&key, policy->form == FORM_FLAT);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        key_put_rule(&key, policy, &policy->rules[i]);
+    }
+    return key;
+}
+
+bool rule_is_for_all(const struct rule *rule, const struct lines *lines)
+{
+    if (rule->line_count + rule->geo_count + rule->subnet_count + rule->asn_count == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < rule->line_count; i++) {
+        if (lines_get(lines, (size_t)rule->lines[i])->kind == LINE_DEFAULT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool policy_looks_at_client(const struct policy *policy, const struct lines *lines)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (!rule_is_for_all(&policy->rules[i], lines)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct territory *find(struct territories *set, const struct key *key, uint64_t hash)
+{
+    for (struct territory *at = set->head; at != NULL; at = at->next) {
+        if (at->hash == hash && at->key_size == key->size &&
+            memcmp(at->key, key->bytes, key->size) == 0) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+struct territory *territory_acquire(struct territories *set, const struct policy *policy,
+                                    const struct lines *lines, const struct geo *geo)
+{
+    if (!policy_looks_at_client(policy, lines)) {
+        return NULL;
+    }
+    struct key key = key_make(policy, set->epoch);
+    uint64_t hash = hash_bytes(0, key.bytes, key.size);
+    struct territory *territory = find(set, &key, hash);
+    if (territory != NULL) {
+        free(key.bytes);
+    } else {
+        territory = territory_build(policy, lines, geo);
+        territory->hash = hash;
+        territory->key = key.bytes;
+        territory->key_size = key.size;
+        territory->next = set->head;
+        set->head = territory;
+        set->count++;
+    }
+    territory->user_count++;
+    return territory;
+}
+
+void territory_release(struct territories *set, struct territory *territory)
+{
+    if (territory == NULL || --territory->user_count > 0) {
+        return;
+    }
+    struct territory **link = &set->head;
+    while (*link != territory) {
+        link = &(*link)->next;
+    }
+    *link = territory->next;
+    set->count--;
+    lpm_free(territory->ipv4);
+    lpm_free(territory->ipv6);
+    free(territory->classes);
+    free(territory->rules);
+    free(territory->key);
+    free(territory);
+}
+
+struct territories *territories_new(void)
+{
+    return mem_alloc(sizeof(struct territories));
+}
+
+void territories_free(struct territories *set)
+{
+    SP_ASSERT(set->head == NULL);
+    free(set);
+}
+
+void territories_forget(struct territories *set)
+{
+    set->epoch++;
+}
+
+size_t territories_count(const struct territories *set)
+{
+    return set->count;
+}
+
+struct territory_match territory_lookup(const struct territory *territory,
+                                        const struct address *client)
+{
+    const struct lpm *map = client->family == FAMILY_IPV4 ? territory->ipv4 : territory->ipv6;
+    struct lpm_match match = lpm_lookup(map, address_key(client));
+    return (struct territory_match){.class_index = match.value, .scope = match.length};
+}
+
+size_t territory_class_count(const struct territory *territory)
+{
+    return territory->class_count;
+}
+
+struct territory_class territory_class(const struct territory *territory, uint32_t index)
+{
+    SP_ASSERT(index < territory->class_count);
+    const struct class_range *range = &territory->classes[index];
+    return (struct territory_class){territory->rules + range->offset, range->count};
+}
+
+size_t territory_size(const struct territory *territory)
+{
+    return sizeof(*territory) + lpm_size(territory->ipv4) + lpm_size(territory->ipv6) +
+           territory->key_size;
+}

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The sweep that turns a policy's targets into one prefix map a family.
+//
+// Each kind of target becomes a list of runs over the key space, each run with the set of rules
+// that it satisfies: locations (lines, countries), ASNs, networks. The lists are merged pairwise by
+// set union; the resulting sets become classes. A sweep costs one pass over the geo data's runs
+// (tens of milliseconds for a city database) and happens only when targets or geo data change.
+// Control thread; nothing here is kept but the territory.
+#include "steer/territory_internal.h"
+
+#include "base/memory.h"
+#include "steer/ruleset.h"
+
+#include <string.h>
+
+// Runs of keys, each up to the next one's first; `value` is a rule set.
+struct runs {
+    struct lpm_segment *items;
+    size_t count, capacity;
+};
+
+struct builder {
+    const struct policy *policy;
+    const struct lines *lines;
+    const struct geo *geo;
+    struct rulesets *sets;
+    uint32_t for_all;       // rules that hold every client
+    uint32_t *location_set; // set of each location id
+    struct asn_rule {
+        uint32_t asn;
+        uint16_t rule;
+    } * asn_rules; // ascending by ASN
+    size_t asn_rule_count, asn_rule_capacity;
+    bool looks_at_locations;
+    // Classes: sets that lead to the same pools are one class.
+    uint32_t *class_of_set; // class + 1; 0: not yet asked
+    size_t class_of_set_size;
+    struct territory *territory;
+    size_t rule_capacity, rule_total, class_capacity;
+};
+
+static void runs_add(struct runs *runs, uint64_t first, uint32_t value)
+{
+    if (runs->count > 0 && runs->items[runs->count - 1].value == value) {
+        return;
+    }
+    MEM_GROW(runs->items, runs->count, runs->capacity);
+    runs->items[runs->count++] = (struct lpm_segment){first, value};
+}
+
+// --- locations
+
+static bool geo_code_holds(const char *code, const struct location *location)
+{
+    // "AS", "AS-CN", "AS-CN-GD": the most specific part decides; country codes are unique.
+    size_t length = strlen(code);
+    if (length == 2) {
+        return memcmp(code, location->continent, 2) == 0;
+    }
+    if (length < 5 || memcmp(code + 3, location->country, 2) != 0) {
+        return false;
+    }
+    return length == 5 || strcmp(code + 6, location->region) == 0;
+}
+
+static bool rule_holds_location(const struct builder *b, const struct rule *rule,
+                                const struct location *location)
+{
+    for (size_t i = 0; i < rule->line_count; i++) {
+        if (location->custom_line == rule->lines[i] ||
+            line_holds(lines_get(b->lines, (size_t)rule->lines[i]), location)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < rule->geo_count; i++) {
+        if (geo_code_holds(rule->geos[i], location)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void locations_prepare(struct builder *b)
+{
+    size_t count = geo_location_count(b->geo);
+    b->location_set = mem_alloc_array(count, sizeof(*b->location_set));
+    for (size_t id = 0; id < count; id++) {
+        const struct location *location = geo_location(b->geo, (uint32_t)id);
+        uint32_t set = b->for_all;
+        for (size_t r = 0; r < b->policy->rule_count; r++) {
+            if (rule_holds_location(b, &b->policy->rules[r], location)) {
+                set = rulesets_with(b->sets, set, (uint16_t)r);
+            }
+        }
+        b->location_set[id] = set;
+        b->looks_at_locations |= set != b->for_all;
+    }
+}
+
+struct visit_context {
+    struct builder *builder;
+    struct runs *runs;
+};
+
+static void visit_location(void *context, uint64_t first, uint64_t last, uint32_t value)
+{
+    (void)last;
+    struct visit_context *visit = context;
+    runs_add(visit->runs, first, visit->builder->location_set[value]);
+}
+
+// --- ASNs
+
+static void asn_rule_add(struct builder *b, uint32_t asn, size_t rule)
+{
+    MEM_GROW(b->asn_rules, b->asn_rule_count, b->asn_rule_capacity);
+    b->asn_rules[b->asn_rule_count++] = (struct asn_rule){asn, (uint16_t)rule};
+}
+
+static int asn_rule_compare(const void *a, const void *b)
+{
+    const struct asn_rule *x = a, *y = b;
+    return (x->asn > y->asn) - (x->asn < y->asn);
+}
+
+static void asns_prepare(struct builder *b)
+{
+    for (size_t r = 0; r < b->policy->rule_count; r++) {
+        const struct rule *rule = &b->policy->rules[r];
+        for (size_t i = 0; i < rule->asn_count; i++) {
+            asn_rule_add(b, rule->asns[i], r);
+        }
+        for (size_t i = 0; i < rule->line_count; i++) {
+            const struct line *line = lines_get(b->lines, (size_t)rule->lines[i]);
+            for (size_t k = 0; k < line->asn_count; k++) {
+                asn_rule_add(b, line->asns[k], r);
+            }
+        }
+    }
+    if (b->asn_rule_count > 0) {
+        qsort(b->asn_rules, b->asn_rule_count, sizeof(*b->asn_rules), asn_rule_compare);
+    }
+}
+
+static void visit_asn(void *context, uint64_t first, uint64_t last, uint32_t asn)
+{
+    (void)last;
+    struct visit_context *visit = context;
+    struct builder *b = visit->builder;
+    size_t low = 0, high = b->asn_rule_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (b->asn_rules[middle].asn < asn) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    uint32_t set = 0;
+    for (; low < b->asn_rule_count && b->asn_rules[low].asn == asn; low++) {
+        set = rulesets_with(b->sets, set, b->asn_rules[low].rule);
+    }
+    runs_add(visit->runs, first, set);
+}
+
+// --- networks
+
+// Key intervals of the networks of one rule, in one family.
+struct intervals {
+    struct interval {
+        uint64_t first, last;
+    } * items;
+    size_t count, capacity;
+};
+
+static void interval_add(struct intervals *intervals, enum family family,
+                         const struct prefix *network)
+{
+    if (network->address.family != family) {
+        return;
+    }
+    uint64_t first = address_key(&network->address);
+    unsigned bits = MIN(network->length, 64);
+    uint64_t size_mask = bits == 64 ? 0 : UINT64_MAX >> bits;
+    MEM_GROW(intervals->items, intervals->count, intervals->capacity);
+    intervals->items[intervals->count++] = (struct interval){first, first | size_mask};
+}
+
+static int interval_compare(const void *a, const void *b)
+{
+    const struct interval *x = a, *y = b;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+static void intervals_of_rule(const struct builder *b, enum family family, const struct rule *rule,
+                              struct intervals *intervals)
+{
+    for (size_t i = 0; i < rule->subnet_count; i++) {
+        interval_add(intervals, family, &rule->subnets[i]);
+    }
+    for (size_t i = 0; i < rule->line_count; i++) {
+        const struct line *line = lines_get(b->lines, (size_t)rule->lines[i]);
+        for (size_t k = 0; k < line->network_count; k++) {
+            interval_add(intervals, family, &line->networks[k]);
+        }
+    }
+    if (intervals->count > 0) {
+        qsort(intervals->items, intervals->count, sizeof(*intervals->items), interval_compare);
+    }
+}
+
+// Runs of one rule's networks: its set inside, the empty set outside. Overlaps melt together.
+static struct runs networks_of_rule(struct builder *b, enum family family, size_t r)
+{
+    struct intervals intervals = {0};
+    intervals_of_rule(b, family, &b->policy->rules[r], &intervals);
+    uint32_t inside = rulesets_with(b->sets, 0, (uint16_t)r);
+    struct runs runs = {0};
+    uint64_t next = 0; // first key that no interval so far covers
+    bool covered_all = false;
+    for (size_t i = 0; i < intervals.count && !covered_all; i++) {
+        const struct interval *interval = &intervals.items[i];
+        if (interval->first > next) {
+            runs_add(&runs, next, 0);
+        }
+        if (interval->last >= next) {
+            runs_add(&runs, MAX(interval->first, next), inside);
+            covered_all = interval->last == UINT64_MAX;
+            next = interval->last + 1;
+        }
+    }
+    if (!covered_all) {
+        runs_add(&runs, next, 0);
+    }
+    free(intervals.items);
+    return runs;
+}
+
+// into := union of both, run by run. Frees `with`.
+static void runs_merge(struct builder *b, struct runs *into, struct runs *with)
+{
+    struct runs merged = {0};
+    for (size_t i = 0, k = 0; i < into->count || k < with->count;) {
+        uint64_t next_i = i < into->count ? into->items[i].first : UINT64_MAX;
+        uint64_t next_k = k < with->count ? with->items[k].first : UINT64_MAX;
+        uint64_t first = MIN(next_i, next_k);
+        i += i < into->count && next_i == first;
+        k += k < with->count && next_k == first;
+        SP_ASSERT(i > 0 && k > 0); // both begin at key 0
+        runs_add(&merged, first,
+                 rulesets_union(b->sets, into->items[i - 1].value, with->items[k - 1].value));
+    }
+    free(into->items);
+    free(with->items);
+    *into = merged;
+    *with = (struct runs){0};
+}
+
+// --- classes
+
+static bool class_leads_to(const struct builder *b, const struct class_range *range,
+                           const uint16_t *rules, size_t count)
+{
+    const struct rule *all = b->policy->rules;
+    if (range->count != count) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct rule *x = &all[b->territory->rules[range->offset + i]], *y = &all[rules[i]];
+        if (x->pool != y->pool || x->share_ppm != y->share_ppm) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t class_intern(struct builder *b, const uint16_t *rules, size_t count)
+{
+    struct territory *t = b->territory;
+    for (size_t i = 0; i < t->class_count; i++) {
+        if (class_leads_to(b, &t->classes[i], rules, count)) {
+            return (uint32_t)i;
+        }
+    }
+    MEM_GROW(t->classes, t->class_count, b->class_capacity);
+    t->classes[t->class_count] = (struct class_range){(uint32_t)b->rule_total, (uint32_t)count};
+    for (size_t i = 0; i < count; i++) {
+        MEM_GROW(t->rules, b->rule_total, b->rule_capacity);
+        t->rules[b->rule_total++] = rules[i];
+    }
+    return (uint32_t)t->class_count++;
+}
+
+// The rules of a set that can still decide: in the flat form all of them (a line without a usable
+// member falls through), else those up to the first that takes everybody.
+static uint32_t class_of(struct builder *b, uint32_t set)
+{
+    if (set < b->class_of_set_size && b->class_of_set[set] != 0) {
+        return b->class_of_set[set] - 1;
+    }
+    size_t count;
+    const uint16_t *rules = rulesets_rules(b->sets, set, &count);
+    for (size_t i = 0; i < count && b->policy->form != FORM_FLAT; i++) {
+        if (b->policy->rules[rules[i]].share_ppm >= 1000000) {
+            count = i + 1;
+        }
+    }
+    uint32_t result = class_intern(b, rules, count);
+    if (set >= b->class_of_set_size) {
+        size_t size = MAX(rulesets_count(b->sets), (size_t)64) * 2;
+        b->class_of_set = mem_resize(b->class_of_set, size, sizeof(*b->class_of_set));
+        memset(b->class_of_set + b->class_of_set_size, 0,
+               (size - b->class_of_set_size) * sizeof(*b->class_of_set));
+        b->class_of_set_size = size;
+    }
+    b->class_of_set[set] = result + 1;
+    return result;
+}
+
+static struct lpm *build_family(struct builder *b, enum family family)
+{
+    struct runs runs = {0}, asns = {0}, networks;
+    struct visit_context visit = {b, &runs};
+    if (b->looks_at_locations) {
+        geo_walk_locations(b->geo, family, visit_location, &visit);
+    } else {
+        runs_add(&runs, 0, b->for_all);
+    }
+    if (b->asn_rule_count > 0) {
+        visit.runs = &asns;
+        geo_walk_asns(b->geo, family, visit_asn, &visit);
+        runs_merge(b, &runs, &asns);
+    }
+    for (size_t r = 0; r < b->policy->rule_count; r++) {
+        networks = networks_of_rule(b, family, r);
+        if (networks.count > 1 || networks.items[0].value != 0) {
+            runs_merge(b, &runs, &networks);
+        }
+        free(networks.items);
+    }
+
+    struct runs classes = {0};
+    for (size_t i = 0; i < runs.count; i++) {
+        runs_add(&classes, runs.items[i].first, class_of(b, runs.items[i].value));
+    }
+    struct lpm *map = lpm_build(classes.items, classes.count);
+    free(runs.items);
+    free(classes.items);
+    return map;
+}
+
+struct territory *territory_build(const struct policy *policy, const struct lines *lines,
+                                  const struct geo *geo)
+{
+    struct builder b = {.policy = policy, .lines = lines, .geo = geo};
+    b.sets = rulesets_new(policy->rule_count);
+    b.territory = mem_alloc(sizeof(*b.territory));
+    for (size_t r = 0; r < policy->rule_count; r++) {
+        if (rule_is_for_all(&policy->rules[r], lines)) {
+            b.for_all = rulesets_with(b.sets, b.for_all, (uint16_t)r);
+        }
+    }
+    locations_prepare(&b);
+    asns_prepare(&b);
+    b.territory->ipv4 = build_family(&b, FAMILY_IPV4);
+    b.territory->ipv6 = build_family(&b, FAMILY_IPV6);
+    rulesets_free(b.sets);
+    free(b.location_set);
+    free(b.asn_rules);
+    free(b.class_of_set);
+    return b.territory;
+}
