@@ -23,6 +23,12 @@ struct prefix {
     uint8_t length;         // 0..32 or 0..128
 };
 
+// Where a server listens.
+struct endpoint {
+    struct address address;
+    uint16_t port;
+};
+
 enum { ADDRESS_TEXT_MAX = 46, PREFIX_TEXT_MAX = 50, SOCKADDR_TEXT_MAX = 56 };
 
 static inline uint64_t address_key(const struct address *address)

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// signpost.yaml: one option table from which the parser, `signpost check`, the reference page and
-// the sample configuration come (config_options.c).
+// signpost.yaml: one option table (config_options.c) from which the parser, `signpost check`, the
+// reference page and the manual page come.
+//
+// Read once at the start, by the control thread; read-only afterwards, any thread.
 #pragma once
 
 #include "base/address.h"
 #include "base/diag.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "geo/lines.h"
 
-struct endpoint {
-    struct address address;
-    uint16_t port;
-};
+enum store_driver { STORE_FILES };
 
 // All strings live in the arena. Paths are absolute or relative to the working directory: relative
 // paths in the file are taken from the folder of the file.
@@ -22,40 +22,68 @@ struct config {
     struct endpoint *listen;
     size_t listen_count;
     unsigned workers;
-    const char *store_driver, *store_path;
+    enum store_driver store_driver;
+    const char *store_path;
     const char **geo_databases;
     size_t geo_database_count;
     const char *geo_networks; // NULL: none
     const char *control_path; // NULL: no control socket
     struct prefix *health_allow;
     size_t health_allow_count;
-    const char **default_nameservers;
+    const char **default_nameservers; // absolute, with the final dot
     size_t default_nameserver_count;
-    const char *default_hostmaster;
+    const char *default_hostmaster; // NULL: none given
     uint32_t default_ttl;
     enum line_precedence precedence;
-    uint16_t udp_payload_max;
+    unsigned udp_payload_max;
     bool ecs;
     const char *chaos_version, *chaos_id; // NULL: refused
     uint64_t sticky_key;
     int64_t first_round_ns; // how long the first round of checks may hold back `ready`
-    unsigned tcp_clients_max;
+    unsigned tcp_clients_max, tcp_clients_per_address_max; // of one worker
     int64_t tcp_idle_ns;
-    const char *log_level;
+    enum log_level log_level;
 };
 
-// Reads and checks the file; all faults go to `diags` with place and key. NULL when there was an error.
+// The largest configuration that is read.
+enum { CONFIG_SIZE_MAX = 1 << 20 };
+
+// Reads and checks the file; all faults go to `diags` with place and key. NULL when there was an
+// error.
 struct config *config_read(const char *path, struct diags *diags);
 void config_free(struct config *config); // NULL allowed
 
-// The option table itself, for the reference generator and the sample.
-enum option_type { OPTION_ENDPOINTS, OPTION_COUNT, OPTION_STRING, OPTION_PATH, OPTION_PATHS, OPTION_PREFIXES, OPTION_NAMES, OPTION_BOOL, OPTION_ENUM, OPTION_DURATION, OPTION_TEXT_OR_OFF };
+enum option_type {
+    OPTION_ENDPOINTS,
+    OPTION_COUNT,
+    OPTION_COUNT_OR_AUTO, // "auto": one a core
+    OPTION_PATH,
+    OPTION_PATH_OR_OFF,
+    OPTION_DATABASES,
+    OPTION_PREFIXES,
+    OPTION_NAMES,
+    OPTION_MAILBOX,
+    OPTION_BOOL,
+    OPTION_ENUM,
+    OPTION_DURATION,
+    OPTION_TEXT_OR_OFF,
+    OPTION_KEY, // any text, hashed
+    OPTION_TYPE_COUNT
+};
+
 struct option_info {
     const char *name; // "geo.networks"
     enum option_type type;
-    const char *range;   // "1..256", "isp-first | province-first"; NULL: none
-    const char *fallback; // the default as written in the file; NULL: required or none
+    int64_t min, max;           // OPTION_COUNT and OPTION_DURATION, in `unit`
+    const char *const *choices; // OPTION_ENUM: ends with NULL; the index is the value
+    const char *fallback;       // the default as written in the file; NULL: none
     const char *unit, *help;
 };
+
+// The table itself, for the pages that are made from it.
 size_t config_option_count(void);
-struct option_info config_option(size_t index);
+const struct option_info *config_option(size_t index);
+// "list of address:port", what a value of this type looks like.
+const char *option_type_text(enum option_type type);
+// "1..256", "error | warning | info | debug", or "" when there is no range. Returns `text`.
+const char *option_range(const struct option_info *option, char *text, size_t size);

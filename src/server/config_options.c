@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The option table: every key of signpost.yaml, once. The parser, the checks, `signpost reference
+// options` and the manual page follow from it. Immutable; any thread.
+#include "server/config_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FIELD(member)       .offset = offsetof(struct config, member)
+#define LIST(member, count) FIELD(member), .count_offset = offsetof(struct config, count)
+
+static const char *const store_drivers[] = {"files", NULL};
+static const char *const precedences[] = {"isp-first", "province-first", NULL};
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+
+// clang-format off
+static const struct option options[] = {
+    {{.name = "listen", .type = OPTION_ENDPOINTS, .fallback = "[\"0.0.0.0:53\", \"[::]:53\"]",
+      .help = "Where queries are answered, over UDP and TCP. Port 0 lets the kernel choose one."},
+     LIST(listen, listen_count)},
+    {{.name = "workers", .type = OPTION_COUNT_OR_AUTO, .min = 1, .max = 256, .fallback = "auto",
+      .unit = "threads",
+      .help = "Threads that answer queries, each with its own sockets. `auto` is one a core."},
+     FIELD(workers)},
+    {{.name = "store.driver", .type = OPTION_ENUM, .choices = store_drivers, .fallback = "files",
+      .help = "Where zones come from: a folder of files."},
+     FIELD(store_driver)},
+    {{.name = "store.path", .type = OPTION_PATH, .fallback = "zones",
+      .help = "The folder of zones: `*.zone` (RFC 1035) and `*.yaml`, named after their zone, and "
+              "`shared.yaml` with what zones have in common."},
+     FIELD(store_path)},
+    {{.name = "geo.databases", .type = OPTION_DATABASES, .fallback = "[]",
+      .help = "Databases of places and ASNs: MMDB or CSV, recognised by their content. Without "
+              "them only built-in and own networks decide lines."},
+     LIST(geo_databases, geo_database_count)},
+    {{.name = "geo.networks", .type = OPTION_PATH,
+      .help = "Own table of networks, which overrides the databases cell by cell: a CSV file with "
+              "the header `cidr,country,region,asn,line,lat,lon`."},
+     FIELD(geo_networks)},
+    {{.name = "control", .type = OPTION_PATH_OR_OFF, .fallback = "run/signpost.sock",
+      .help = "Unix socket of the HTTP API that the other commands talk to."},
+     FIELD(control_path)},
+    {{.name = "health.allow", .type = OPTION_PREFIXES, .fallback = "[]",
+      .help = "Networks that probes may reach although they are private, loopback or link-local."},
+     LIST(health_allow, health_allow_count)},
+    {{.name = "health.first_round", .type = OPTION_DURATION, .min = 0, .max = 300, .fallback = "5",
+      .unit = "seconds",
+      .help = "How long the first round of checks may hold back the first answer."},
+     FIELD(first_round_ns)},
+    {{.name = "defaults.ns", .type = OPTION_NAMES, .fallback = "[]",
+      .help = "Name servers of zones whose document has no NS records."},
+     LIST(default_nameservers, default_nameserver_count)},
+    {{.name = "defaults.hostmaster", .type = OPTION_MAILBOX,
+      .help = "Mailbox in the SOA of zones whose document has none: `hostmaster@example.com` or "
+              "`hostmaster.example.com.`."},
+     FIELD(default_hostmaster)},
+    {{.name = "defaults.ttl", .type = OPTION_COUNT, .min = 0, .max = 2147483647,
+      .fallback = "3600", .unit = "seconds",
+      .help = "TTL of records whose document gives none."},
+     FIELD(default_ttl)},
+    {{.name = "answer.ecs", .type = OPTION_BOOL, .fallback = "true",
+      .help = "Whether the client subnet of a query (RFC 7871) is taken as the client."},
+     FIELD(ecs)},
+    {{.name = "answer.udp_payload_max", .type = OPTION_COUNT, .min = 512, .max = 1232,
+      .fallback = "1232", .unit = "bytes",
+      .help = "Largest answer over UDP; a client that offers more gets this much."},
+     FIELD(udp_payload_max)},
+    {{.name = "answer.chaos_version", .type = OPTION_TEXT_OR_OFF, .fallback = "signpost",
+      .help = "Answer to `version.bind` and `version.server` in class CH; `off` refuses."},
+     FIELD(chaos_version)},
+    {{.name = "answer.chaos_id", .type = OPTION_TEXT_OR_OFF, .fallback = "off",
+      .help = "Answer to `id.server` and `hostname.bind` in class CH; `off` refuses."},
+     FIELD(chaos_id)},
+    {{.name = "steering.precedence", .type = OPTION_ENUM, .choices = precedences,
+      .fallback = "isp-first",
+      .help = "Which line wins in the flat form when an ISP's and a province's both hold a "
+              "client."},
+     FIELD(precedence)},
+    {{.name = "steering.sticky_key", .type = OPTION_KEY, .fallback = "signpost",
+      .help = "Text that keys the hash behind `sticky` and `share`: the same on every server of "
+              "one service; another text deals clients out anew."},
+     FIELD(sticky_key)},
+    {{.name = "limits.tcp_clients", .type = OPTION_COUNT, .min = 1, .max = 65536,
+      .fallback = "1024", .unit = "connections",
+      .help = "TCP connections that one worker holds; the longest idle makes room."},
+     FIELD(tcp_clients_max)},
+    {{.name = "limits.tcp_clients_per_address", .type = OPTION_COUNT, .min = 1, .max = 65536,
+      .fallback = "128", .unit = "connections",
+      .help = "Of these, how many one client address may hold."},
+     FIELD(tcp_clients_per_address_max)},
+    {{.name = "limits.tcp_idle", .type = OPTION_DURATION, .min = 1, .max = 3600, .fallback = "10",
+      .unit = "seconds",
+      .help = "A TCP connection without a query for this long is closed."},
+     FIELD(tcp_idle_ns)},
+    {{.name = "log.level", .type = OPTION_ENUM, .choices = log_levels, .fallback = "info",
+      .help = "The least urgent log lines that are written."},
+     FIELD(log_level)},
+};
+// clang-format on
+
+static const char *const type_texts[OPTION_TYPE_COUNT] = {
+    [OPTION_ENDPOINTS] = "list of address:port",
+    [OPTION_COUNT] = "whole number",
+    [OPTION_COUNT_OR_AUTO] = "whole number or auto",
+    [OPTION_PATH] = "path",
+    [OPTION_PATH_OR_OFF] = "path or off",
+    [OPTION_DATABASES] = "list of {path: ...}",
+    [OPTION_PREFIXES] = "list of networks (CIDR)",
+    [OPTION_NAMES] = "list of domain names",
+    [OPTION_MAILBOX] = "mailbox",
+    [OPTION_BOOL] = "truth value: true or false",
+    [OPTION_ENUM] = "word",
+    [OPTION_DURATION] = "number",
+    [OPTION_TEXT_OR_OFF] = "text or off",
+    [OPTION_KEY] = "text",
+};
+
+size_t config_option_count(void)
+{
+    return ARRAY_SIZE(options);
+}
+
+const struct option *option_at(size_t index)
+{
+    SP_ASSERT(index < ARRAY_SIZE(options));
+    return &options[index];
+}
+
+const struct option_info *config_option(size_t index)
+{
+    return &option_at(index)->info;
+}
+
+const char *option_type_text(enum option_type type)
+{
+    SP_ASSERT(type < OPTION_TYPE_COUNT);
+    return type_texts[type];
+}
+
+const char *option_range(const struct option_info *option, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (option->choices == NULL) {
+        if (option->max > 0) {
+            snprintf(text, size, "%lld..%lld", (long long)option->min, (long long)option->max);
+        }
+        return text;
+    }
+    size_t used = 0;
+    for (const char *const *choice = option->choices; *choice != NULL && used < size; choice++) {
+        used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? " | " : "", *choice);
+    }
+    return text;
+}
