@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "dns/wire.h"
 
 // TTL while everything is down and the answer is a guess: short, so that the recovery is seen.
 enum { FAILED_OPEN_TTL_S = 10 };
@@ -129,12 +130,6 @@ static uint32_t lowered_ttl(const struct compiler *c, uint32_t towards)
 
 // --- step 4 and the bytes
 
-static void put_u16(uint8_t *at, unsigned value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
 static uint32_t record_add(struct compiler *c, const struct member *member, uint32_t ttl)
 {
     struct plan *plan = c->plan;
@@ -147,8 +142,7 @@ static uint32_t record_add(struct compiler *c, const struct member *member, uint
     put_u16(at, 0xc00c);
     put_u16(at + 2, c->type);
     put_u16(at + 4, CLASS_IN);
-    put_u16(at + 6, ttl >> 16);
-    put_u16(at + 8, ttl & 0xffff);
+    put_u32(at + 6, ttl);
     put_u16(at + 10, member->rdata_size);
     memcpy(at + 12, member->rdata, member->rdata_size);
     uint32_t offset = (uint32_t)plan->record_size;
@@ -243,7 +237,6 @@ static uint16_t choice_of_members(struct compiler *c, struct choice choice,
     choice.member_count = (uint16_t)c->chosen_count;
     choice.answer_count = (uint16_t)answers_of(c);
     members_add(c, &choice, members);
-    c->plan->by_client_hash |= choice.method == METHOD_STICKY || choice.share_ppm < SHARE_ALL;
     return choice_add(c, &choice);
 }
 

@@ -40,7 +40,6 @@ struct choice_member {
 struct plan {
     const struct territory *territory;
     uint64_t sticky_key;
-    bool by_client_hash; // some choice looks at the client's hash: scope is at least its length
     uint16_t *choice_of_class;
     size_t class_count;
     struct choice *choices;

@@ -192,11 +192,18 @@ static uint16_t settle_share(const struct plan *plan, uint16_t index, const stru
     return index;
 }
 
-static uint8_t scope_at_least(const struct plan *plan, const struct address *client, uint8_t scope)
+// Where the client's hash decided something, the answer is constant over the hashed network only.
+static uint8_t scope_of(const struct choice *first, const struct choice *last,
+                        const struct address *client, uint8_t scope)
 {
-    unsigned hashed =
+    bool hashed = first->share_ppm < SHARE_ALL ||
+                  (last->method == METHOD_STICKY && last->member_count > last->answer_count);
+    if (!hashed) {
+        return scope;
+    }
+    unsigned length =
         client->family == FAMILY_IPV4 ? CLIENT_HASH_LENGTH_IPV4 : CLIENT_HASH_LENGTH_IPV6;
-    return plan->by_client_hash ? (uint8_t)MAX(scope, hashed) : scope;
+    return (uint8_t)MAX(scope, length);
 }
 
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
@@ -207,10 +214,11 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
         match = territory_lookup(plan->territory, client);
     }
     SP_DEBUG_ASSERT(match.class_index < plan->class_count);
-    uint16_t index = settle_share(plan, plan->choice_of_class[match.class_index], client);
+    uint16_t first = plan->choice_of_class[match.class_index];
+    uint16_t index = settle_share(plan, first, client);
     const struct choice *choice = &plan->choices[index];
     pick->kind = choice->kind;
-    pick->scope = scope_at_least(plan, client, match.scope);
+    pick->scope = scope_of(&plan->choices[first], choice, client, match.scope);
     pick->ttl = choice->ttl;
     pick->choice = index;
     pick->count = 0;

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The query parser. Called by answer() for every packet; walks the message once.
+//
+// Limits, with their reasons: one question (nobody serves more, RFC 9619); no answer records; one
+// authority record only for IXFR (RFC 1995); at most ADDITIONAL_MAX additional records (OPT, TSIG,
+// SIG(0) and one to spare), so that a long packet of records costs no more than a short one.
+#include "dns/query.h"
+
+#include "dns/types.h"
+#include "dns/wire.h"
+
+#include <string.h>
+
+enum { ADDITIONAL_MAX = 4, OPTION_MAX = 16, OPTION_CODE_ECS = 8, PAYLOAD_MIN = 512 };
+
+struct cursor {
+    const uint8_t *at, *end;
+};
+
+static size_t left(const struct cursor *cursor)
+{
+    return (size_t)(cursor->end - cursor->at);
+}
+
+// Owner names of other records may be compressed; nothing follows the pointers, they are stepped
+// over.
+static bool skip_name(struct cursor *cursor)
+{
+    while (cursor->at < cursor->end) {
+        unsigned length = *cursor->at;
+        if (length == 0) {
+            cursor->at += 1;
+            return true;
+        }
+        if (length >= 0xc0) {
+            cursor->at += 2;
+            return cursor->at <= cursor->end;
+        }
+        if (length > LABEL_MAX_SIZE || left(cursor) <= length) {
+            return false;
+        }
+        cursor->at += length + 1;
+    }
+    return false;
+}
+
+// RFC 7871, 7.1.2: family 1 or 2, lengths in range, scope 0, exactly the bytes needed, no bits past
+// the source length.
+static bool parse_subnet(const uint8_t *data, size_t size, struct client_subnet *subnet)
+{
+    if (size < 4 || subnet->present) {
+        return false;
+    }
+    unsigned family = get_u16(data), length = data[2], scope = data[3];
+    if ((family != 1 && family != 2) || scope != 0) {
+        return false;
+    }
+    struct address address = {.family = family == 1 ? FAMILY_IPV4 : FAMILY_IPV6};
+    if (length > family_bits(address.family) || size - 4 != (length + 7) / 8) {
+        return false;
+    }
+    memcpy(address.bytes, data + 4, size - 4);
+    subnet->address = address;
+    address_mask(&subnet->address, length);
+    subnet->present = true;
+    subnet->source_length = (uint8_t)length;
+    return address_equal(&address, &subnet->address);
+}
+
+static bool parse_options(const uint8_t *data, size_t size, struct query *query)
+{
+    struct cursor cursor = {data, data + size};
+    for (unsigned count = 0; left(&cursor) > 0; count++) {
+        if (left(&cursor) < 4) {
+            return false;
+        }
+        unsigned code = get_u16(cursor.at);
+        size_t length = get_u16(cursor.at + 2);
+        cursor.at += 4;
+        if (left(&cursor) < length || count >= OPTION_MAX) {
+            return false;
+        }
+        if (code == OPTION_CODE_ECS && !parse_subnet(cursor.at, length, &query->subnet)) {
+            return false;
+        }
+        cursor.at += length;
+    }
+    return true;
+}
+
+// One additional record; only OPT matters (RFC 6891). Sets *version when it is one.
+static bool parse_additional(struct cursor *cursor, struct query *query, unsigned *version)
+{
+    const uint8_t *owner = cursor->at;
+    if (!skip_name(cursor) || left(cursor) < RR_FIXED_SIZE) {
+        return false;
+    }
+    unsigned type = get_u16(cursor->at);
+    size_t rdata_size = get_u16(cursor->at + 8);
+    const uint8_t *fixed = cursor->at;
+    cursor->at += RR_FIXED_SIZE;
+    if (left(cursor) < rdata_size) {
+        return false;
+    }
+    const uint8_t *rdata = cursor->at;
+    cursor->at += rdata_size;
+    if (type != TYPE_OPT) {
+        return true;
+    }
+    if (query->edns || *owner != 0) {
+        return false; // a second OPT, or one that is not at the root
+    }
+    query->edns = true;
+    query->udp_payload = MAX(get_u16(fixed + 2), PAYLOAD_MIN);
+    *version = fixed[5];
+    query->dnssec_ok = fixed[6] & 0x80;
+    return *version > 0 || parse_options(rdata, rdata_size, query);
+}
+
+static bool parse_question(struct cursor *cursor, struct query *query)
+{
+    size_t size = name_check(cursor->at, left(cursor));
+    if (size == 0 || left(cursor) - size < QUESTION_FIXED_SIZE) {
+        return false;
+    }
+    query->name = cursor->at;
+    query->name_size = (uint16_t)size;
+    query->type = get_u16(cursor->at + size);
+    query->class = get_u16(cursor->at + size + 2);
+    cursor->at += size + QUESTION_FIXED_SIZE;
+    name_fold(query->name, size, query->folded);
+    return true;
+}
+
+enum query_verdict query_parse(const uint8_t *message, size_t size, struct query *query)
+{
+    query->name = NULL;
+    query->edns = query->dnssec_ok = query->subnet.present = false;
+    query->udp_payload = PAYLOAD_MIN;
+    if (size < HEADER_SIZE) {
+        return QUERY_SILENCE;
+    }
+    query->flags = get_u16(message + AT_FLAGS);
+    if (query->flags & FLAG_QR) {
+        return QUERY_SILENCE;
+    }
+    if ((query->flags & MASK_OPCODE) != 0) {
+        return QUERY_NOTIMP;
+    }
+    struct cursor cursor = {message + HEADER_SIZE, message + size};
+    if (get_u16(message + AT_QDCOUNT) != 1 || !parse_question(&cursor, query)) {
+        return QUERY_FORMERR;
+    }
+    unsigned authority = get_u16(message + AT_NSCOUNT), additional = get_u16(message + AT_ARCOUNT);
+    if (get_u16(message + AT_ANCOUNT) != 0 || additional > ADDITIONAL_MAX ||
+        authority > (query->type == TYPE_IXFR ? 1U : 0U)) {
+        return QUERY_FORMERR;
+    }
+    unsigned version = 0, ignored;
+    bool good = true;
+    for (struct query none = {0}; good && authority > 0; authority--) {
+        good = parse_additional(&cursor, &none, &ignored);
+    }
+    for (; good && additional > 0; additional--) {
+        good = parse_additional(&cursor, query, &version);
+    }
+    if (!good || left(&cursor) > 0) {
+        return QUERY_FORMERR;
+    }
+    return version > 0 ? QUERY_BADVERS : QUERY_GOOD;
+}

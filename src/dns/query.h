@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct query: one request, taken apart and judged. Total over all inputs: any bytes give a
+// verdict. Pure; any thread; no allocation.
+#pragma once
+
+#include "base/address.h"
+#include "dns/name.h"
+
+// Client subnet option (RFC 7871) as the query carried it.
+struct client_subnet {
+    bool present;
+    uint8_t source_length;
+    struct address address; // bits past source_length are zero
+};
+
+struct query {
+    const uint8_t *name; // into the message, case kept
+    uint16_t name_size;
+    uint16_t type, class;
+    uint16_t flags;
+    bool edns, dnssec_ok;
+    uint16_t udp_payload; // the client's offer, at least 512
+    struct client_subnet subnet;
+    uint8_t folded[NAME_MAX_SIZE + 9]; // the name in lower case; room to read in words
+};
+
+enum query_verdict {
+    QUERY_GOOD,
+    QUERY_SILENCE, // deserves no answer: a response, or too short to answer
+    QUERY_FORMERR, // malformed (RFC 1035; RFC 6891, 6.1.1; RFC 7871, 7.1.2)
+    QUERY_NOTIMP,  // an opcode that is not served
+    QUERY_BADVERS, // EDNS version above 0 (RFC 6891, 6.1.3)
+};
+
+// On QUERY_GOOD, QUERY_BADVERS and, where the question could be read, QUERY_FORMERR the fields are
+// filled in; name is NULL when there is no usable question.
+enum query_verdict query_parse(const uint8_t *message, size_t size, struct query *query);
