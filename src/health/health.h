@@ -14,18 +14,24 @@
 #include "zone/policy.h"
 
 struct health;
-struct probe;
+
+// One execution of a check. `state` is free for the prober between start() and the end.
+struct probe {
+    void *state;
+};
 
 // What a probe saw; the layer that failed is in the name.
 enum probe_result {
     PROBE_OK,
-    PROBE_L4_TIMEOUT,  // no connection in time
-    PROBE_L4_REFUSED,  // connection refused or reset
-    PROBE_L4_ERROR,    // no route, no socket, ICMP unreachable
-    PROBE_L6_TLS,      // handshake or certificate
-    PROBE_L7_TIMEOUT,  // connected, no complete answer in time
-    PROBE_L7_INVALID,  // not the protocol
-    PROBE_L7_STATUS,   // wrong status
+    PROBE_L4_TIMEOUT, // no connection in time
+    PROBE_L4_REFUSED, // connection refused or reset
+    PROBE_L4_ERROR,   // no route, ICMP unreachable
+    PROBE_L6_TLS,     // handshake or certificate
+    PROBE_L7_TIMEOUT, // connected, no complete answer in time
+    PROBE_L7_INVALID, // not the protocol
+    PROBE_L7_STATUS,  // wrong status
+    // These two say nothing about the target; they count for no state.
+    PROBE_LOCAL_ERROR, // the probe could not be made here: no descriptor, no memory, no CA file
     PROBE_DENIED,      // the address is not allowed to be probed
     PROBE_RESULT_COUNT
 };
@@ -44,29 +50,35 @@ struct prober {
 enum check_state { CHECK_UNKNOWN, CHECK_UP, CHECK_DOWN };
 extern const char *const check_state_names[3];
 
-// Called after a check's state (or its TTL hint, see below) changed, from inside health_tick,
-// health_probe_done or health_set_*.
+// Called after a check's state changed, or its change_in_s (below) turned zero or non-zero; always
+// as the last act of health_probe_done, so it may call any function here but health_free.
 typedef void health_changed(void *context, int check);
 
+// `clock` must outlive the registry; `prober` is copied. The same seed gives the same schedule.
 struct health *health_new(const struct clock *clock, const struct prober *prober, uint64_t seed,
                           health_changed *changed, void *context);
+// Cancels every probe under way. NULL allowed.
 void health_free(struct health *health);
 
 // Adds a user of the check for this target and definition, making it if it is new: the first probe
-// is due at once (spread over min(interval, 1 s) when there are many). Strings are copied. Returns the index,
-// stable while it has users.
+// is due at once (spread over min(interval, 1 s) when there are many). Strings are copied. Returns
+// the index, stable while it has users.
 int health_acquire(struct health *health, const struct address *target,
                    const struct check_spec *spec);
 // Drops a user; the last one ends the check and cancels its probe.
 void health_release(struct health *health, int check);
 
-// Starts every probe that is due. Returns the monotonic time of the next due one, or INT64_MAX.
+// Starts every probe that is due, but never more than HEALTH_PROBES_MAX at a time: the others wait
+// in order. Returns the monotonic time of the next due one, or INT64_MAX. That time is good only
+// until the next health_probe_done, health_acquire or health_release: call again after them (in an
+// event loop: each time before it sleeps).
+enum { HEALTH_PROBES_MAX = 4096 };
 int64_t health_tick(struct health *health);
 // The end of a probe. `detail` is one line for people ("HTTP 503"), or NULL.
 void health_probe_done(struct health *health, struct probe *probe, enum probe_result result,
                        const char *detail);
 
-// Whether every check has had its first result (its first round is done or timed out).
+// Whether every check has had its first result, of whatever kind.
 bool health_settled(const struct health *health);
 
 struct check_view {
@@ -77,7 +89,7 @@ struct check_view {
     enum probe_result last_result;
     const char *last_detail;
     int64_t last_latency_ns;
-    unsigned run;                  // equal results in a row that point away from the state
+    unsigned run; // equal results in a row that point away from the state
     // Seconds until this check could change state at the earliest if it went on as it goes now:
     // probes still needed x interval. 0 while it is steady (then TTLs stay long).
     uint32_t change_in_s;
