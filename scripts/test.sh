@@ -8,7 +8,7 @@
 # Usage: scripts/test.sh [SUITE...]      default: all of them, in the order below
 
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 source scripts/common.sh
 
 readonly python=/usr/bin/python3
