@@ -9,6 +9,7 @@
 #pragma once
 
 #include "answer/answer.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "server/config.h"
 
@@ -18,18 +19,21 @@ struct net_options {
     const struct endpoint *listen;
     size_t listen_count;
     unsigned workers;
-    unsigned tcp_clients_max;      // connections a worker holds; the longest idle makes room
+    unsigned tcp_clients_max; // connections a worker holds; the longest idle makes room
+    // Of them from one IPv4 address or one IPv6 /64; 0: no limit of its own.
     unsigned tcp_clients_per_address_max;
-    int64_t tcp_idle_ns;           // a connection without a query for this long is closed
+    int64_t tcp_idle_ns; // a connection without a query for this long is closed
     const struct clock *clock;
 };
 
 // Binds every socket (a port of 0 is chosen by the kernel, the same for all workers and for UDP and
 // TCP). On failure NULL and one clear error in `diags` ("cannot listen on 127.0.0.1:53: ...").
+// Limits of the system that are lower than wanted are warnings.
 struct net *net_open(const struct net_options *options, struct diags *diags);
-// Starts the threads; they answer from `root` from now on.
-void net_start(struct net *net, generation_root *root);
-// Stops and joins the threads (within 1 s), closes the sockets, frees.
+// Starts the threads; they answer from `root` from now on. False, with errno set, when the system
+// refuses a thread; net_close is due all the same.
+bool net_start(struct net *net, generation_root *root);
+// Stops and joins the threads (within 1 s), closes the sockets, frees. NULL allowed.
 void net_close(struct net *net);
 
 unsigned net_worker_count(const struct net *net);

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Opening and closing: ports, limits of the process, cores, threads. Control thread.
+//
+// Every port is probed before it is bound: SO_REUSEPORT, which lets our workers share a port, would
+// also let a second daemon of the same user share it in silence, and each would get part of the
+// queries. The probe binds without it, so it meets whoever has the port. All endpoints are probed
+// before the first is bound, because 0.0.0.0 and 127.0.0.1 may stand side by side in one
+// configuration. (Two daemons that start within the same millisecond can still both pass.)
+#include "net/net.h"
+
+#include "base/memory.h"
+#include "net/socket.h"
+#include "net/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    PORT_TRIES_MAX = 32,
+    RECEIVE_BUFFER_WARN_SIZE = 1 << 20,
+    // What the rest of the process needs besides our sockets: files, probes, control connections.
+    DESCRIPTORS_OTHER = 256,
+};
+
+struct net {
+    struct net_options options;
+    struct endpoint *endpoints;
+    size_t endpoint_count;
+    struct data_worker **workers;
+    unsigned worker_count; // made so far
+    int stop_fd;
+};
+
+static const struct place no_place;
+
+// The system's reason, and what to do about the usual ones.
+static void report_listen(struct diags *diags, const struct endpoint *endpoint,
+                          enum transport transport, int reason)
+{
+    static const struct {
+        int reason;
+        const char *hint;
+    } hints[] = {
+        {EADDRINUSE, "; another program has this port, or signpost runs already"},
+        {EACCES, "; ports below 1024 need root or CAP_NET_BIND_SERVICE"},
+        {EADDRNOTAVAIL, "; no interface of this machine has this address"},
+    };
+    const char *hint = "";
+    for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
+        hint = hints[i].reason == reason ? hints[i].hint : hint;
+    }
+    char text[SOCKADDR_TEXT_MAX];
+    diags_error(diags, no_place, "listen", "cannot listen on %s: %s (%s)%s",
+                endpoint_format(&endpoint->address, endpoint->port, text), strerror(reason),
+                transport == TRANSPORT_UDP ? "UDP" : "TCP", hint);
+}
+
+// 0 when both transports are free; the first one that is not, with its errno.
+static int probe(const struct endpoint *endpoint, enum transport *transport)
+{
+    for (*transport = TRANSPORT_UDP; *transport <= TRANSPORT_TCP; (*transport)++) {
+        int fd = socket_bind(endpoint, *transport, SOCKET_PROBE);
+        if (fd < 0) {
+            return errno;
+        }
+        close(fd);
+    }
+    return 0;
+}
+
+// A port that is free for both transports now, or 0.
+static uint16_t choose_port(const struct endpoint *endpoint)
+{
+    for (unsigned try = 0; try < PORT_TRIES_MAX; try++) {
+        int fd = socket_bind(endpoint, TRANSPORT_TCP, SOCKET_PROBE);
+        if (fd < 0) {
+            return 0;
+        }
+        struct endpoint chosen = {endpoint->address, socket_port(fd)};
+        close(fd);
+        enum transport transport;
+        if (probe(&chosen, &transport) == 0) {
+            return chosen.port;
+        }
+    }
+    return 0;
+}
+
+static bool probe_all(struct net *net, struct diags *diags)
+{
+    for (size_t i = 0; i < net->endpoint_count; i++) {
+        struct endpoint *endpoint = &net->endpoints[i];
+        if (endpoint->port == 0) {
+            endpoint->port = choose_port(endpoint);
+            if (endpoint->port == 0) {
+                report_listen(diags, endpoint, TRANSPORT_TCP, errno);
+                return false;
+            }
+        }
+        enum transport transport;
+        int reason = probe(endpoint, &transport);
+        if (reason != 0) {
+            report_listen(diags, endpoint, transport, reason);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void close_sockets(const struct data_worker_socket *sockets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        close(sockets[i].udp_fd);
+        if (sockets[i].tcp_fd >= 0) {
+            close(sockets[i].tcp_fd);
+        }
+    }
+}
+
+// One worker's share of every endpoint.
+static bool bind_all(const struct net *net, struct data_worker_socket *sockets, struct diags *diags)
+{
+    for (size_t i = 0; i < net->endpoint_count; i++) {
+        const struct endpoint *endpoint = &net->endpoints[i];
+        sockets[i].wildcard = endpoint_wildcard(endpoint);
+        sockets[i].tcp_fd = -1;
+        sockets[i].udp_fd = socket_bind(endpoint, TRANSPORT_UDP, SOCKET_SERVE);
+        if (sockets[i].udp_fd < 0) {
+            report_listen(diags, endpoint, TRANSPORT_UDP, errno);
+            close_sockets(sockets, i);
+            return false;
+        }
+        sockets[i].tcp_fd = socket_bind(endpoint, TRANSPORT_TCP, SOCKET_SERVE);
+        if (sockets[i].tcp_fd < 0) {
+            report_listen(diags, endpoint, TRANSPORT_TCP, errno);
+            close_sockets(sockets, i + 1);
+            return false;
+        }
+    }
+    return true;
+}
+
+// The core for a worker, of those that the process may use; -1 when there are fewer than workers.
+static int choose_core(unsigned worker, unsigned worker_count)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0 ||
+        (unsigned)CPU_COUNT(&allowed) < worker_count) {
+        return -1;
+    }
+    for (int core = 0; core < CPU_SETSIZE; core++) {
+        if (CPU_ISSET((unsigned)core, &allowed) && worker-- == 0) {
+            return core;
+        }
+    }
+    return -1;
+}
+
+static bool add_worker(struct net *net, struct diags *diags)
+{
+    struct data_worker_socket *sockets = mem_alloc_array(net->endpoint_count, sizeof(*sockets));
+    struct data_worker *data_worker = NULL;
+    if (bind_all(net, sockets, diags)) {
+        struct data_worker_options options = {
+            .stop_fd = net->stop_fd,
+            .core = choose_core(net->worker_count, net->options.workers),
+            .tcp_clients_max = net->options.tcp_clients_max,
+            .tcp_clients_per_address_max = net->options.tcp_clients_per_address_max,
+            .tcp_idle_ns = net->options.tcp_idle_ns,
+            .clock = net->options.clock,
+        };
+        data_worker = data_worker_new(&options, sockets, net->endpoint_count);
+        if (data_worker == NULL) {
+            diags_error(diags, no_place, "workers", "cannot make worker %u: %s", net->worker_count,
+                        strerror(errno));
+            close_sockets(sockets, net->endpoint_count);
+        } else {
+            net->workers[net->worker_count++] = data_worker;
+        }
+    }
+    size_t granted = data_worker ? socket_receive_buffer_size(sockets[0].udp_fd) : 0;
+    if (data_worker && net->worker_count == 1 && granted < RECEIVE_BUFFER_WARN_SIZE) {
+        diags_warning(diags, no_place, "listen",
+                      "UDP receive buffers have %zu KiB of the wanted %d; bursts may be lost: "
+                      "raise net.core.rmem_max",
+                      granted >> 10, SOCKET_RECEIVE_BUFFER_SIZE >> 10);
+    }
+    free(sockets);
+    return data_worker != NULL;
+}
+
+// Connections must not run into the soft limit that a shell happens to have.
+static void raise_descriptor_limit(const struct net *net, struct diags *diags)
+{
+    rlim_t wanted = (rlim_t)net->options.workers *
+                        (net->options.tcp_clients_max + 2 * net->endpoint_count + 1) +
+                    DESCRIPTORS_OTHER;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    limit.rlim_cur = MIN(wanted, limit.rlim_max);
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted) {
+        diags_warning(diags, no_place, "listen",
+                      "this process may open %llu descriptors, %llu are wanted for all TCP "
+                      "clients: raise its limit (LimitNOFILE)",
+                      (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
+    }
+}
+
+struct net *net_open(const struct net_options *options, struct diags *diags)
+{
+    SP_ASSERT(options->listen_count > 0 && options->workers > 0);
+    struct net *net = mem_alloc(sizeof(*net));
+    net->options = *options;
+    net->endpoint_count = options->listen_count;
+    net->endpoints = mem_copy(options->listen, options->listen_count * sizeof(*options->listen));
+    net->options.listen = net->endpoints;
+    net->workers = mem_alloc_array(options->workers, sizeof(struct data_worker *));
+    net->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    bool good = net->stop_fd >= 0;
+    if (!good) {
+        diags_error(diags, no_place, "workers", "cannot make an eventfd: %s", strerror(errno));
+    }
+    raise_descriptor_limit(net, diags);
+    good = good && probe_all(net, diags);
+    while (good && net->worker_count < options->workers) {
+        good = add_worker(net, diags);
+    }
+    if (!good) {
+        net_close(net);
+        return NULL;
+    }
+    return net;
+}
+
+bool net_start(struct net *net, generation_root *root)
+{
+    for (unsigned i = 0; i < net->worker_count; i++) {
+        int reason = data_worker_start(net->workers[i], root);
+        if (reason != 0) {
+            errno = reason;
+            return false;
+        }
+    }
+    return true;
+}
+
+void net_close(struct net *net)
+{
+    if (net == NULL) {
+        return;
+    }
+    if (net->stop_fd >= 0) {
+        eventfd_write(net->stop_fd, 1);
+    }
+    for (unsigned i = 0; i < net->worker_count; i++) {
+        data_worker_join(net->workers[i]);
+        data_worker_free(net->workers[i]);
+    }
+    if (net->stop_fd >= 0) {
+        close(net->stop_fd);
+    }
+    free(net->workers);
+    free(net->endpoints);
+    free(net);
+}
+
+unsigned net_worker_count(const struct net *net)
+{
+    return net->worker_count;
+}
+
+const struct worker_counters *net_worker_counters(const struct net *net, unsigned worker)
+{
+    SP_ASSERT(worker < net->worker_count);
+    return data_worker_counters(net->workers[worker]);
+}
+
+size_t net_endpoint_count(const struct net *net)
+{
+    return net->endpoint_count;
+}
+
+struct endpoint net_endpoint(const struct net *net, size_t index)
+{
+    SP_ASSERT(index < net->endpoint_count);
+    return net->endpoints[index];
+}

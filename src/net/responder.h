@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the UDP and TCP sides of one data thread share: where answers come from, and the tag by
+// which the thread's epoll tells its descriptors apart.
+#pragma once
+
+#include "answer/answer.h"
+
+// Borrowed by udp and tcp; belongs to the thread. The root is loaded once a batch and what it gave
+// is not kept past rcu_quiescent().
+struct responder {
+    generation_root *root;
+    struct worker *worker;
+};
+
+// The first member of everything that epoll events point to.
+struct event_source {
+    enum { SOURCE_STOP, SOURCE_UDP, SOURCE_LISTENER, SOURCE_CONNECTION } kind;
+};

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// One connection's bytes: length-prefixed queries in, length-prefixed answers out, in order.
+//
+// Called by tcp.c on the data thread. Bytes come into the thread's own buffer; only an incomplete
+// message, or what waits for a peer that does not read, is copied to the connection, so an idle one
+// holds nothing. A message grows in the connection's buffer as it arrives, never by what its prefix
+// claims. While answers are blocked, nothing is read: the peer's own window pushes back.
+//
+// A message that deserves no answer (a response, a runt) ends the connection after the answers
+// before it: over TCP the source is no forgery, it is a peer that does not speak DNS.
+#include "net/connection.h"
+
+#include "base/memory.h"
+#include "base/rcu.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { IN_CAPACITY_MIN = 256 };
+
+static size_t message_size(const uint8_t *prefix)
+{
+    return (size_t)prefix[0] << 8 | prefix[1];
+}
+
+// Sends what has gathered. What the kernel does not take moves to the connection.
+static void flush(struct tcp *tcp, struct connection *connection, bool ending)
+{
+    ssize_t sent = 0;
+    if (tcp->out_size > 0) {
+        sent = send(connection->fd, tcp->out, tcp->out_size, MSG_NOSIGNAL);
+    }
+    size_t rest = tcp->out_size - (size_t)MAX(sent, 0);
+    tcp->out_size = 0;
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        connection_close(tcp, connection);
+    } else if (rest > 0) {
+        connection->out = mem_copy(tcp->out + MAX(sent, 0), rest);
+        connection->out_size = rest;
+        connection->out_at = 0;
+        connection_turn(tcp, connection, ending ? CONNECTION_ENDING : CONNECTION_BLOCKED);
+    } else if (ending) {
+        connection_close(tcp, connection);
+    }
+}
+
+// Answers one message into the thread's buffer; false: it deserves none.
+static bool respond(struct tcp *tcp, struct connection *connection,
+                    const struct generation *generation, const uint8_t *message, size_t size)
+{
+    uint8_t *out = tcp->out + tcp->out_size;
+    size_t written = answer(generation, tcp->options.responder->worker, message, size,
+                            &connection->peer, out + TCP_PREFIX_SIZE);
+    out[0] = (uint8_t)(written >> 8);
+    out[1] = (uint8_t)written;
+    tcp->out_size += written > 0 ? TCP_PREFIX_SIZE + written : 0;
+    return written > 0;
+}
+
+// Keeps the last `size` bytes of the input, which begin at `rest`: in the thread's buffer or in the
+// connection's own.
+static void keep_rest(struct connection *connection, const uint8_t *rest, size_t size)
+{
+    if (size == 0) {
+        free(connection->in);
+        connection->in = NULL;
+        connection->in_size = connection->in_capacity = 0;
+        return;
+    }
+    if (rest == connection->in && size < connection->in_capacity) {
+        connection->in_size = size; // a message that comes in drips is not copied at each
+        return;
+    }
+    // Room for one more byte at least, twice as much each time, at most one message.
+    size_t wanted = MAX(2 * size, (size_t)IN_CAPACITY_MIN);
+    if (size >= TCP_PREFIX_SIZE) {
+        wanted = MIN(wanted, TCP_PREFIX_SIZE + message_size(rest));
+    }
+    size_t capacity = MAX(wanted, size);
+    if (connection->in) {
+        memmove(connection->in, rest, size);
+        connection->in = mem_resize(connection->in, capacity, 1);
+    } else {
+        connection->in = mem_alloc(capacity);
+        memcpy(connection->in, rest, size);
+    }
+    connection->in_size = size;
+    connection->in_capacity = capacity;
+}
+
+// Answers the complete messages of the input in order, until the peer no longer takes the answers;
+// keeps the rest. True when at least one message was complete.
+static bool process(struct tcp *tcp, struct connection *connection, const uint8_t *bytes,
+                    size_t size)
+{
+    const struct generation *generation =
+        atomic_load_explicit(tcp->options.responder->root, memory_order_acquire);
+    size_t used = 0;
+    while (connection->state == CONNECTION_READING && size - used >= TCP_PREFIX_SIZE) {
+        const uint8_t *message = bytes + used + TCP_PREFIX_SIZE;
+        size_t length = message_size(bytes + used);
+        if (size - used - TCP_PREFIX_SIZE < length) {
+            break;
+        }
+        used += TCP_PREFIX_SIZE + length;
+        bool answered = respond(tcp, connection, generation, message, length);
+        if (!answered || tcp->out_size >= TCP_FLUSH_SIZE) {
+            flush(tcp, connection, !answered);
+        }
+    }
+    rcu_quiescent();
+    if (connection->state == CONNECTION_READING) {
+        flush(tcp, connection, false);
+    }
+    if (connection->state != CONNECTION_CLOSED) {
+        size_t rest = connection->state == CONNECTION_ENDING ? 0 : size - used;
+        keep_rest(connection, bytes + used, rest);
+        connection_count_held(tcp, connection);
+    }
+    return used > 0;
+}
+
+void connection_read(struct tcp *tcp, struct connection *connection)
+{
+    bool begun = connection->in != NULL;
+    uint8_t *into = begun ? connection->in + connection->in_size : tcp->in;
+    size_t room = begun ? connection->in_capacity - connection->in_size : sizeof(tcp->in);
+    ssize_t got = recv(connection->fd, into, room, 0);
+    if (got <= 0) {
+        // The peer's end: its answers were all sent, or else nothing would have been read.
+        if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+            connection_close(tcp, connection);
+        }
+        return;
+    }
+    bool complete =
+        begun ? process(tcp, connection, connection->in, connection->in_size + (size_t)got)
+              : process(tcp, connection, tcp->in, (size_t)got);
+    if (connection->state != CONNECTION_CLOSED && (complete || !begun)) {
+        connection_mark(tcp, connection);
+    }
+}
+
+void connection_write(struct tcp *tcp, struct connection *connection)
+{
+    size_t left = connection->out_size - connection->out_at;
+    ssize_t sent = send(connection->fd, connection->out + connection->out_at, left, MSG_NOSIGNAL);
+    if (sent < 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            connection_close(tcp, connection);
+        }
+        return;
+    }
+    connection->out_at += (size_t)sent;
+    if ((size_t)sent < left) {
+        return;
+    }
+    free(connection->out);
+    connection->out = NULL;
+    connection->out_size = connection->out_at = 0;
+    if (connection->state == CONNECTION_ENDING) {
+        connection_close(tcp, connection);
+        return;
+    }
+    connection_mark(tcp, connection);
+    connection_turn(tcp, connection, CONNECTION_READING);
+    if (connection->in) {
+        process(tcp, connection, connection->in, connection->in_size);
+    } else {
+        connection_count_held(tcp, connection);
+    }
+}

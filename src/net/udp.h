@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The UDP side of one data thread. Worker only.
+#pragma once
+
+#include "net/responder.h"
+
+struct udp_socket {
+    struct event_source source; // SOURCE_UDP
+    int fd;
+    bool wildcard; // answers must leave from the address that was asked
+};
+
+// The buffers of one thread, shared by its sockets.
+struct udp_batch;
+struct udp_batch *udp_batch_new(void);
+void udp_batch_free(struct udp_batch *batch);
+
+// Reads what waits on the socket, a batch at a time, answers and sends. Returns when little is left
+// or when other descriptors should have their turn. Passes a quiescent state after each batch.
+void udp_serve(struct udp_batch *batch, const struct udp_socket *socket,
+               const struct responder *responder);

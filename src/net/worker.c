@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The event loop of a data thread.
+//
+// One level-triggered epoll over the UDP sockets, the TCP listeners and connections, and the
+// eventfd that ends the thread. udp.c keeps reading while batches are large, so under load epoll
+// is asked once in many batches. The thread is offline for RCU exactly while it may sleep, hence
+// the writer never waits for an idle worker; inside a round no generation is held across batches.
+#include "net/worker.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/rcu.h"
+#include "net/tcp.h"
+#include "net/udp.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { EVENTS_MAX = 32 };
+
+struct data_worker {
+    struct data_worker_options options;
+    struct responder responder;
+    struct event_source stop;
+    struct udp_socket *sockets;
+    size_t socket_count;
+    struct udp_batch *batch;
+    struct tcp *tcp;
+    int epoll_fd;
+    pthread_t thread;
+    bool started;
+};
+
+static void pin(int core)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((unsigned)core, &set);
+    pthread_setaffinity_np(pthread_self(), sizeof(set), &set); // only a matter of speed
+}
+
+// True when the thread must end.
+static bool dispatch(struct data_worker *data_worker, const struct epoll_event *event)
+{
+    struct event_source *source = event->data.ptr;
+    switch (source->kind) {
+    case SOURCE_STOP:
+        return true;
+    case SOURCE_UDP:
+        udp_serve(data_worker->batch, container_of(source, struct udp_socket, source),
+                  &data_worker->responder);
+        break;
+    case SOURCE_LISTENER:
+    case SOURCE_CONNECTION:
+        tcp_event(data_worker->tcp, source, event->events);
+        break;
+    }
+    return false;
+}
+
+static void *run(void *argument)
+{
+    struct data_worker *data_worker = argument;
+    if (data_worker->options.core >= 0) {
+        pin(data_worker->options.core);
+    }
+    rcu_reader_register();
+    bool stopping = false;
+    for (int timeout_ms = -1; !stopping;) {
+        struct epoll_event events[EVENTS_MAX];
+        rcu_reader_offline();
+        int count = epoll_wait(data_worker->epoll_fd, events, EVENTS_MAX, timeout_ms);
+        rcu_reader_online();
+        for (int i = 0; i < count; i++) {
+            stopping |= dispatch(data_worker, &events[i]);
+        }
+        timeout_ms = tcp_tick(data_worker->tcp);
+    }
+    rcu_reader_unregister();
+    return NULL;
+}
+
+int data_worker_start(struct data_worker *data_worker, generation_root *root)
+{
+    data_worker->responder.root = root;
+    // Signals are the control thread's: a worker inherits a full mask.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&data_worker->thread, NULL, run, data_worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    data_worker->started = result == 0;
+    if (result == 0) {
+        pthread_setname_np(data_worker->thread, "data-worker");
+    }
+    return result;
+}
+
+void data_worker_join(struct data_worker *data_worker)
+{
+    if (data_worker->started) {
+        pthread_join(data_worker->thread, NULL);
+        data_worker->started = false;
+    }
+}
+
+const struct worker_counters *data_worker_counters(const struct data_worker *data_worker)
+{
+    return worker_counters(data_worker->responder.worker);
+}
+
+static void watch(const struct data_worker *data_worker, int fd, struct event_source *source)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+    epoll_ctl(data_worker->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+struct data_worker *data_worker_new(const struct data_worker_options *options,
+                                    const struct data_worker_socket *sockets, size_t count)
+{
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_fd < 0) {
+        return NULL;
+    }
+    struct data_worker *data_worker = mem_alloc(sizeof(*data_worker));
+    data_worker->options = *options;
+    data_worker->epoll_fd = epoll_fd;
+    data_worker->stop.kind = SOURCE_STOP;
+    data_worker->responder.worker = worker_new(random_seed());
+    data_worker->batch = udp_batch_new();
+    data_worker->sockets = mem_alloc_array(count, sizeof(*data_worker->sockets));
+    data_worker->socket_count = count;
+    watch(data_worker, options->stop_fd, &data_worker->stop);
+    int *listeners = mem_alloc_array(count, sizeof(*listeners));
+    for (size_t i = 0; i < count; i++) {
+        data_worker->sockets[i] =
+            (struct udp_socket){{SOURCE_UDP}, sockets[i].udp_fd, sockets[i].wildcard};
+        watch(data_worker, sockets[i].udp_fd, &data_worker->sockets[i].source);
+        listeners[i] = sockets[i].tcp_fd;
+    }
+    struct tcp_options tcp_options = {
+        .epoll_fd = epoll_fd,
+        .clients_max = options->tcp_clients_max,
+        .clients_per_address_max = options->tcp_clients_per_address_max,
+        .idle_ns = options->tcp_idle_ns,
+        .clock = options->clock,
+        .responder = &data_worker->responder,
+    };
+    data_worker->tcp = tcp_new(&tcp_options, listeners, count);
+    free(listeners);
+    return data_worker;
+}
+
+void data_worker_free(struct data_worker *data_worker)
+{
+    tcp_free(data_worker->tcp);
+    for (size_t i = 0; i < data_worker->socket_count; i++) {
+        close(data_worker->sockets[i].fd);
+    }
+    close(data_worker->epoll_fd);
+    worker_free(data_worker->responder.worker);
+    udp_batch_free(data_worker->batch);
+    free(data_worker->sockets);
+    free(data_worker);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// One data thread: its sockets, its event loop. Made and ended by the control thread (net.c).
+#pragma once
+
+#include "base/clock.h"
+#include "net/responder.h"
+
+#include <pthread.h>
+
+struct data_worker_options {
+    int stop_fd; // an eventfd: readable when the thread must end; borrowed
+    int core;    // to pin the thread to; -1: none
+    unsigned tcp_clients_max, tcp_clients_per_address_max;
+    int64_t tcp_idle_ns;
+    const struct clock *clock;
+};
+
+// Sockets to serve. The descriptors go to the worker.
+struct data_worker_socket {
+    int udp_fd, tcp_fd;
+    bool wildcard;
+};
+
+struct data_worker;
+// NULL with errno.
+struct data_worker *data_worker_new(const struct data_worker_options *options,
+                                    const struct data_worker_socket *sockets, size_t count);
+// The thread must have ended. Closes the sockets.
+void data_worker_free(struct data_worker *data_worker);
+// 0 or an errno.
+int data_worker_start(struct data_worker *data_worker, generation_root *root);
+void data_worker_join(struct data_worker *data_worker); // a worker that never started is allowed
+const struct worker_counters *data_worker_counters(const struct data_worker *data_worker);

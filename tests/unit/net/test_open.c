@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// net_open: ports chosen by the kernel, ports that are taken, addresses that do not exist.
+#include "fixture.h"
+
+static const char *const loopbacks[] = {"127.0.0.1", "::1", NULL};
+static const char *const loopback[] = {"127.0.0.1", NULL};
+
+static struct net_options options_for(const struct endpoint *listen, size_t count)
+{
+    return (struct net_options){.listen = listen,
+                                .listen_count = count,
+                                .workers = 2,
+                                .tcp_clients_max = 10,
+                                .tcp_idle_ns = NS_PER_SECOND,
+                                .clock = clock_system()};
+}
+
+// Expects one error that names the endpoint and holds `reason`.
+static void expect_refused(const struct endpoint *listen, size_t count, size_t culprit,
+                           const char *reason)
+{
+    struct net_options options = options_for(listen, count);
+    struct diags diags = {0};
+    assert_null(net_open(&options, &diags));
+    assert_int_equal(diags.error_count, 1);
+    const struct diag *error = NULL;
+    for (size_t i = 0; i < diags.count; i++) {
+        error = diags.items[i].severity == SEVERITY_ERROR ? &diags.items[i] : error;
+    }
+    char endpoint[SOCKADDR_TEXT_MAX], expected[128];
+    endpoint_format(&listen[culprit].address, listen[culprit].port, endpoint);
+    snprintf(expected, sizeof(expected), "cannot listen on %s: %s", endpoint, reason);
+    assert_non_null(error);
+    if (strncmp(error->message, expected, strlen(expected)) != 0) {
+        fail_msg("expected \"%s...\", got \"%s\"", expected, error->message);
+    }
+    diags_clear(&diags);
+}
+
+static void test_chosen_ports(void **state)
+{
+    (void)state;
+    struct server *server = server_start((struct net_options){.workers = 3}, loopbacks);
+    assert_int_equal(net_endpoint_count(server->net), 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(net_endpoint(server->net, i).port > 0);
+        // One port for both transports and for all workers: every client finds one.
+        for (unsigned j = 0; j < 20; j++) {
+            int stream = client_from(server, i, SOCK_STREAM, NULL);
+            assert_true(exchange(stream, j));
+            close(stream);
+            int datagram = client_from(server, i, SOCK_DGRAM, NULL);
+            uint8_t query[2 + QUERY_SIZE];
+            query_make(j, query);
+            assert_int_equal(send(datagram, query + 2, QUERY_SIZE, 0), QUERY_SIZE);
+            assert_int_equal(recv(datagram, query, QUERY_SIZE, 0), QUERY_SIZE);
+            close(datagram);
+        }
+    }
+    server_stop(server);
+}
+
+// Another program's socket on the port, of either transport.
+static void test_port_taken(void **state)
+{
+    (void)state;
+    static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        struct server *server = server_start((struct net_options){0}, loopback);
+        struct endpoint endpoint = net_endpoint(server->net, 0);
+        server_stop(server);
+        struct sockaddr_storage where;
+        socklen_t size = address_to_sockaddr(&endpoint.address, endpoint.port, &where);
+        int fd = socket(AF_INET, types[i] | SOCK_CLOEXEC, 0);
+        int on = 1;
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        assert_int_equal(bind(fd, (struct sockaddr *)&where, size), 0);
+        if (types[i] == SOCK_STREAM) {
+            assert_int_equal(listen(fd, 1), 0);
+        }
+        struct endpoint free_port = endpoint;
+        free_port.port = 0;
+        struct endpoint both[] = {free_port, endpoint};
+        expect_refused(both, 2, 1, "Address already in use");
+        close(fd);
+    }
+}
+
+// A second daemon of the same user: its sockets have SO_REUSEPORT too, and must not be joined.
+static void test_second_daemon(void **state)
+{
+    (void)state;
+    static const char *const wildcards[] = {"0.0.0.0", NULL};
+    struct server *server = server_start((struct net_options){0}, loopback);
+    struct endpoint endpoint = net_endpoint(server->net, 0);
+    expect_refused(&endpoint, 1, 0, "Address already in use");
+    struct endpoint wildcard = {{.family = FAMILY_IPV4}, endpoint.port};
+    expect_refused(&wildcard, 1, 0, "Address already in use");
+    server_stop(server);
+    server = server_start((struct net_options){0}, wildcards);
+    struct endpoint inside = {endpoint.address, net_endpoint(server->net, 0).port};
+    expect_refused(&inside, 1, 0, "Address already in use");
+    server_stop(server);
+}
+
+// Connections of an earlier life in TIME_WAIT do not keep the port.
+static void test_restart(void **state)
+{
+    (void)state;
+    struct net_options short_lived = {.tcp_idle_ns = 50 * NS_PER_MS};
+    struct server *server = server_start(short_lived, loopback);
+    struct endpoint endpoint = net_endpoint(server->net, 0);
+    int fd = client(server, SOCK_STREAM);
+    assert_true(closed_within(fd, PATIENCE_MS)); // the server closes first
+    close(fd);
+    server_stop(server);
+    struct net_options options = options_for(&endpoint, 1);
+    struct diags diags = {0};
+    struct net *net = net_open(&options, &diags);
+    assert_non_null(net);
+    net_close(net); // never started: allowed
+    diags_clear(&diags);
+}
+
+// A wildcard and one of its addresses stand side by side in one configuration.
+static void test_overlap(void **state)
+{
+    (void)state;
+    struct server *server = server_start((struct net_options){0}, loopback);
+    uint16_t port = net_endpoint(server->net, 0).port;
+    server_stop(server);
+    struct endpoint listen[] = {{{.family = FAMILY_IPV4}, port},
+                                {{.family = FAMILY_IPV4, .bytes = {127, 0, 0, 1}}, port},
+                                {{.family = FAMILY_IPV6}, port}};
+    struct net_options options = options_for(listen, 3);
+    struct diags diags = {0};
+    struct net *net = net_open(&options, &diags);
+    assert_non_null(net);
+    net_close(net);
+    diags_clear(&diags);
+}
+
+static void test_no_such_address(void **state)
+{
+    (void)state;
+    struct endpoint listen = {{.family = FAMILY_IPV4, .bytes = {192, 0, 2, 1}}, 5353};
+    expect_refused(&listen, 1, 0, "Cannot assign requested address");
+    listen.port = 0;
+    expect_refused(&listen, 1, 0, "Cannot assign requested address");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chosen_ports),  cmocka_unit_test(test_port_taken),
+        cmocka_unit_test(test_second_daemon), cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_no_such_address),
+    };
+    return cmocka_run_group_tests_name("net/open", tests, NULL, NULL);
+}

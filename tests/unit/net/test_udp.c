@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The UDP side over real sockets: batches, both families, wildcard addresses, several workers, and
+// generations that are replaced and freed under load.
+#include "fixture.h"
+
+#include <pthread.h>
+
+static const char *const loopbacks[] = {"127.0.0.1", "::1", NULL};
+static const char *const loopback[] = {"127.0.0.1", NULL};
+
+// Sends `count` numbered queries at once, then expects every number back exactly once.
+static void expect_echoes(int fd, uint32_t count)
+{
+    uint8_t query[2 + QUERY_SIZE], answered[QUERY_SIZE];
+    bool *seen = mem_alloc_array(count, sizeof(*seen));
+    for (uint32_t i = 0; i < count; i++) {
+        query_make(i, query);
+        assert_int_equal(send(fd, query + 2, QUERY_SIZE, 0), QUERY_SIZE);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(recv(fd, answered, sizeof(answered), 0), QUERY_SIZE);
+        uint32_t number = answer_number(answered);
+        assert_true(number < count);
+        assert_false(seen[number]);
+        assert_true(answered[2] & 0x80);
+        seen[number] = true;
+    }
+    free(seen);
+}
+
+static void test_batches(void **state)
+{
+    (void)state;
+    struct server *server = server_start((struct net_options){0}, loopbacks);
+    for (size_t endpoint = 0; endpoint < 2; endpoint++) {
+        int fd = client_from(server, endpoint, SOCK_DGRAM, NULL);
+        // One, a batch, one more than a batch, several: queues of a client hold about 200.
+        static const uint32_t counts[] = {1, 2, 63, 64, 65, 150};
+        for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+            expect_echoes(fd, counts[i]);
+        }
+        close(fd);
+    }
+    assert_int_equal(server_queries(server, TRANSPORT_UDP), 2 * (1 + 2 + 63 + 64 + 65 + 150));
+    server_stop(server);
+}
+
+// Responses, runts and empty datagrams between queries leave no hole and no answer.
+static void test_unanswered(void **state)
+{
+    (void)state;
+    struct server *server = server_start((struct net_options){0}, loopback);
+    int fd = client(server, SOCK_DGRAM);
+    uint8_t query[2 + QUERY_SIZE], answered[4096];
+    for (uint32_t i = 0; i < 90; i++) {
+        query_make(i, query);
+        query[4] = i % 3 == 0 ? 0x80 : 0;
+        send(fd, query + 2, i % 3 == 1 ? i % 12 : QUERY_SIZE, 0);
+    }
+    for (uint32_t i = 2; i < 90; i += 3) {
+        assert_int_equal(recv(fd, answered, sizeof(answered), 0), QUERY_SIZE);
+        assert_int_equal(answer_number(answered), i);
+    }
+    assert_int_equal(recv(fd, answered, sizeof(answered), MSG_DONTWAIT), -1);
+    // Longer than a slot: cut, still answered within bounds.
+    uint8_t large[3000] = {0};
+    assert_int_equal(send(fd, large, sizeof(large), 0), sizeof(large));
+    assert_int_equal(recv(fd, answered, sizeof(answered), 0), ANSWER_UDP_MAX);
+    close(fd);
+    server_stop(server);
+}
+
+// A wildcard listener answers from the address that was asked, not from the one the route prefers.
+static void test_wildcard(void **state)
+{
+    (void)state;
+    static const char *const wildcards[] = {"0.0.0.0", "::", NULL};
+    static const char *const asked[] = {"127.0.0.1", "127.0.0.77", "127.9.9.9", "::1"};
+    struct server *server = server_start((struct net_options){0}, wildcards);
+    for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+        struct address address;
+        assert_true(address_parse(asked[i], &address));
+        size_t endpoint = address.family == FAMILY_IPV6;
+        struct sockaddr_storage to, from;
+        socklen_t size =
+            address_to_sockaddr(&address, net_endpoint(server->net, endpoint).port, &to);
+        int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        set_patience(fd);
+        uint8_t query[2 + QUERY_SIZE], answered[QUERY_SIZE];
+        // More than a batch: control buffers are used again.
+        for (uint32_t number = 0; number < 70; number++) {
+            query_make(number, query);
+            assert_int_equal(sendto(fd, query + 2, QUERY_SIZE, 0, (struct sockaddr *)&to, size),
+                             QUERY_SIZE);
+        }
+        for (uint32_t number = 0; number < 70; number++) {
+            socklen_t from_size = sizeof(from);
+            assert_int_equal(
+                recvfrom(fd, answered, sizeof(answered), 0, (struct sockaddr *)&from, &from_size),
+                QUERY_SIZE);
+            struct address source;
+            uint16_t port;
+            assert_true(address_from_sockaddr((struct sockaddr *)&from, &source, &port));
+            assert_true(address_equal(&source, &address));
+        }
+        close(fd);
+    }
+    server_stop(server);
+}
+
+static void test_workers(void **state)
+{
+    (void)state;
+    struct server *server = server_start((struct net_options){.workers = 4}, loopbacks);
+    assert_int_equal(net_worker_count(server->net), 4);
+    // The kernel spreads clients over workers by a hash of their ports.
+    for (unsigned i = 0; i < 64; i++) {
+        int fd = client_from(server, i % 2, SOCK_DGRAM, NULL);
+        expect_echoes(fd, 20);
+        close(fd);
+    }
+    assert_int_equal(server_queries(server, TRANSPORT_UDP), 64 * 20);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(net_worker_counters(server->net, i)->queries_udp > 0);
+    }
+    server_stop(server);
+}
+
+struct load {
+    struct server *server;
+    _Atomic bool stop;
+    _Atomic uint64_t answers;
+};
+
+static void *load_run(void *argument)
+{
+    struct load *load = argument;
+    int fd = client(load->server, SOCK_DGRAM);
+    int stream = client(load->server, SOCK_STREAM);
+    for (uint32_t i = 0; !load->stop; i++) {
+        expect_echoes(fd, 40);
+        assert_true(exchange(stream, i));
+        load->answers += 41;
+    }
+    close(fd);
+    close(stream);
+    return NULL;
+}
+
+// The writer replaces and frees generations while workers answer from them. The stand-in aborts
+// when it is given a dead one; sanitizers see a use after free.
+static void test_generations(void **state)
+{
+    (void)state;
+    struct server *server = server_start((struct net_options){.workers = 2}, loopback);
+    struct load load = {.server = server};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, load_run, &load), 0);
+    const struct generation *old = NULL;
+    for (unsigned i = 0; i < 2000 || load.answers < 2000; i++) {
+        struct generation *next = mem_alloc(sizeof(*next));
+        next->alive = ALIVE;
+        old = atomic_exchange(&server->root, next);
+        rcu_wait();
+        if (old != &server->generation) {
+            ((struct generation *)old)->alive = 0;
+            free((void *)old);
+        }
+    }
+    load.stop = true;
+    pthread_join(thread, NULL);
+    old = atomic_load(&server->root);
+    server_stop(server);
+    free((void *)old);
+}
+
+// An idle server does not hold the writer up, and stops at once under load.
+static void test_stop(void **state)
+{
+    (void)state;
+    struct server *server = server_start((struct net_options){.workers = 2}, loopbacks);
+    int64_t before = clock_monotonic_ns(clock_system());
+    for (unsigned i = 0; i < 100; i++) {
+        rcu_wait();
+    }
+    assert_true(clock_monotonic_ns(clock_system()) - before < 2 * NS_PER_SECOND);
+    int fd = client(server, SOCK_DGRAM);
+    uint8_t query[2 + QUERY_SIZE];
+    query_make(1, query);
+    for (unsigned i = 0; i < 5000; i++) {
+        send(fd, query + 2, QUERY_SIZE, MSG_DONTWAIT);
+    }
+    server_stop(server);
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_batches),     cmocka_unit_test(test_unanswered),
+        cmocka_unit_test(test_wildcard),    cmocka_unit_test(test_workers),
+        cmocka_unit_test(test_generations), cmocka_unit_test(test_stop),
+    };
+    return cmocka_run_group_tests_name("net/udp", tests, NULL, NULL);
+}
