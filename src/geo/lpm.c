@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The poptrie (Asai and Ohara, SIGCOMM 2015) behind struct lpm.
+//
+//   key:  | direct bits |  6  |  6  |  6  | ...      the last step reaches past bit 64: zeros
+//           direct[]      node  node  node -> leaf
+//
+// direct[] is indexed by the top bits and holds leaves or node numbers. A node has 64 slots: in
+// `inner` a bit is set where the slot is another node; the inner slots' nodes lie side by side from
+// first_node. In `starts` a bit is set where a run of equal leaves begins; the leaves of the runs
+// lie side by side from first_leaf. Both are found by counting bits, so a node is 24 bytes.
+//
+// A leaf is one word: value and the length of the widest prefix around the slot over which the
+// value is constant. That length follows from the merged segment [first, last] that holds the slot:
+// one more than the longest prefix shared with either neighbour of the segment. Slots whose words
+// are equal share a leaf, and a slot that lies wholly in one segment never becomes a node, so no
+// block is split and the length is exact.
+//
+// Built by the threads that load geo data or compile policies; read by any, without locks.
+
+#include "geo/lpm.h"
+
+#include "base/memory.h"
+
+enum {
+    STRIDE = 6,
+    SLOTS = 1 << STRIDE,
+    DIRECT_BITS_MAX = 18,
+    LENGTH_BITS = 7, // 0..64
+};
+
+#define LEAF_FLAG (UINT32_C(1) << 31) // in direct[]: a leaf, else a node number
+
+_Static_assert(LPM_VALUE_MAX < 1 << (31 - LENGTH_BITS), "a leaf word holds value and length");
+
+struct node {
+    uint64_t inner, starts;
+    uint32_t first_node, first_leaf;
+};
+
+struct lpm {
+    uint32_t *direct;
+    struct node *nodes;
+    uint32_t *leaves;
+    size_t node_count, leaf_count;
+    unsigned direct_bits;
+};
+
+static uint32_t leaf_make(uint32_t value, unsigned length)
+{
+    return value << LENGTH_BITS | length;
+}
+
+static uint32_t leaf_value(uint32_t leaf)
+{
+    return (leaf & ~LEAF_FLAG) >> LENGTH_BITS;
+}
+
+// --- building
+
+struct builder {
+    struct lpm *map;
+    struct lpm_segment *segments; // neighbours differ in value
+    size_t count;
+    size_t node_capacity, leaf_capacity;
+};
+
+static uint64_t segment_last(const struct builder *b, size_t segment)
+{
+    return segment + 1 < b->count ? b->segments[segment + 1].first - 1 : UINT64_MAX;
+}
+
+// Length of the widest prefix around `key` that lies in the segment.
+static unsigned block_length(const struct builder *b, size_t segment, uint64_t key)
+{
+    unsigned length = 0;
+    if (segment > 0) {
+        uint64_t before = b->segments[segment].first - 1;
+        length = (unsigned)__builtin_clzll(key ^ before) + 1;
+    }
+    if (segment + 1 < b->count) {
+        uint64_t after = b->segments[segment + 1].first;
+        length = MAX(length, (unsigned)__builtin_clzll(key ^ after) + 1);
+    }
+    return length;
+}
+
+static uint32_t leaf_for(const struct builder *b, size_t segment, uint64_t key)
+{
+    return leaf_make(b->segments[segment].value, block_length(b, segment, key));
+}
+
+static uint32_t leaf_add(struct builder *b, uint32_t leaf)
+{
+    MEM_GROW(b->map->leaves, b->map->leaf_count, b->leaf_capacity);
+    b->map->leaves[b->map->leaf_count] = leaf;
+    return (uint32_t)b->map->leaf_count++;
+}
+
+static uint32_t nodes_add(struct builder *b, size_t count)
+{
+    struct lpm *map = b->map;
+    size_t first = map->node_count;
+    SP_ASSERT(first + count < LEAF_FLAG);
+    while (map->node_count < first + count) {
+        MEM_GROW(map->nodes, map->node_count, b->node_capacity);
+        map->nodes[map->node_count++] = (struct node){0};
+    }
+    return (uint32_t)first;
+}
+
+// First and last key of a slot in the node that begins at `start`, `offset` bits down. In the last
+// node a slot is narrower than a key; the slots of one key all give that key.
+static uint64_t slot_first(uint64_t start, unsigned offset, unsigned slot)
+{
+    return start | ((uint64_t)slot << (64 - STRIDE)) >> offset;
+}
+
+static uint64_t slot_last(uint64_t start, unsigned offset, unsigned slot)
+{
+    unsigned below = offset + STRIDE;
+    uint64_t rest = below < 64 ? UINT64_MAX >> below : 0;
+    return slot_first(start, offset, slot) | rest;
+}
+
+// Fills a node whose first key is in `segment`. Its children are added together, so that they lie
+// side by side, then filled. Depth is at most eleven.
+static void node_fill(struct builder *b, uint32_t index, uint64_t start, unsigned offset,
+                      size_t segment)
+{
+    struct node node = {.first_leaf = (uint32_t)b->map->leaf_count};
+    size_t child_segments[SLOTS];
+    unsigned child_count = 0;
+    uint32_t run = UINT32_MAX; // no leaf word has its top bit set
+    for (unsigned slot = 0; slot < SLOTS; slot++) {
+        uint64_t first = slot_first(start, offset, slot);
+        while (segment_last(b, segment) < first) {
+            segment++;
+        }
+        if (segment_last(b, segment) < slot_last(start, offset, slot)) {
+            node.inner |= UINT64_C(1) << slot;
+            child_segments[child_count++] = segment;
+            continue;
+        }
+        uint32_t leaf = leaf_for(b, segment, first);
+        if (leaf != run) {
+            node.starts |= UINT64_C(1) << slot;
+            leaf_add(b, leaf);
+            run = leaf;
+        }
+    }
+    node.first_node = nodes_add(b, child_count);
+    b->map->nodes[index] = node;
+
+    uint64_t inner = node.inner;
+    for (unsigned i = 0; i < child_count; i++, inner &= inner - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(inner);
+        node_fill(b, node.first_node + i, slot_first(start, offset, slot), offset + STRIDE,
+                  child_segments[i]);
+    }
+}
+
+static void direct_fill(struct builder *b)
+{
+    struct lpm *map = b->map;
+    size_t segment = 0;
+    for (size_t i = 0; i < (size_t)1 << map->direct_bits; i++) {
+        uint64_t first = map->direct_bits ? (uint64_t)i << (64 - map->direct_bits) : 0;
+        uint64_t last = first | UINT64_MAX >> map->direct_bits;
+        while (segment_last(b, segment) < first) {
+            segment++;
+        }
+        if (segment_last(b, segment) >= last) {
+            map->direct[i] = LEAF_FLAG | leaf_for(b, segment, first);
+        } else {
+            map->direct[i] = nodes_add(b, 1);
+            node_fill(b, map->direct[i], first, map->direct_bits, segment);
+        }
+    }
+}
+
+// A direct table of about as many entries as there are segments: it then costs less than the rest.
+static unsigned direct_bits_for(size_t count)
+{
+    unsigned bits = 63 - (unsigned)__builtin_clzll(count);
+    return MIN(bits, (unsigned)DIRECT_BITS_MAX);
+}
+
+static struct lpm_segment *segments_merge(const struct lpm_segment *segments, size_t count,
+                                          size_t *merged_count)
+{
+    struct lpm_segment *merged = mem_alloc_array(count, sizeof(*merged));
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        SP_ASSERT(segments[i].value <= LPM_VALUE_MAX);
+        SP_ASSERT(i == 0 || segments[i].first > segments[i - 1].first);
+        if (used == 0 || merged[used - 1].value != segments[i].value) {
+            merged[used++] = segments[i];
+        }
+    }
+    *merged_count = used;
+    return merged;
+}
+
+struct lpm *lpm_build(const struct lpm_segment *segments, size_t count)
+{
+    SP_ASSERT(count > 0);
+    SP_ASSERT(segments[0].first == 0);
+    struct lpm *map = mem_alloc(sizeof(*map));
+    struct builder b = {.map = map};
+    b.segments = segments_merge(segments, count, &b.count);
+    map->direct_bits = direct_bits_for(b.count);
+    map->direct = mem_alloc_array((size_t)1 << map->direct_bits, sizeof(*map->direct));
+    direct_fill(&b);
+    free(b.segments);
+    // What the doubling left over goes back.
+    if (map->node_count > 0) {
+        map->nodes = mem_resize(map->nodes, map->node_count, sizeof(*map->nodes));
+        map->leaves = mem_resize(map->leaves, map->leaf_count, sizeof(*map->leaves));
+    }
+    return map;
+}
+
+void lpm_free(struct lpm *map)
+{
+    if (map) {
+        free(map->direct);
+        free(map->nodes);
+        free(map->leaves);
+        free(map);
+    }
+}
+
+size_t lpm_size(const struct lpm *map)
+{
+    return sizeof(*map) + ((size_t)1 << map->direct_bits) * sizeof(*map->direct) +
+           map->node_count * sizeof(*map->nodes) + map->leaf_count * sizeof(*map->leaves);
+}
+
+// --- reading
+
+// Counting bits without the instruction costs more than the memory access. Sanitizers do not get on
+// with the resolver that chooses between the clones when the program is loaded.
+#if defined(__x86_64__) && !defined(__POPCNT__) && !defined(SP_DEBUG)
+#define WITH_POPCNT __attribute__((target_clones("popcnt", "default")))
+#else
+#define WITH_POPCNT
+#endif
+
+WITH_POPCNT struct lpm_match lpm_lookup(const struct lpm *map, uint64_t key)
+{
+    unsigned offset = map->direct_bits;
+    uint32_t word = map->direct[(key >> 1) >> (63 - offset)]; // in two steps: offset may be 0
+    while (!(word & LEAF_FLAG)) {
+        const struct node *node = &map->nodes[word];
+        uint64_t bit = UINT64_C(1) << ((key << offset) >> (64 - STRIDE));
+        if (node->inner & bit) {
+            word = node->first_node + (uint32_t)__builtin_popcountll(node->inner & (bit - 1));
+            offset += STRIDE;
+        } else {
+            uint64_t upto = bit | (bit - 1);
+            word = LEAF_FLAG | map->leaves[node->first_leaf +
+                                           (uint32_t)__builtin_popcountll(node->starts & upto) - 1];
+        }
+    }
+    return (struct lpm_match){leaf_value(word), word & ((1U << LENGTH_BITS) - 1)};
+}
+
+struct walk {
+    const struct lpm *map;
+    lpm_visit *visit;
+    void *context;
+    uint64_t first; // of the run being gathered
+    uint32_t value;
+    bool begun;
+};
+
+static void walk_leaf(struct walk *walk, uint64_t first, uint32_t leaf)
+{
+    uint32_t value = leaf_value(leaf);
+    if (walk->begun && walk->value == value) {
+        return;
+    }
+    if (walk->begun) {
+        walk->visit(walk->context, walk->first, first - 1, walk->value);
+    }
+    walk->begun = true;
+    walk->first = first;
+    walk->value = value;
+}
+
+static void walk_node(struct walk *walk, const struct node *node, uint64_t start, unsigned offset)
+{
+    const uint32_t *leaf = walk->map->leaves + node->first_leaf - 1;
+    uint32_t child = node->first_node;
+    // Only slots where something begins: a node, a run of leaves, or a run resumed after a node.
+    uint64_t slots = node->inner | node->starts | node->inner << 1;
+    for (; slots; slots &= slots - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(slots);
+        uint64_t bit = UINT64_C(1) << slot;
+        uint64_t first = slot_first(start, offset, slot);
+        leaf += (node->starts & bit) != 0;
+        if (node->inner & bit) {
+            walk_node(walk, &walk->map->nodes[child++], first, offset + STRIDE);
+        } else {
+            walk_leaf(walk, first, *leaf);
+        }
+    }
+}
+
+void lpm_walk(const struct lpm *map, lpm_visit *visit, void *context)
+{
+    struct walk walk = {.map = map, .visit = visit, .context = context};
+    for (size_t i = 0; i < (size_t)1 << map->direct_bits; i++) {
+        uint64_t first = map->direct_bits ? (uint64_t)i << (64 - map->direct_bits) : 0;
+        if (map->direct[i] & LEAF_FLAG) {
+            walk_leaf(&walk, first, map->direct[i]);
+        } else {
+            walk_node(&walk, &map->nodes[map->direct[i]], first, map->direct_bits);
+        }
+    }
+    visit(context, walk.first, UINT64_MAX, walk.value);
+}
