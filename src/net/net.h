@@ -9,9 +9,9 @@
 #pragma once
 
 #include "answer/answer.h"
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/diag.h"
-#include "server/config.h"
 
 struct net;
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "answer/answer.h"
-#include "server/config.h"
+#include "base/address.h"
 
 enum socket_use {
     SOCKET_PROBE, // asks whether the port is free: bound without SO_REUSEPORT, never served
