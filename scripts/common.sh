@@ -58,7 +58,7 @@ packages_missing() {
 
 # Installs what is missing of the named packages, as root or through sudo.
 packages_install() {
-    local missing root=()
+    local missing as_root=()
     if ! command -v apt-get dpkg-query >/dev/null; then
         say "dev: this is no Debian: please see to the likes of: $*"
         return 0
@@ -73,10 +73,10 @@ packages_install() {
         fi
         # Asks for the password now, where it can be seen.
         sudo -v || return 1
-        root=(sudo)
+        as_root=(sudo)
     fi
-    root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
-    quietly "looking up ${#missing[@]} missing packages" "${root[@]}" update || return 1
+    as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+    quietly "looking up ${#missing[@]} missing packages" "${as_root[@]}" update || return 1
     quietly "installing ${missing[*]}" \
-        "${root[@]}" install -y --no-install-recommends "${missing[@]}"
+        "${as_root[@]}" install -y --no-install-recommends "${missing[@]}"
 }
