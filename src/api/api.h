@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The HTTP API without HTTP: a request in, a response out, whatever carries them.
+//
+// Control thread only. What the handlers know of the server comes through struct api_backend, which
+// server/ fills (and a test can fake): this folder includes neither server/ nor any HTTP library.
+#pragma once
+
+#include "answer/answer.h"
+#include "base/address.h"
+#include "base/diag.h"
+
+#include <jansson.h>
+
+// What a caller may do. Whoever can open the control socket is an operator.
+enum api_role { API_ROLE_READER, API_ROLE_OPERATOR, API_ROLE_COUNT };
+extern const char *const api_role_names[API_ROLE_COUNT];
+
+struct api_param {
+    const char *name, *value;
+};
+
+// Borrowed by api_handle; nothing of it is kept when api_handle has returned.
+struct api_request {
+    const char *method, *path;      // the path decoded, without the query
+    const struct api_param *params; // of the query, decoded
+    size_t param_count;
+    enum api_role role;
+};
+
+struct api_response {
+    unsigned status;
+    const char *content_type;
+    char *body; // body_size bytes, from malloc; whoever receives the response frees it
+    size_t body_size;
+    char allow[64]; // the Allow header of a 405, or ""
+};
+
+// Receives the response, once, from inside api_handle or later.
+typedef void api_respond(void *context, struct api_response *response);
+
+// Numbers of the process as a whole, one row a metric: name, Prometheus type, help.
+#define API_METRICS(X)                                                                             \
+    X(generation, "gauge", "Number of the generation that answers")                              \
+    X(zones, "gauge", "Zones served")                                                              \
+    X(names, "gauge", "Owner names served")                                                        \
+    X(plans, "gauge", "Steered RRsets")                                                            \
+    X(generation_bytes, "gauge", "Memory of the generation that answers")                          \
+    X(checks_up, "gauge", "Health checks that are up")                                             \
+    X(checks_down, "gauge", "Health checks that are down")                                         \
+    X(checks_unknown, "gauge", "Health checks without a result yet")                               \
+    X(probes, "counter", "Probes that ended")                                                      \
+    X(probe_failures, "counter", "Probes that failed")                                             \
+    X(reloads, "counter", "Reloads that were taken")                                               \
+    X(reloads_refused, "counter", "Reloads that had errors; the old data went on serving")         \
+    X(uptime_seconds, "gauge", "Seconds since the process began")
+
+struct api_metrics {
+#define X(name, type, help) uint64_t name;
+    API_METRICS(X)
+#undef X
+};
+
+// The end of a reload: whether it was taken, all that was found, and the generation that answers.
+struct api_reload_result {
+    bool taken;
+    bool stopping; // not tried: the process ends
+    const struct diags *diags;
+    uint64_t generation;
+};
+typedef void api_reloaded(void *context, const struct api_reload_result *result);
+
+struct api_backend {
+    // Each returns a new reference.
+    json_t *(*status)(void *state);
+    json_t *(*health)(void *state);
+    json_t *(*zones)(void *state);
+    // NULL with *error set to a static text when there is nothing to explain.
+    json_t *(*explain)(void *state, const uint8_t *name, uint16_t type,
+                       const struct address *client, const char **error);
+    // Calls `done` once, later. A reload that runs already may have read the old files: the next
+    // run is waited for.
+    void (*reload)(void *state, api_reloaded *done, void *context);
+    void (*metrics)(void *state, struct api_metrics *metrics);
+    unsigned (*worker_count)(void *state);
+    const struct worker_counters *(*worker)(void *state, unsigned index);
+    void *state;
+};
+
+// Finds the route, checks method, role and parameters, and runs its handler.
+void api_handle(const struct api_backend *backend, const struct api_request *request,
+                api_respond *respond, void *context);
+
+// An RFC 9457 problem, for transports that refuse a request before it gets here. The response is
+// the caller's.
+void api_problem(struct api_response *response, unsigned status, const char *detail);
+
+struct api_param_info {
+    const char *name;
+    bool required;
+    const char *help;
+};
+
+// A row of the one route table.
+struct api_call;
+struct api_route {
+    const char *method;
+    const char *pattern; // "/v1/zones/{zone}": a part in braces takes any one part of a path
+    enum api_role role;
+    void (*handle)(struct api_call *call);
+    const char *summary;
+    const struct api_param_info *params; // of the query; ends with a NULL name
+};
+size_t api_route_count(void);
+const struct api_route *api_route(size_t index);
+
+// The value of the first part in braces, or NULL when the path does not match. "" when it matches
+// and there is no such part.
+const char *api_pattern_match(const char *pattern, const char *path, size_t *size);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Inside of api/: one call of a handler, and the few ways in which it answers.
+#pragma once
+
+#include "api/api.h"
+
+struct api_call {
+    const struct api_backend *backend;
+    const struct api_request *request;
+    const char *part; // what the braces of the pattern took; part_size bytes
+    size_t part_size;
+    api_respond *respond;
+    void *context;
+};
+
+// The value of a query parameter, or NULL.
+const char *call_param(const struct api_call *call, const char *name);
+
+// Each answers the call. JSON is consumed.
+void call_json(struct api_call *call, unsigned status, json_t *json);
+void call_text(struct api_call *call, const char *content_type, char *text, size_t size);
+void call_problem(struct api_call *call, unsigned status, const char *detail);
+// With the entries of `diags` as the members `errors` and `warnings`.
+void call_problem_diags(struct api_call *call, unsigned status, const char *detail,
+                        const struct diags *diags);
+
+// The entries of one severity: [{file, line, column, key, message}].
+json_t *diags_json(const struct diags *diags, enum severity severity);
+// A JSON string of any bytes: those that are no UTF-8 become question marks.
+json_t *text_json(const char *text);
+// Consumes the JSON; fills the response.
+void response_json(struct api_response *response, unsigned status, const char *content_type,
+                   json_t *json);
+json_t *problem_json(unsigned status, const char *detail);
+
+// Handlers, api/handlers.c and api/metrics.c.
+void handle_status(struct api_call *call);
+void handle_zones(struct api_call *call);
+void handle_zone(struct api_call *call);
+void handle_health(struct api_call *call);
+void handle_explain(struct api_call *call);
+void handle_reload(struct api_call *call);
+void handle_routes(struct api_call *call);
+void handle_metrics(struct api_call *call);

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the routes do (but /metrics): each handler answers its call once. Called by routes.c on the
+// control thread, after method, role and the set of parameters were checked.
+#include "api/call.h"
+
+#include "base/memory.h"
+#include "dns/name.h"
+#include "dns/types.h"
+
+#include <string.h>
+
+void handle_status(struct api_call *call)
+{
+    call_json(call, 200, call->backend->status(call->backend->state));
+}
+
+void handle_zones(struct api_call *call)
+{
+    call_json(call, 200, call->backend->zones(call->backend->state));
+}
+
+// The zone's own entry of the list. Names are compared as names: case and final dot do not count.
+static json_t *zone_find_json(json_t *zones, const uint8_t *apex)
+{
+    size_t index;
+    json_t *zone;
+    json_array_foreach(zones, index, zone)
+    {
+        uint8_t name[NAME_MAX_SIZE];
+        const char *text = json_string_value(json_object_get(zone, "name"));
+        if (text != NULL && name_parse(text, NULL, name, NULL) > 0 && name_equal(name, apex)) {
+            return zone;
+        }
+    }
+    return NULL;
+}
+
+void handle_zone(struct api_call *call)
+{
+    uint8_t apex[NAME_MAX_SIZE];
+    char *text = mem_copy(call->part, call->part_size + 1);
+    text[call->part_size] = '\0';
+    bool valid = name_parse(text, NULL, apex, NULL) > 0;
+    free(text);
+    json_t *all = call->backend->zones(call->backend->state);
+    json_t *zone = valid ? zone_find_json(json_object_get(all, "zones"), apex) : NULL;
+    if (zone == NULL) {
+        call_problem(call, 404, "no zone of this name is served");
+    } else {
+        call_json(call, 200, json_incref(zone));
+    }
+    json_decref(all);
+}
+
+void handle_health(struct api_call *call)
+{
+    call_json(call, 200, call->backend->health(call->backend->state));
+}
+
+void handle_explain(struct api_call *call)
+{
+    const struct place nowhere = {0};
+    const char *reason = NULL, *error = NULL;
+    const char *type_text = call_param(call, "type");
+    uint8_t name[NAME_MAX_SIZE];
+    uint16_t type = TYPE_A;
+    struct address client;
+    struct diags diags = {0};
+    if (name_parse(call_param(call, "name"), NULL, name, &reason) == 0) {
+        diags_error(&diags, nowhere, "name", "is no domain name: %s", reason);
+    }
+    if (type_text != NULL && !rr_type_parse(type_text, &type)) {
+        diags_error(&diags, nowhere, "type", "is no record type: expected one like A or TYPE65280");
+    }
+    if (!address_parse(call_param(call, "client"), &client)) {
+        diags_error(&diags, nowhere, "client", "is no address: expected IPv4 or IPv6");
+    }
+    if (diags.error_count > 0) {
+        call_problem_diags(call, 400, "the parameters are not right", &diags);
+        diags_clear(&diags);
+        return;
+    }
+    json_t *json = call->backend->explain(call->backend->state, name, type, &client, &error);
+    if (json == NULL) {
+        call_problem(call, 404, error);
+    } else {
+        call_json(call, 200, json);
+    }
+}
+
+// The request is gone when the reload ends: what answers it is kept apart.
+struct pending_reload {
+    api_respond *respond;
+    void *context;
+};
+
+static void reload_done(void *context, const struct api_reload_result *result)
+{
+    struct pending_reload *pending = context;
+    struct api_call call = {.respond = pending->respond, .context = pending->context};
+    free(pending);
+    if (result->stopping) {
+        call_problem(&call, 503, "the server is stopping");
+    } else if (!result->taken) {
+        call_problem_diags(&call, 422, "the files have errors; the old data keeps serving",
+                           result->diags);
+    } else {
+        json_t *json = json_object();
+        json_object_set_new(json, "generation", json_integer((json_int_t)result->generation));
+        json_object_set_new(json, "warnings", diags_json(result->diags, SEVERITY_WARNING));
+        call_json(&call, 200, json);
+    }
+}
+
+void handle_reload(struct api_call *call)
+{
+    struct pending_reload *pending = mem_alloc(sizeof(*pending));
+    pending->respond = call->respond;
+    pending->context = call->context;
+    call->backend->reload(call->backend->state, reload_done, pending);
+}
+
+static json_t *params_json(const struct api_param_info *params)
+{
+    json_t *list = json_array();
+    for (; params->name != NULL; params++) {
+        json_array_append_new(list, json_pack("{s:s, s:b, s:s}", "name", params->name, "required",
+                                              (int)params->required, "help", params->help));
+    }
+    return list;
+}
+
+void handle_routes(struct api_call *call)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < api_route_count(); i++) {
+        const struct api_route *route = api_route(i);
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:s, s:o}", "method", route->method, "path",
+                            route->pattern, "role", api_role_names[route->role], "summary",
+                            route->summary, "params", params_json(route->params)));
+    }
+    call_json(call, 200, json_pack("{s:o}", "routes", list));
+}

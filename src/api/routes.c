@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The route table, and the way from a request to its handler.
+//
+// Called by the transport (server/control_http.c) on the control thread. What the table says of a
+// route (method, role, parameters) is checked here, before the handler; /v1/routes and the
+// reference page print the same table.
+#include "api/call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const api_role_names[API_ROLE_COUNT] = {"reader", "operator"};
+
+static const struct api_param_info no_params[] = {{0}};
+
+static const struct api_param_info explain_params[] = {
+    {"name", true, "The domain name that is asked for"},
+    {"type", false, "The record type; A by default"},
+    {"client", true, "Address of the client: IPv4 or IPv6"},
+    {0},
+};
+
+static const struct api_route routes[] = {
+    {"GET", "/v1/status", API_ROLE_READER, handle_status,
+     "Generation, counts, geo data and uptime of the server", no_params},
+    {"GET", "/v1/zones", API_ROLE_READER, handle_zones,
+     "Every zone with its serial, names and steered RRsets", no_params},
+    {"GET", "/v1/zones/{zone}", API_ROLE_READER, handle_zone, "One zone of that list", no_params},
+    {"GET", "/v1/health", API_ROLE_READER, handle_health,
+     "Every health check with its target, state and last result", no_params},
+    {"GET", "/v1/explain", API_ROLE_READER, handle_explain,
+     "The five steps by which a client gets its answer", explain_params},
+    {"POST", "/v1/reload", API_ROLE_OPERATOR, handle_reload,
+     "Reads all files anew; answers when the new data is served or was refused (422)", no_params},
+    {"GET", "/v1/routes", API_ROLE_READER, handle_routes, "This table", no_params},
+    {"GET", "/metrics", API_ROLE_READER, handle_metrics, "Counters and gauges for Prometheus",
+     no_params},
+};
+
+size_t api_route_count(void)
+{
+    return ARRAY_SIZE(routes);
+}
+
+const struct api_route *api_route(size_t index)
+{
+    SP_ASSERT(index < ARRAY_SIZE(routes));
+    return &routes[index];
+}
+
+const char *api_pattern_match(const char *pattern, const char *path, size_t *size)
+{
+    const char *part = "";
+    *size = 0;
+    while (*pattern != '\0') {
+        if (*pattern == '{') {
+            part = path;
+            *size = strcspn(path, "/");
+            path += *size;
+            pattern = strchr(pattern, '}') + 1;
+            if (*size == 0) {
+                return NULL;
+            }
+        } else if (*pattern++ != *path++) {
+            return NULL;
+        }
+    }
+    return *path == '\0' ? part : NULL;
+}
+
+// HEAD is GET without the body, which the transport leaves out.
+static bool method_matches(const struct api_route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+}
+
+const char *call_param(const struct api_call *call, const char *name)
+{
+    for (size_t i = 0; i < call->request->param_count; i++) {
+        if (strcmp(call->request->params[i].name, name) == 0) {
+            return call->request->params[i].value;
+        }
+    }
+    return NULL;
+}
+
+static bool param_is_known(const struct api_route *route, const char *name)
+{
+    const struct api_param_info *info = route->params;
+    while (info->name != NULL && strcmp(info->name, name) != 0) {
+        info++;
+    }
+    return info->name != NULL;
+}
+
+static void check_params(const struct api_call *call, const struct api_route *route,
+                         struct diags *diags)
+{
+    const struct place nowhere = {0};
+    const struct api_request *request = call->request;
+    for (size_t i = 0; i < request->param_count; i++) {
+        const char *name = request->params[i].name;
+        if (!param_is_known(route, name)) {
+            diags_error(diags, nowhere, name, "unknown parameter");
+        } else if (call_param(call, name) != request->params[i].value) {
+            diags_error(diags, nowhere, name, "given twice");
+        }
+    }
+    for (const struct api_param_info *info = route->params; info->name != NULL; info++) {
+        if (info->required && call_param(call, info->name) == NULL) {
+            diags_error(diags, nowhere, info->name, "is missing: %s", info->help);
+        }
+    }
+}
+
+static void run_route(struct api_call *call, const struct api_route *route)
+{
+    if (call->request->role < route->role) {
+        call_problem(call, 403, "this takes the role of an operator");
+        return;
+    }
+    struct diags diags = {0};
+    check_params(call, route, &diags);
+    if (diags.error_count > 0) {
+        call_problem_diags(call, 400, "the parameters are not right", &diags);
+    } else {
+        route->handle(call);
+    }
+    diags_clear(&diags);
+}
+
+static void refuse_method(struct api_call *call)
+{
+    struct api_response response;
+    char allow[sizeof(response.allow)] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+        size_t size;
+        if (api_pattern_match(routes[i].pattern, call->request->path, &size) != NULL) {
+            const char *also = strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "";
+            used += (size_t)snprintf(allow + used, sizeof(allow) - used, "%s%s%s",
+                                     used > 0 ? ", " : "", routes[i].method, also);
+            SP_ASSERT(used < sizeof(allow));
+        }
+    }
+    if (used == 0) {
+        call_problem(call, 404, "there is nothing here; GET /v1/routes lists what is");
+        return;
+    }
+    api_problem(&response, 405, "the path does not take this method");
+    snprintf(response.allow, sizeof(response.allow), "%s", allow);
+    call->respond(call->context, &response);
+}
+
+void api_handle(const struct api_backend *backend, const struct api_request *request,
+                api_respond *respond, void *context)
+{
+    struct api_call call = {
+        .backend = backend, .request = request, .respond = respond, .context = context};
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+        call.part = api_pattern_match(routes[i].pattern, request->path, &call.part_size);
+        if (call.part != NULL && method_matches(&routes[i], request->method)) {
+            run_route(&call, &routes[i]);
+            return;
+        }
+    }
+    refuse_method(&call);
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct api_backend over the running server: the only bridge from the API's handlers to the
+// engine, the reload queue and the data workers. Control thread; the workers' counters are read
+// while they count (relaxed atomics).
+#include "server/server.h"
+
+#include "base/clock.h"
+
+static json_t *backend_status(void *state)
+{
+    struct server *server = state;
+    return engine_status(server->engine);
+}
+
+static json_t *backend_health(void *state)
+{
+    struct server *server = state;
+    return engine_health_status(server->engine);
+}
+
+static json_t *backend_zones(void *state)
+{
+    struct server *server = state;
+    return engine_zones(server->engine);
+}
+
+static json_t *backend_explain(void *state, const uint8_t *name, uint16_t type,
+                               const struct address *client, const char **error)
+{
+    struct server *server = state;
+    return engine_explain(server->engine, name, type, client, error);
+}
+
+static void backend_reload(void *state, api_reloaded *done, void *context)
+{
+    struct server *server = state;
+    reload_request(server->reload, done, context);
+}
+
+static void count_checks(const struct health *health, struct api_metrics *metrics)
+{
+    for (int check = 0; check < health_count(health); check++) {
+        struct check_view view;
+        if (!health_view(health, check, &view)) {
+            continue;
+        }
+        metrics->checks_up += view.state == CHECK_UP;
+        metrics->checks_down += view.state == CHECK_DOWN;
+        metrics->checks_unknown += view.state == CHECK_UNKNOWN;
+        metrics->probes += view.probe_count;
+        metrics->probe_failures += view.failure_count;
+    }
+}
+
+static void backend_metrics(void *state, struct api_metrics *metrics)
+{
+    struct server *server = state;
+    const struct generation *generation = publisher_current(engine_publisher(server->engine));
+    struct generation_summary summary = generation_summary(generation);
+    metrics->generation = generation_number(generation);
+    metrics->zones = summary.zone_count;
+    metrics->names = summary.name_count;
+    metrics->plans = summary.plan_count;
+    metrics->generation_bytes = summary.memory_size;
+    metrics->reloads = server->reloads;
+    metrics->reloads_refused = server->reloads_refused;
+    metrics->uptime_seconds =
+        (uint64_t)((clock_monotonic_ns(server->clock) - server->begun_ns) / NS_PER_SECOND);
+    count_checks(engine_health(server->engine), metrics);
+}
+
+static unsigned backend_worker_count(void *state)
+{
+    const struct server *server = state;
+    return net_worker_count(server->net);
+}
+
+static const struct worker_counters *backend_worker(void *state, unsigned index)
+{
+    const struct server *server = state;
+    return net_worker_counters(server->net, index);
+}
+
+struct api_backend server_backend(struct server *server)
+{
+    return (struct api_backend){
+        .status = backend_status,
+        .health = backend_health,
+        .zones = backend_zones,
+        .explain = backend_explain,
+        .reload = backend_reload,
+        .metrics = backend_metrics,
+        .worker_count = backend_worker_count,
+        .worker = backend_worker,
+        .state = server,
+    };
+}

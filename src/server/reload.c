@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The reload queue: two lists of those who wait, one for the run under way and one for the next.
+//
+// Called by serve.c (start, SIGHUP) and by the API's backend, on the control thread; only
+// engine_read runs on a thread of the libuv pool, and it touches nothing that the control thread
+// changes. The load passes from thread to thread with the work item, never shared.
+#include "server/reload.h"
+
+#include "base/memory.h"
+
+struct waiter {
+    api_reloaded *done;
+    void *context;
+    struct waiter *next;
+};
+
+struct reload {
+    uv_loop_t *loop;
+    struct engine *engine;
+    api_reloaded *observer;
+    void *context;
+    uv_work_t work;
+    struct load *load;
+    struct waiter *current, *next; // who waits for this run, and for the one after
+    bool running, again, stopping;
+};
+
+struct reload *reload_new(uv_loop_t *loop, struct engine *engine, api_reloaded *observer,
+                          void *context)
+{
+    struct reload *reload = mem_alloc(sizeof(*reload));
+    reload->loop = loop;
+    reload->engine = engine;
+    reload->observer = observer;
+    reload->context = context;
+    reload->work.data = reload;
+    return reload;
+}
+
+void reload_free(struct reload *reload)
+{
+    if (reload != NULL) {
+        SP_ASSERT(!reload->running && reload->current == NULL && reload->next == NULL);
+        free(reload);
+    }
+}
+
+bool reload_is_running(const struct reload *reload)
+{
+    return reload->running;
+}
+
+static void waiters_tell(struct waiter *waiters, const struct api_reload_result *result)
+{
+    while (waiters != NULL) {
+        struct waiter *waiter = waiters;
+        waiters = waiter->next;
+        waiter->done(waiter->context, result);
+        free(waiter);
+    }
+}
+
+static void run_begin(struct reload *reload);
+
+static void run_end(struct reload *reload, const struct api_reload_result *result)
+{
+    struct waiter *waiters = reload->current;
+    reload->current = NULL;
+    reload->running = false;
+    reload->observer(reload->context, result);
+    waiters_tell(waiters, result);
+    if (reload->again && !reload->stopping) {
+        run_begin(reload);
+    }
+}
+
+static void on_read(uv_work_t *work)
+{
+    struct reload *reload = work->data;
+    reload->load = engine_read(reload->engine, false);
+}
+
+static void on_read_done(uv_work_t *work, int status)
+{
+    struct reload *reload = work->data;
+    const struct diags none = {0};
+    struct api_reload_result result = {.stopping = reload->stopping, .diags = &none};
+    struct load *load = reload->load;
+    reload->load = NULL;
+    if (load != NULL && !reload->stopping) {
+        result.taken = engine_apply(reload->engine, load);
+        result.diags = load_diags(load);
+    }
+    SP_ASSERT(load != NULL || status == UV_ECANCELED);
+    result.generation = generation_number(publisher_current(engine_publisher(reload->engine)));
+    run_end(reload, &result);
+    load_free(load);
+}
+
+static void run_begin(struct reload *reload)
+{
+    SP_ASSERT(!reload->running);
+    reload->running = true;
+    reload->again = false;
+    reload->current = reload->next;
+    reload->next = NULL;
+    int failed = uv_queue_work(reload->loop, &reload->work, on_read, on_read_done);
+    SP_ASSERT(failed == 0); // it fails only for a missing callback
+}
+
+static const struct diags no_diags;
+static const struct api_reload_result stopping_result = {.stopping = true, .diags = &no_diags};
+
+void reload_request(struct reload *reload, api_reloaded *done, void *context)
+{
+    if (reload->stopping) {
+        if (done != NULL) {
+            done(context, &stopping_result);
+        }
+        return;
+    }
+    if (done != NULL) {
+        struct waiter *waiter = mem_alloc(sizeof(*waiter));
+        *waiter = (struct waiter){done, context, reload->next};
+        reload->next = waiter;
+    }
+    reload->again = true;
+    if (!reload->running) {
+        run_begin(reload);
+    }
+}
+
+void reload_stop(struct reload *reload)
+{
+    struct waiter *current = reload->current, *next = reload->next;
+    reload->stopping = true;
+    reload->current = reload->next = NULL;
+    waiters_tell(current, &stopping_result);
+    waiters_tell(next, &stopping_result);
+    if (reload->running) {
+        uv_cancel((uv_req_t *)&reload->work); // works only when no thread has taken it up
+    }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct reload: reads the files on a pool thread, then publishes on the control thread.
+//
+// One run at a time. Whoever asks while one runs shares the next: the running one may have read
+// the old files already. Control thread.
+#pragma once
+
+#include "api/api.h"
+#include "server/engine.h"
+
+#include <uv.h>
+
+struct reload;
+
+// `observer` is called at the end of each run, before those who asked.
+struct reload *reload_new(uv_loop_t *loop, struct engine *engine, api_reloaded *observer,
+                          void *context);
+// No run may be under way.
+void reload_free(struct reload *reload);
+
+// `done` may be NULL: nobody waits for the answer.
+void reload_request(struct reload *reload, api_reloaded *done, void *context);
+bool reload_is_running(const struct reload *reload);
+// Nothing more is published; everybody who waits, now or later, is told that the server stops. A
+// run that cannot be called back still ends, with a call of the observer (result.stopping).
+void reload_stop(struct reload *reload);

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The daemon's life: read the configuration, bind, load, wait for the first round of checks,
+// answer, reload, stop.
+//
+// Called by the command `serve` on the main thread, which becomes the control thread: it runs the
+// libuv loop that owns the engine, the probes, the control socket and the signals. The data workers
+// (net/) and the pool that reads files are the only other threads. Whatever fails before the first
+// answer ends the process with exit code 1 and one line a fault; afterwards nothing but a signal
+// ends it.
+//
+// Every wake-up of the loop passes through on_prepare, which gives the engine its turn: what a
+// probe, a reload or a timer changed is published before the loop sleeps again.
+#include "server/serve.h"
+
+#include "server/notify.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+// A stop takes 5 s at most; file reading that goes on longer is abandoned.
+enum { STOP_MAX_MS = 3500 };
+
+// Which phases may follow which, as a bit set.
+static const unsigned phase_table[PHASE_COUNT] = {
+    [PHASE_LOADING] = 1U << PHASE_CHECKING | 1U << PHASE_STOPPING,
+    [PHASE_CHECKING] = 1U << PHASE_SERVING | 1U << PHASE_STOPPING,
+    [PHASE_SERVING] = 1U << PHASE_STOPPING,
+    [PHASE_STOPPING] = 0,
+};
+
+static void phase_move(struct server *server, enum phase phase)
+{
+    SP_ASSERT(phase_table[server->phase] & 1U << phase);
+    server->phase = phase;
+}
+
+static void print_diags(const struct diags *diags)
+{
+    char line[1024];
+    for (size_t i = 0; i < diags->count; i++) {
+        const char *program = diags->items[i].file == NULL ? "signpost: " : "";
+        fprintf(stderr, "%s%s\n", program, diag_format(&diags->items[i], line, sizeof(line)));
+    }
+    size_t all = diags->error_count + diags->warning_count;
+    if (all > diags->count) {
+        fprintf(stderr, "signpost: %zu more faults are not shown\n", all - diags->count);
+    }
+}
+
+static void log_diags(const struct diags *diags)
+{
+    char file[512], key[512], message[1100];
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct diag *diag = &diags->items[i];
+        enum log_event event =
+            diag->severity == SEVERITY_ERROR ? LOG_EVENT_INPUT_ERROR : LOG_EVENT_INPUT_WARNING;
+        log_event(event, "file=%s line=%u column=%u key=%s message=%s",
+                  log_quote(diag->file ? diag->file : "", file, sizeof(file)), diag->line,
+                  diag->column, log_quote(diag->key ? diag->key : "", key, sizeof(key)),
+                  log_quote(diag->message, message, sizeof(message)));
+    }
+}
+
+static void log_failure(enum log_event event, const char *what, const char *error)
+{
+    char quoted[512];
+    log_event(event, "what=%s error=%s", what, log_quote(error, quoted, sizeof(quoted)));
+}
+
+static void on_abandon(uv_timer_t *timer)
+{
+    const struct server *server = timer->data;
+    _exit(server->exit_code); // a pool thread still reads files; it holds nothing worth keeping
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+static void handles_close(struct server *server)
+{
+    uv_handle_t *handles[] = {
+        (uv_handle_t *)&server->signal_term, (uv_handle_t *)&server->signal_int,
+        (uv_handle_t *)&server->signal_hup,  (uv_handle_t *)&server->prepare,
+        (uv_handle_t *)&server->tick,        (uv_handle_t *)&server->deadline,
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(handles); i++) {
+        uv_close(handles[i], on_closed);
+    }
+}
+
+// Nothing reads the engine any more: it ends, and with it all handles of the loop, which returns.
+static void stop_finish(struct server *server)
+{
+    reload_free(server->reload);
+    engine_free(server->engine);
+    prober_uv_free(server->prober);
+    server->reload = NULL;
+    server->engine = NULL;
+    server->prober = NULL;
+    handles_close(server);
+}
+
+// The end begins: everybody who waits is told; on_prepare goes on with it when no file is read.
+static void stop_begin(struct server *server, int exit_code)
+{
+    if (server->phase == PHASE_STOPPING) {
+        return;
+    }
+    phase_move(server, PHASE_STOPPING);
+    server->exit_code = exit_code;
+    notify_send("STOPPING=1");
+    uv_timer_stop(&server->tick);
+    uv_timer_start(&server->deadline, on_abandon, STOP_MAX_MS, 0);
+    reload_stop(server->reload);
+    control_free(server->control);
+    net_close(server->net);
+    server->control = NULL;
+    server->net = NULL;
+}
+
+static void serve_begin(struct server *server)
+{
+    phase_move(server, PHASE_SERVING);
+    uv_timer_stop(&server->deadline);
+    if (!net_start(server->net, publisher_root(engine_publisher(server->engine)))) {
+        log_failure(LOG_EVENT_START_FAILED, "threads", strerror(errno));
+        stop_begin(server, 1);
+        return;
+    }
+    const struct generation *generation = publisher_current(engine_publisher(server->engine));
+    struct generation_summary summary = generation_summary(generation);
+    char listen[512] = "", endpoint[SOCKADDR_TEXT_MAX];
+    size_t used = 0;
+    for (size_t i = 0; i < net_endpoint_count(server->net) && used < sizeof(listen); i++) {
+        struct endpoint at = net_endpoint(server->net, i);
+        used += (size_t)snprintf(listen + used, sizeof(listen) - used, "%s%s", i > 0 ? "," : "",
+                                 endpoint_format(&at.address, at.port, endpoint));
+    }
+    log_event(LOG_EVENT_READY, "listen=%s workers=%u zones=%zu names=%zu generation=%llu", listen,
+              net_worker_count(server->net), summary.zone_count, summary.name_count,
+              (unsigned long long)generation_number(generation));
+    notify_send("READY=1");
+}
+
+static void on_first_round_over(uv_timer_t *timer)
+{
+    serve_begin(timer->data);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    (void)timer; // on_prepare does the work
+}
+
+static void engine_turn(struct server *server)
+{
+    int64_t next_ns = engine_tick(server->engine);
+    if (server->phase == PHASE_CHECKING && health_settled(engine_health(server->engine))) {
+        serve_begin(server);
+    }
+    if (next_ns == INT64_MAX) {
+        uv_timer_stop(&server->tick);
+        return;
+    }
+    int64_t wait_ns = MAX(next_ns - clock_monotonic_ns(server->clock), 0);
+    uv_update_time(&server->loop);
+    uv_timer_start(&server->tick, on_tick, (uint64_t)((wait_ns + NS_PER_MS - 1) / NS_PER_MS), 0);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct server *server = prepare->data;
+    if (server->phase == PHASE_CHECKING || server->phase == PHASE_SERVING) {
+        engine_turn(server);
+    }
+    if (server->phase == PHASE_STOPPING && !reload_is_running(server->reload)) {
+        stop_finish(server);
+    }
+}
+
+static void initial_load_end(struct server *server, const struct api_reload_result *result)
+{
+    if (!result->taken) {
+        print_diags(result->diags);
+        stop_begin(server, 1);
+        return;
+    }
+    log_diags(result->diags);
+    phase_move(server, PHASE_CHECKING);
+    uint64_t wait_ms = (uint64_t)(server->config->first_round_ns / NS_PER_MS);
+    uv_update_time(&server->loop);
+    uv_timer_start(&server->deadline, on_first_round_over, wait_ms, 0);
+}
+
+static void reload_end(struct server *server, const struct api_reload_result *result)
+{
+    log_diags(result->diags);
+    if (result->taken) {
+        server->reloads++;
+        log_event(LOG_EVENT_RELOADED, "generation=%llu warnings=%zu",
+                  (unsigned long long)result->generation, result->diags->warning_count);
+    } else {
+        server->reloads_refused++;
+        log_event(LOG_EVENT_RELOAD_REFUSED, "generation=%llu errors=%zu",
+                  (unsigned long long)result->generation, result->diags->error_count);
+    }
+    if (server->announced_reload) {
+        server->announced_reload = false;
+        notify_send("READY=1");
+    }
+}
+
+// At the end of every run of the reload queue; the first is the initial load.
+static void on_reloaded(void *context, const struct api_reload_result *result)
+{
+    struct server *server = context;
+    switch (server->phase) {
+    case PHASE_LOADING:
+        initial_load_end(server, result);
+        break;
+    case PHASE_CHECKING:
+    case PHASE_SERVING:
+        reload_end(server, result);
+        break;
+    default:
+        break; // on_prepare ends the stop
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+    if (number == SIGHUP) {
+        if (server->phase == PHASE_SERVING) {
+            server->announced_reload = true;
+            notify_reloading(clock_monotonic_ns(server->clock));
+        }
+        reload_request(server->reload, NULL, NULL);
+        return;
+    }
+    log_event(LOG_EVENT_STOPPING, "signal=%s", number == SIGINT ? "SIGINT" : "SIGTERM");
+    stop_begin(server, 0);
+}
+
+static void signal_begin(struct server *server, uv_signal_t *handle, int number)
+{
+    uv_signal_init(&server->loop, handle);
+    handle->data = server;
+    int failed = uv_signal_start(handle, on_signal, number);
+    SP_ASSERT(failed == 0);
+}
+
+static void handles_open(struct server *server)
+{
+    signal_begin(server, &server->signal_term, SIGTERM);
+    signal_begin(server, &server->signal_int, SIGINT);
+    signal_begin(server, &server->signal_hup, SIGHUP);
+    uv_timer_init(&server->loop, &server->tick);
+    uv_timer_init(&server->loop, &server->deadline);
+    server->deadline.data = server;
+    uv_prepare_init(&server->loop, &server->prepare);
+    server->prepare.data = server;
+    uv_prepare_start(&server->prepare, on_prepare);
+}
+
+static bool open_sockets(struct server *server, struct diags *diags)
+{
+    const struct config *config = server->config;
+    struct net_options options = {
+        .listen = config->listen,
+        .listen_count = config->listen_count,
+        .workers = config->workers,
+        .tcp_clients_max = config->tcp_clients_max,
+        .tcp_clients_per_address_max = config->tcp_clients_per_address_max,
+        .tcp_idle_ns = config->tcp_idle_ns,
+        .clock = server->clock,
+    };
+    struct control_socket socket;
+    server->net = net_open(&options, diags);
+    if (server->net == NULL) {
+        return false;
+    }
+    if (config->control_path == NULL) {
+        return true;
+    }
+    server->backend = server_backend(server);
+    if (control_socket_open(&socket, config->control_path, diags)) {
+        server->control = control_new(&server->loop, &socket, &server->backend, diags);
+    }
+    return server->control != NULL;
+}
+
+// Everything up to the first turn of the loop. On false nothing is left open but the loop.
+static bool start(struct server *server, struct diags *diags)
+{
+    if (!open_sockets(server, diags)) {
+        net_close(server->net);
+        return false;
+    }
+    log_diags(diags);
+    log_event(LOG_EVENT_STARTING, "version=%s pid=%ld", SIGNPOST_VERSION, (long)getpid());
+    const struct config *config = server->config;
+    server->prober = prober_uv_new(&server->loop, config->health_allow, config->health_allow_count);
+    server->engine = engine_new(config, server->clock, prober_uv_prober(server->prober));
+    prober_uv_attach(server->prober, engine_health(server->engine));
+    server->reload = reload_new(&server->loop, server->engine, on_reloaded, server);
+    handles_open(server);
+    reload_request(server->reload, NULL, NULL);
+    return true;
+}
+
+static int run(struct server *server)
+{
+    struct diags diags = {0};
+    if (uv_loop_init(&server->loop) != 0) {
+        log_failure(LOG_EVENT_START_FAILED, "loop", strerror(errno));
+        return 1;
+    }
+    bool started = start(server, &diags);
+    if (!started) {
+        print_diags(&diags);
+        server->exit_code = 1;
+    }
+    diags_clear(&diags);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    int busy = uv_loop_close(&server->loop);
+    SP_ASSERT(busy == 0);
+    return server->exit_code;
+}
+
+int serve(const char *config_path)
+{
+    struct diags diags = {0};
+    struct server server = {.clock = clock_system()};
+    server.begun_ns = clock_monotonic_ns(server.clock);
+    server.config = config_read(config_path, &diags);
+    print_diags(&diags);
+    diags_clear(&diags);
+    if (server.config == NULL) {
+        return 1;
+    }
+    log_set_level(server.config->log_level);
+    signal(SIGPIPE, SIG_IGN);
+    json_object_seed(0); // before any other thread could be the first to ask for it
+    int exit_code = run(&server);
+    config_free(server.config);
+    return exit_code;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Inside of server/: what serve.c owns and backend.c shows to the API.
+#pragma once
+
+#include "health/prober_uv.h"
+#include "net/net.h"
+#include "server/config.h"
+#include "server/control_http.h"
+#include "server/engine.h"
+#include "server/reload.h"
+
+// From top to bottom, one step at a time; any phase may go to STOPPING (serve.c, phase_table).
+enum phase { PHASE_LOADING, PHASE_CHECKING, PHASE_SERVING, PHASE_STOPPING, PHASE_COUNT };
+
+struct server {
+    uv_loop_t loop;
+    const struct clock *clock;
+    struct config *config;
+    struct net *net;
+    struct prober_uv *prober;
+    struct engine *engine;
+    struct reload *reload;
+    struct control *control; // NULL: switched off
+    struct api_backend backend;
+    enum phase phase;
+    int exit_code;
+    int64_t begun_ns;
+    uint64_t reloads, reloads_refused;
+    bool announced_reload; // systemd was told RELOADING=1
+    uv_signal_t signal_term, signal_int, signal_hup;
+    uv_prepare_t prepare;
+    uv_timer_t tick;     // wakes the loop when the engine wants to be called
+    uv_timer_t deadline; // of the first round of checks, later of the stop
+};
+
+// The API's view of the server; valid while the server is.
+struct api_backend server_backend(struct server *server);
