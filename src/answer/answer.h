@@ -54,6 +54,7 @@ void worker_free(struct worker *worker);
 const struct worker_counters *worker_counters(const struct worker *worker);
 
 // Answers one message. `out` may be `query` itself (answered in place); its capacity is
-// ANSWER_UDP_MAX or ANSWER_TCP_MAX at least, by transport. Returns the bytes written; 0: send nothing.
+// ANSWER_UDP_MAX or ANSWER_TCP_MAX at least, by transport. Returns the bytes written; 0: send
+// nothing.
 size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *query,
               size_t query_size, const struct query_source *source, uint8_t *out);

@@ -2,11 +2,11 @@
 //
 // struct generation: everything that answers, at one moment. Immutable.
 //
-// A generation is three persistent structures (a paged hash index of owner names, a vector of zones,
-// a vector of plans) and the answering options. The next generation shares all pages that did not
-// change with the last: a change costs what it touches. The control thread makes generations through
-// a struct publisher; data workers read the current one through publisher_root, under RCU
-// (base/rcu.h), and hold it for one batch.
+// A generation is three persistent structures (a paged hash index of owner names, a vector of
+// zones, a vector of plans) and the answering options. The next generation shares all pages that
+// did not change with the last: a change costs what it touches. The control thread makes
+// generations through a struct publisher; data workers read the current one through publisher_root,
+// under RCU (base/rcu.h), and hold it for one batch.
 #pragma once
 
 #include "base/diag.h"
@@ -18,6 +18,8 @@
 struct generation;
 
 // Options of answering that come from the configuration.
+struct worker; // answer/answer.h
+
 struct answer_options {
     uint16_t udp_payload_max;  // 512..1232... larger EDNS offers are cut to this; default 1232
     const char *chaos_version; // CH TXT version.bind / version.server; NULL: refused

@@ -44,11 +44,21 @@ void plan_free(struct plan *plan); // NULL allowed
 const struct territory *plan_territory(const struct plan *plan);
 size_t plan_size(const struct plan *plan);
 
-// What decides within a choice, besides the client.
+// What decides within a choice, besides the client: a worker's generator and its turn counters.
+// Each choice of each RRset counts its own turns (as far as TURNS_COUNT allows), so that clients of
+// different lines who ask by turns do not disturb each other's rotation.
+enum { TURNS_COUNT = 1 << 16 };
+
 struct dice {
-    uint64_t *random; // state of the worker's generator
-    uint32_t turn;    // how often this RRset was asked before on this worker
+    uint64_t *random;
+    uint32_t *turns;    // TURNS_COUNT counters
+    uint32_t turn_base; // the RRset's first counter
 };
+
+static inline uint32_t dice_turn(const struct dice *dice, uint32_t choice)
+{
+    return dice->turns[(dice->turn_base + choice * 40503U) & (TURNS_COUNT - 1)]++;
+}
 
 enum pick_kind { PICK_MEMBERS, PICK_NODATA, PICK_SERVFAIL };
 

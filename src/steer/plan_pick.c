@@ -239,7 +239,7 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
         pick_in_turn(plan, choice, 0, pick);
         break;
     default:
-        pick_in_turn(plan, choice, dice->turn % choice->member_count, pick);
+        pick_in_turn(plan, choice, dice_turn(dice, index) % choice->member_count, pick);
     }
     SP_DEBUG_ASSERT(pick->count == choice->answer_count);
 }

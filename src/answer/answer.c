@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// answer(): judges the query, takes the fast path or calls resolve.c, and closes the message.
+//
+// The fast path is a question whose owner name exists and whose RRset holds no names: the records
+// stand ready behind the pointer 0xC00C, so the answer is one or two copies. Called by data workers
+// (and by everything that wants to know what they would say); see answer.h for the guarantees.
+#include "answer/respond.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+enum { OPT_SIZE = 11, OPTION_ECS = 8, PAYLOAD_WITHOUT_EDNS = 512 };
+
+struct worker *worker_new(uint64_t seed)
+{
+    struct worker *worker = mem_alloc(sizeof(*worker));
+    worker->random = seed;
+    return worker;
+}
+
+void worker_free(struct worker *worker)
+{
+    free(worker);
+}
+
+const struct worker_counters *worker_counters(const struct worker *worker)
+{
+    return &worker->counters;
+}
+
+// --- the client
+
+// Addresses that say nothing about where a client is: the source counts instead.
+static bool subnet_is_usable(const struct client_subnet *subnet)
+{
+    const uint8_t *b = subnet->address.bytes;
+    if (subnet->source_length == 0) {
+        return false; // the client asks not to be located (RFC 7871, 7.1.2)
+    }
+    if (subnet->address.family == FAMILY_IPV4) {
+        return b[0] != 0 && b[0] != 127 && b[0] < 224 && !(b[0] == 169 && b[1] == 254);
+    }
+    bool zeros = true; // ::/64 holds :: and ::1
+    for (int i = 0; i < 8; i++) {
+        zeros &= b[i] == 0;
+    }
+    return !zeros && b[0] != 0xff && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+}
+
+static const struct address *client_of(const struct query *query, const struct query_source *source,
+                                       const struct answer_options *options)
+{
+    bool by_subnet = query->subnet.present && options->ecs && subnet_is_usable(&query->subnet);
+    return by_subnet ? &query->subnet.address : &source->address;
+}
+
+// --- closing the message
+
+static size_t subnet_option_size(const struct response *response)
+{
+    const struct client_subnet *subnet = &response->query->subnet;
+    bool echoed = subnet->present && response->generation->options.ecs;
+    return echoed ? 8U + (subnet->source_length + 7U) / 8 : 0;
+}
+
+static size_t opt_size(const struct response *response)
+{
+    return response->query->edns ? OPT_SIZE + subnet_option_size(response) : 0;
+}
+
+static size_t put_opt(struct response *response, size_t size)
+{
+    const struct query *query = response->query;
+    size_t option_size = subnet_option_size(response);
+    uint8_t *at = response->message + size;
+    at[0] = 0;
+    put_u16(at + 1, TYPE_OPT);
+    put_u16(at + 3, response->generation->options.udp_payload_max);
+    at[5] = (uint8_t)(response->rcode >> 4);
+    at[6] = 0;
+    put_u16(at + 7, query->dnssec_ok ? 0x8000 : 0);
+    put_u16(at + 9, (unsigned)option_size);
+    if (option_size > 0) {
+        const struct client_subnet *subnet = &query->subnet;
+        bool located = client_of(query, &(struct query_source){0},
+                                 &response->generation->options) == &subnet->address;
+        put_u16(at + 11, OPTION_ECS);
+        put_u16(at + 13, (unsigned)option_size - 4);
+        put_u16(at + 15, subnet->address.family == FAMILY_IPV4 ? 1 : 2);
+        at[17] = subnet->source_length;
+        at[18] = located ? response->scope : 0;
+        memcpy(at + 19, subnet->address.bytes, option_size - 8);
+    }
+    response->additional_count++;
+    return size + OPT_SIZE + option_size;
+}
+
+static size_t finish(struct response *response, size_t size)
+{
+    uint8_t *message = response->message;
+    if (response->query->edns) {
+        size = put_opt(response, size);
+    }
+    unsigned kept = response->query->flags & (MASK_OPCODE | FLAG_RD);
+    put_u16(message + AT_FLAGS, FLAG_QR | kept | response->flags | (response->rcode & 15));
+    put_u16(message + AT_QDCOUNT, response->question_end > HEADER_SIZE);
+    put_u16(message + AT_ANCOUNT, response->answer_count);
+    put_u16(message + AT_NSCOUNT, response->authority_count);
+    put_u16(message + AT_ARCOUNT, response->additional_count);
+    return size;
+}
+
+// --- the fast path
+
+// Types whose rdata holds no domain name and asks for no additional records.
+static bool is_plain(uint16_t type)
+{
+    switch (type) {
+    case TYPE_A:
+    case TYPE_AAAA:
+    case TYPE_TXT:
+    case TYPE_CAA:
+    case TYPE_TLSA:
+    case TYPE_SSHFP:
+    case TYPE_SPF:
+    case TYPE_HINFO:
+    case TYPE_OPENPGPKEY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void response_pick(struct response *response, const struct node_rrset *rrset, struct pick *pick)
+{
+    const struct plan *plan = vector_get(response->generation->plans, rrset->plan - 1);
+    struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
+    plan_pick(plan, &response->client, &dice, pick);
+    response->scope = MAX(response->scope, pick->scope);
+    counter_add(&response->worker->counters.steered);
+}
+
+size_t response_rotation(struct response *response, const struct node_rrset *rrset)
+{
+    SP_DEBUG_ASSERT(rrset->record_size != 0); // only addresses are rotated
+    struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
+    return (size_t)(dice_turn(&dice, 0) % rrset->count) * rrset->record_size;
+}
+
+static size_t put_static(struct response *response, const struct node *node,
+                         const struct node_rrset *rrset)
+{
+    const uint8_t *records = node_records(node, rrset);
+    uint8_t *at = response->message + response->question_end;
+    size_t head = 0;
+    if (rrset->turn != 0) {
+        head = response_rotation(response, rrset);
+    }
+    memcpy(at, records + head, rrset->size - head);
+    memcpy(at + rrset->size - head, records, head);
+    response->answer_count = rrset->count;
+    return response->question_end + rrset->size;
+}
+
+// 0 when the answer needs the slow path (it does not fit, or is empty by policy).
+static size_t put_steered(struct response *response, const struct node_rrset *rrset)
+{
+    struct pick pick;
+    response_pick(response, rrset, &pick);
+    size_t size = response->question_end;
+    for (size_t i = 0; i < pick.count; i++) {
+        if (response->limit - size < pick.sizes[i]) {
+            return 0;
+        }
+        memcpy(response->message + size, pick.records[i], pick.sizes[i]);
+        size += pick.sizes[i];
+    }
+    response->answer_count = (uint16_t)pick.count;
+    return pick.count > 0 ? size : 0;
+}
+
+static size_t fast_path(struct response *response)
+{
+    const struct query *query = response->query;
+    if (!is_plain(query->type)) {
+        return 0;
+    }
+    const struct generation *generation = response->generation;
+    uint64_t hash = generation_hash(generation, query->folded, query->name_size);
+    const struct node *node =
+        index_find(generation->names, hash, query->folded, query->name_size, NODE_OCCLUDED);
+    if (node == NULL || node->flags & NODE_CUT) {
+        return 0;
+    }
+    const struct node_rrset *rrset = node_rrset(node, query->type);
+    if (rrset == NULL) {
+        return 0;
+    }
+    response->flags = FLAG_AA;
+    if (rrset->plan != 0) {
+        return put_steered(response, rrset);
+    }
+    return response->limit - response->question_end >= rrset->size
+               ? put_static(response, node, rrset)
+               : 0;
+}
+
+static size_t respond_in(struct response *response)
+{
+    size_t size = fast_path(response);
+    if (LIKELY(size > 0)) {
+        counter_add(&response->worker->counters.noerror);
+        return size;
+    }
+    response->answer_count = 0;
+    response->flags = 0;
+    return response_resolve(response);
+}
+
+static size_t respond_good(struct response *response)
+{
+    struct worker_counters *counters = &response->worker->counters;
+    switch (response->query->class) {
+    case CLASS_IN:
+        return respond_in(response);
+    case CLASS_CH:
+        return response_chaos(response);
+    default:
+        response->rcode = RCODE_REFUSED;
+        counter_add(&counters->refused);
+        return response->question_end;
+    }
+}
+
+// --- the verdict
+
+// Services that answer anything with a packet of their own; a reply to them may never end.
+static bool source_may_loop(const struct query_source *source)
+{
+    static const uint16_t ports[] = {0, 7, 13, 17, 19, 37, 464};
+    for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+        if (source->port == ports[i]) {
+            return source->transport == TRANSPORT_UDP;
+        }
+    }
+    return false;
+}
+
+static void count_query(struct worker_counters *counters, const struct query *query,
+                        const struct query_source *source)
+{
+    counter_add(source->transport == TRANSPORT_UDP ? &counters->queries_udp
+                                                   : &counters->queries_tcp);
+    if (query->edns) {
+        counter_add(&counters->edns);
+    }
+    if (query->subnet.present) {
+        counter_add(&counters->ecs);
+    }
+}
+
+static size_t limit_of(const struct generation *generation, const struct query *query,
+                       const struct query_source *source)
+{
+    if (source->transport == TRANSPORT_TCP) {
+        return ANSWER_TCP_MAX;
+    }
+    size_t offered = query->edns ? query->udp_payload : PAYLOAD_WITHOUT_EDNS;
+    size_t ours = MIN((size_t)generation->options.udp_payload_max, (size_t)ANSWER_UDP_MAX);
+    return MIN(offered, MAX(ours, (size_t)PAYLOAD_WITHOUT_EDNS));
+}
+
+size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *message,
+              size_t message_size, const struct query_source *source, uint8_t *out)
+{
+    struct query query;
+    enum query_verdict verdict = query_parse(message, message_size, &query);
+    if (verdict == QUERY_SILENCE || source_may_loop(source)) {
+        counter_add(&worker->counters.dropped);
+        return 0;
+    }
+    count_query(&worker->counters, &query, source);
+    struct response response = {.generation = generation,
+                                .worker = worker,
+                                .query = &query,
+                                .client = *client_of(&query, source, &generation->options),
+                                .message = out,
+                                .question_end = HEADER_SIZE};
+    if (query.name != NULL && verdict != QUERY_NOTIMP) {
+        response.question_end += query.name_size + QUESTION_FIXED_SIZE;
+    }
+    if (out != message) {
+        memcpy(out, message, response.question_end);
+    }
+    response.limit = limit_of(generation, &query, source) - opt_size(&response);
+    size_t size = response.question_end;
+    switch (verdict) {
+    case QUERY_FORMERR:
+        query.subnet.present = false; // it may be what was malformed
+        response.rcode = RCODE_FORMERR;
+        counter_add(&worker->counters.formerr);
+        break;
+    case QUERY_NOTIMP:
+        response.rcode = RCODE_NOTIMP;
+        counter_add(&worker->counters.notimp);
+        break;
+    case QUERY_BADVERS:
+        response.rcode = RCODE_BADVERS;
+        counter_add(&worker->counters.badvers);
+        break;
+    default:
+        size = respond_good(&response);
+    }
+    return finish(&response, size);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Cold questions about a generation: sizes for status pages, a plan for explain.
+#include "answer/generation_internal.h"
+
+struct generation_summary generation_summary(const struct generation *generation)
+{
+    return (struct generation_summary){
+        .zone_count = generation->zone_count,
+        .name_count = index_count(generation->names),
+        .plan_count = generation->plan_count,
+        .memory_size = index_size(generation->names) + generation->node_bytes,
+    };
+}
+
+const struct plan *generation_plan(const struct generation *generation, const uint8_t *owner,
+                                   uint16_t type)
+{
+    uint8_t folded[NAME_MAX_SIZE];
+    size_t size = name_size(owner);
+    name_fold(owner, size, folded);
+    const struct node *node = index_find(
+        generation->names, generation_hash(generation, folded, size), folded, size, NODE_OCCLUDED);
+    const struct node_rrset *rrset = node ? node_rrset(node, type) : NULL;
+    return rrset && rrset->plan != 0 ? vector_get(generation->plans, rrset->plan - 1) : NULL;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The inside of a generation, for the files of answer/.
+#pragma once
+
+#include "answer/generation.h"
+#include "answer/index.h"
+#include "answer/vector.h"
+#include "base/hash.h"
+
+// What a zone is beside its nodes. Immutable.
+struct zone_entry {
+    uint32_t slot;
+    uint8_t apex_size;
+    uint8_t apex[NAME_MAX_SIZE]; // folded
+    struct node *apex_node;
+    // The SOA as negative answers carry it: owner pointer to be patched, TTL = min(TTL, MINIMUM)
+    // (RFC 2308, section 5).
+    uint16_t negative_soa_size;
+    uint8_t *negative_soa;
+    struct zone_nodes nodes; // every node, for the next change of the zone
+};
+
+struct generation {
+    uint64_t number;
+    uint64_t hash_key;
+    struct index *names;
+    struct vector *zones; // struct zone_entry
+    struct vector *plans; // struct plan
+    unsigned labels_max;  // no name is deeper
+    size_t zone_count, plan_count, node_bytes;
+    struct answer_options options;
+};
+
+static inline uint64_t generation_hash(const struct generation *generation, const uint8_t *folded,
+                                       size_t size)
+{
+    return hash_bytes(generation->hash_key, folded, size);
+}
+
+static inline const struct zone_entry *generation_zone(const struct generation *generation,
+                                                       const struct node *node)
+{
+    return vector_get(generation->zones, node->zone);
+}
+
+// Asks the generation for each RRset of a node and checks the answers; false with an error in
+// `diags` at the first wrong one (self_query.c).
+bool self_query_node(const struct generation *generation, struct worker *worker,
+                     const struct node *node, struct diags *diags);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// struct node: one owner name of one zone, with its RRsets as finished wire records.
+//
+// One heap block, immutable once published: header, table of RRsets, folded name, records. A record
+// stands as it goes out when its owner is the question's name: pointer 0xC00C, type, class, TTL,
+// RDLENGTH, rdata. Internal to answer/.
+#pragma once
+
+#include "zone/zone.h"
+
+enum node_flag {
+    NODE_APEX = 1,         // the zone's own name
+    NODE_CUT = 2,          // has NS and is not the apex: a delegation (RFC 1034, 4.2.1)
+    NODE_OCCLUDED = 4,     // below a cut or a DNAME: glue only, never found by a question
+    NODE_HAS_WILDCARD = 8, // "*" exists one label below
+    NODE_HAS_CNAME = 16,
+    NODE_HAS_DNAME = 32,
+};
+
+struct node_rrset {
+    uint16_t type;
+    uint16_t count;       // records
+    uint16_t record_size; // when all are of one size, else 0
+    uint16_t turn;        // first turn counter (steer/plan.h) of a rotated or steered RRset
+    uint32_t offset;      // of the records, from the start of the node
+    uint32_t size;        // of all records together
+    uint32_t plan;        // slot + 1 of its plan; 0: static
+};
+
+struct node {
+    uint32_t size; // of the whole block
+    uint32_t zone; // slot in the generation's zones
+    uint8_t name_size, label_count, apex_label_count;
+    uint8_t flags;
+    uint16_t rrset_count;
+    struct node_rrset rrsets[];
+};
+
+static inline const uint8_t *node_name(const struct node *node)
+{
+    return (const uint8_t *)&node->rrsets[node->rrset_count];
+}
+
+static inline const struct node_rrset *node_rrset(const struct node *node, uint16_t type)
+{
+    for (unsigned i = 0; i < node->rrset_count; i++) {
+        if (node->rrsets[i].type == type) {
+            return &node->rrsets[i];
+        }
+    }
+    return NULL;
+}
+
+static inline const uint8_t *node_records(const struct node *node, const struct node_rrset *rrset)
+{
+    return (const uint8_t *)node + rrset->offset;
+}
+
+// What the builder asks about each RRset: its plan slot (+1, 0: static) and its turn counter.
+struct node_slots {
+    uint32_t plan;
+    uint16_t turn;
+};
+typedef struct node_slots node_slots_of(void *context, const uint8_t *folded_name, size_t name_size,
+                                        const struct owner *owner, const struct rrset *rrset);
+
+// Every node of a zone: owners and empty non-terminals. The array and the nodes belong to the
+// caller; labels_max is the deepest name.
+struct zone_nodes {
+    struct node **nodes;
+    size_t count;
+    unsigned labels_max;
+};
+struct zone_nodes zone_nodes_build(const struct zone *zone, uint32_t zone_slot,
+                                   node_slots_of *slots_of, void *context);

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The full algorithm of RFC 1034, section 4.3.2, for what the fast path leaves: names that do not
+// exist, wildcards (RFC 4592), delegations, CNAME chains, DNAME (RFC 6672), records with names.
+//
+// Bounded whatever the data: a chain has at most CHAIN_MAX links, additional names at most
+// ADDITIONAL_NAMES_MAX. A chain is followed inside its zone only; where it leaves it the answer
+// ends and the resolver asks on (docs/architecture.md). When the answer or authority section does
+// not fit, both are left empty and TC says so; additional records that do not fit are left out, but
+// for glue that the resolver cannot do without (RFC 9471).
+#include "answer/respond.h"
+
+#include <string.h>
+
+enum { CHAIN_MAX = 8, ADDITIONAL_NAMES_MAX = 13, ANY_TTL_S = 3600 };
+
+// Where a name stands: on a node, or below the deepest node there is.
+struct place_found {
+    const struct node *node;     // the name itself, or NULL
+    const struct node *encloser; // the node, or the closest above; NULL: not in any zone
+};
+
+struct walk {
+    struct response *response;
+    struct writer writer;
+    uint8_t name[NAME_MAX_SIZE]; // the name that the chain has come to, folded
+    size_t name_size;
+    const uint8_t *owner; // the same as it is written out
+    uint8_t owner_store[NAME_MAX_SIZE];
+    const struct zone_entry *zone; // of the first name
+    bool truncated;
+};
+
+static struct place_found find_name(const struct generation *generation, const uint8_t *name,
+                                    size_t size, uint16_t type)
+{
+    struct place_found found = {0};
+    uint64_t hash = generation_hash(generation, name, size);
+    if (type == TYPE_DS) { // the parent's side of a cut answers for DS (RFC 4035, 3.1.4.1)
+        found.node = index_find(generation->names, hash, name, size, NODE_OCCLUDED | NODE_APEX);
+    }
+    if (found.node == NULL) {
+        found.node = index_find(generation->names, hash, name, size, NODE_OCCLUDED);
+    }
+    found.encloser = found.node;
+    unsigned labels = name_label_count(name);
+    for (const uint8_t *at = name; found.encloser == NULL && labels > 0;) {
+        size -= at[0] + 1U;
+        at += at[0] + 1;
+        if (--labels <= generation->labels_max) { // nothing deeper exists: no use in asking
+            hash = generation_hash(generation, at, size);
+            found.encloser = index_find(generation->names, hash, at, size, NODE_OCCLUDED);
+        }
+    }
+    return found;
+}
+
+// --- writing
+
+static bool put_record(struct walk *walk, const uint8_t *owner, const uint8_t *record)
+{
+    return writer_put(&walk->writer, owner, get_u16(record + 2), CLASS_IN, get_u32(record + 6),
+                      record + 12, get_u16(record + 10));
+}
+
+static size_t record_step(const uint8_t *record)
+{
+    return 12U + get_u16(record + 10);
+}
+
+// All records of a static RRset, from the one whose turn it is; false when one did not fit.
+static bool put_rrset(struct walk *walk, const uint8_t *owner, const struct node *node,
+                      const struct node_rrset *rrset, uint16_t *count)
+{
+    const uint8_t *first = node_records(node, rrset), *end = first + rrset->size;
+    const uint8_t *at = first;
+    if (rrset->turn != 0 && rrset->plan == 0) {
+        at += response_rotation(walk->response, rrset);
+    }
+    for (unsigned i = 0; i < rrset->count; i++) {
+        if (!put_record(walk, owner, at)) {
+            return false;
+        }
+        *count += 1;
+        at += record_step(at);
+        at = at == end ? first : at;
+    }
+    return true;
+}
+
+static void put_negative(struct walk *walk)
+{
+    const struct zone_entry *zone = walk->zone;
+    if (!put_record(walk, zone->apex, zone->negative_soa)) {
+        walk->truncated = true;
+        return;
+    }
+    walk->response->authority_count++;
+}
+
+// --- additional section
+
+// Address records of a host of this zone, glue included. Steered addresses are left to a question
+// of their own: only that knows its client and its scope.
+static bool put_addresses(struct walk *walk, const uint8_t *host)
+{
+    const struct generation *generation = walk->response->generation;
+    uint8_t folded[NAME_MAX_SIZE];
+    size_t size = name_size(host);
+    name_fold(host, size, folded);
+    const struct node *node =
+        index_find_in_zone(generation->names, generation_hash(generation, folded, size), folded,
+                           size, walk->zone->slot);
+    bool fits = true;
+    for (unsigned i = 0; node != NULL && i < node->rrset_count; i++) {
+        const struct node_rrset *rrset = &node->rrsets[i];
+        if ((rrset->type != TYPE_A && rrset->type != TYPE_AAAA) || rrset->plan != 0) {
+            continue;
+        }
+        struct writer before = walk->writer;
+        uint16_t count = 0;
+        if (put_rrset(walk, host, node, rrset, &count)) {
+            walk->response->additional_count += count;
+        } else {
+            walk->writer = before;
+            fits = false;
+        }
+    }
+    return fits;
+}
+
+// Addresses of the names in an RRset. `required`: names at or below this one must fit (glue).
+static void put_additional(struct walk *walk, const struct node *node,
+                           const struct node_rrset *rrset, const uint8_t *required)
+{
+    const struct rr_type_info *info = rr_type_find(rrset->type);
+    if (info == NULL || !info->wants_additional) {
+        return;
+    }
+    const uint8_t *at = node_records(node, rrset), *end = at + rrset->size;
+    for (unsigned names = 0; at < end && names < ADDITIONAL_NAMES_MAX; names++) {
+        const uint8_t *host = at + 12 + info->name_offset;
+        if (!put_addresses(walk, host) && required != NULL && name_within(host, required)) {
+            walk->truncated = true;
+        }
+        at += record_step(at);
+    }
+}
+
+// --- the steps of the algorithm
+
+// What is found decides the response, or the chain goes on.
+enum step { STEP_DONE, STEP_ON };
+
+static enum step refer(struct walk *walk, const struct node *cut)
+{
+    struct response *response = walk->response;
+    const struct node_rrset *ns = node_rrset(cut, TYPE_NS);
+    SP_ASSERT(ns != NULL);
+    if (response->answer_count == 0) {
+        response->flags &= (uint16_t)~FLAG_AA;
+    }
+    if (!put_rrset(walk, node_name(cut), cut, ns, &response->authority_count)) {
+        walk->truncated = true;
+        return STEP_DONE;
+    }
+    put_additional(walk, cut, ns, node_name(cut));
+    counter_add(&response->worker->counters.referrals);
+    return STEP_DONE;
+}
+
+static enum step deny(struct walk *walk, bool name_exists)
+{
+    struct response *response = walk->response;
+    response->rcode = name_exists ? RCODE_NOERROR : RCODE_NXDOMAIN; // RFC 6604: of the last name
+    put_negative(walk);
+    counter_add(name_exists ? &response->worker->counters.nodata
+                            : &response->worker->counters.nxdomain);
+    return STEP_DONE;
+}
+
+// Goes on with another name: into walk->name folded and walk->owner as written.
+static void move_to(struct walk *walk, const uint8_t *target, size_t size)
+{
+    memmove(walk->owner_store, target, size);
+    walk->owner = walk->owner_store;
+    walk->name_size = size;
+    name_fold(target, size, walk->name);
+}
+
+static enum step follow_cname(struct walk *walk, const struct node *node)
+{
+    const struct node_rrset *rrset = node_rrset(node, TYPE_CNAME);
+    struct response *response = walk->response;
+    const uint8_t *record = node_records(node, rrset);
+    struct pick pick;
+    if (rrset->plan != 0) {
+        response_pick(response, rrset, &pick);
+        if (pick.kind != PICK_MEMBERS) {
+            response->rcode = pick.kind == PICK_SERVFAIL ? RCODE_SERVFAIL : RCODE_NOERROR;
+            return pick.kind == PICK_NODATA ? deny(walk, true) : STEP_DONE;
+        }
+        record = pick.records[0];
+    }
+    if (!put_record(walk, walk->owner, record)) {
+        walk->truncated = true;
+        return STEP_DONE;
+    }
+    response->answer_count++;
+    const uint8_t *target = record + 12;
+    move_to(walk, target, name_size(target));
+    return STEP_ON;
+}
+
+// RFC 6672: the DNAME itself, and a CNAME made from it with the same TTL. YXDOMAIN when the new
+// name would be too long.
+static enum step follow_dname(struct walk *walk, const struct node *node)
+{
+    enum { RCODE_YXDOMAIN = 6 };
+    struct response *response = walk->response;
+    const struct node_rrset *rrset = node_rrset(node, TYPE_DNAME);
+    const uint8_t *record = node_records(node, rrset), *target = record + 12;
+    if (!put_record(walk, node_name(node), record)) {
+        walk->truncated = true;
+        return STEP_DONE;
+    }
+    response->answer_count++;
+    size_t prefix = walk->name_size - node->name_size, target_size = name_size(target);
+    uint8_t name[NAME_MAX_SIZE];
+    if (prefix + target_size > NAME_MAX_SIZE) {
+        response->rcode = RCODE_YXDOMAIN;
+        return STEP_DONE;
+    }
+    memcpy(name, walk->owner, prefix);
+    memcpy(name + prefix, target, target_size);
+    if (!writer_put(&walk->writer, walk->owner, TYPE_CNAME, CLASS_IN, get_u32(record + 6), name,
+                    prefix + target_size)) {
+        walk->truncated = true;
+        return STEP_DONE;
+    }
+    response->answer_count++;
+    move_to(walk, name, prefix + target_size);
+    return STEP_ON;
+}
+
+static enum step put_steered(struct walk *walk, const struct node_rrset *rrset)
+{
+    struct response *response = walk->response;
+    struct pick pick;
+    response_pick(response, rrset, &pick);
+    if (pick.kind == PICK_SERVFAIL) {
+        response->rcode = RCODE_SERVFAIL;
+        counter_add(&response->worker->counters.servfail);
+        return STEP_DONE;
+    }
+    if (pick.kind == PICK_NODATA) {
+        return deny(walk, true);
+    }
+    for (size_t i = 0; i < pick.count; i++) {
+        if (!put_record(walk, walk->owner, pick.records[i])) {
+            walk->truncated = true;
+            return STEP_DONE;
+        }
+        response->answer_count++;
+    }
+    counter_add(&response->worker->counters.noerror);
+    return STEP_DONE;
+}
+
+// RFC 8482, 4.2: a question for ANY gets one small made-up HINFO.
+static enum step put_any(struct walk *walk)
+{
+    static const uint8_t rdata[] = {7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
+    struct response *response = walk->response;
+    if (writer_put(&walk->writer, walk->owner, TYPE_HINFO, CLASS_IN, ANY_TTL_S, rdata,
+                   sizeof(rdata))) {
+        response->answer_count++;
+        counter_add(&response->worker->counters.noerror);
+    } else {
+        walk->truncated = true;
+    }
+    return STEP_DONE;
+}
+
+// Answers from a node: the name's own, or the wildcard that stands for it.
+static enum step answer_from(struct walk *walk, const struct node *node)
+{
+    struct response *response = walk->response;
+    uint16_t type = response->query->type;
+    if (type == TYPE_ANY && node->rrset_count > 0) {
+        return put_any(walk);
+    }
+    const struct node_rrset *rrset = node_rrset(node, type);
+    if (rrset == NULL) {
+        return node->flags & NODE_HAS_CNAME ? follow_cname(walk, node) : deny(walk, true);
+    }
+    if (rrset->plan != 0) {
+        return put_steered(walk, rrset);
+    }
+    if (!put_rrset(walk, walk->owner, node, rrset, &response->answer_count)) {
+        walk->truncated = true;
+        return STEP_DONE;
+    }
+    put_additional(walk, node, rrset, NULL);
+    counter_add(&response->worker->counters.noerror);
+    return STEP_DONE;
+}
+
+static const struct node *find_wildcard(const struct walk *walk, const struct node *encloser)
+{
+    const struct generation *generation = walk->response->generation;
+    uint8_t name[NAME_MAX_SIZE + 2] = {1, '*'};
+    size_t size = encloser->name_size + 2U;
+    if (!(encloser->flags & NODE_HAS_WILDCARD) || size > NAME_MAX_SIZE) {
+        return NULL;
+    }
+    memcpy(name + 2, node_name(encloser), encloser->name_size);
+    return index_find_in_zone(generation->names, generation_hash(generation, name, size), name,
+                              size, encloser->zone);
+}
+
+static enum step take_step(struct walk *walk, bool first)
+{
+    struct response *response = walk->response;
+    uint16_t type = response->query->type;
+    struct place_found found = find_name(response->generation, walk->name, walk->name_size, type);
+    if (found.encloser == NULL ||
+        (!first && generation_zone(response->generation, found.encloser) != walk->zone)) {
+        response->rcode = first ? RCODE_REFUSED : RCODE_NOERROR;
+        counter_add(first ? &response->worker->counters.refused
+                          : &response->worker->counters.noerror);
+        return STEP_DONE; // nobody's zone, or the chain has left it
+    }
+    if (first) {
+        walk->zone = generation_zone(response->generation, found.encloser);
+        response->flags |= FLAG_AA;
+    }
+    if (found.encloser->flags & NODE_CUT && !(found.node != NULL && type == TYPE_DS)) {
+        return refer(walk, found.encloser);
+    }
+    if (found.node != NULL) {
+        return answer_from(walk, found.node);
+    }
+    if (found.encloser->flags & NODE_HAS_DNAME) {
+        return follow_dname(walk, found.encloser);
+    }
+    const struct node *wildcard = find_wildcard(walk, found.encloser);
+    return wildcard ? answer_from(walk, wildcard) : deny(walk, false);
+}
+
+size_t response_resolve(struct response *response)
+{
+    const struct query *query = response->query;
+    struct walk walk = {.response = response, .owner = query->name, .name_size = query->name_size};
+    memcpy(walk.name, query->folded, query->name_size);
+    writer_begin(&walk.writer, response->message, response->question_end, response->limit);
+    enum step step = STEP_ON;
+    for (int links = 0; step == STEP_ON && links <= CHAIN_MAX && !walk.truncated; links++) {
+        step = take_step(&walk, links == 0);
+    }
+    if (step == STEP_ON && !walk.truncated) { // a loop, or a chain longer than we follow
+        counter_add(&response->worker->counters.noerror);
+    }
+    if (walk.truncated) {
+        response->flags |= FLAG_TC;
+        response->answer_count = response->authority_count = response->additional_count = 0;
+        counter_add(&response->worker->counters.truncated);
+        return response->question_end;
+    }
+    return walk.writer.size;
+}
