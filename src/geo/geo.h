@@ -17,12 +17,12 @@
 #include "geo/lpm.h"
 
 struct location {
-    char continent[3];     // "AS"; "" unknown
-    char country[3];       // ISO 3166-1 alpha-2; "" unknown
-    char region[8];        // ISO 3166-2 second part ("GD", "CA"), or "" unknown
-    uint16_t isp;          // lines_isp_name
+    char continent[3];         // "AS"; "" unknown
+    char country[3];           // ISO 3166-1 alpha-2; "" unknown
+    char region[8];            // ISO 3166-2 second part ("GD", "CA"), or "" unknown
+    uint16_t isp;              // lines_isp_name
     float latitude, longitude; // mean of its networks; NAN unknown
-    int custom_line;       // line index named by networks.csv that is not an ISP's, or -1
+    int custom_line;           // line index named by networks.csv that is not an ISP's, or -1
 };
 
 enum { LOCATION_UNKNOWN = 0 }; // id 0: nothing known
@@ -43,9 +43,9 @@ struct geo *geo_load(const struct geo_config *config, const struct lines *lines,
 void geo_free(struct geo *geo);
 
 struct geo_match {
-    uint32_t location; // id
-    uint8_t length;    // widest prefix with this location
-    uint32_t asn;      // 0 unknown
+    uint32_t location;        // id
+    uint8_t length;           // widest prefix with this location
+    uint32_t asn;             // 0 unknown
     const char *organisation; // of the ASN; "" unknown; lives as long as the geo
 };
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Continents of countries and codes of regions, out of the built-in tables.
+
+#include "geo/geo.h"
+#include "geo/tables.h"
+
+#include <string.h>
+
+static int country_compare(const void *key, const void *row)
+{
+    return strcmp(key, ((const struct country_row *)row)->code);
+}
+
+const char *geo_continent_of(const char *country)
+{
+    const struct country_row *row =
+        bsearch(country, country_rows, country_rows_count, sizeof(*country_rows), country_compare);
+    return row ? row->continent : "";
+}
+
+// `country` and the folded `name` against a row; the rows are sorted by both.
+struct region_key {
+    const char *country, *name;
+};
+
+static int region_compare(const void *key, const void *row)
+{
+    const struct region_key *x = key;
+    const struct region_name_row *y = row;
+    int order = strcmp(x->country, y->country);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+const char *geo_region_code(const char *country, const char *name)
+{
+    char folded[64];
+    size_t i = 0;
+    for (; name[i]; i++) {
+        if (i == sizeof(folded) - 1) {
+            return "";
+        }
+        folded[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+    }
+    folded[i] = 0;
+    struct region_key key = {country, folded};
+    const struct region_name_row *row = bsearch(&key, region_name_rows, region_name_rows_count,
+                                                sizeof(*region_name_rows), region_compare);
+    return row ? row->code : "";
+}
