@@ -19,20 +19,6 @@ enum { ANCHORS_AGE_MAX_S = 600 };
 
 // --- judging ---
 
-// How far a transfer came: the layer that a failure belongs to.
-enum layer { LAYER_4, LAYER_6, LAYER_7, LAYER_COUNT };
-
-static enum layer layer_reached(const struct attempt *attempt)
-{
-    curl_off_t connected = 0, secured = 0;
-    curl_easy_getinfo(attempt->easy, CURLINFO_CONNECT_TIME_T, &connected);
-    curl_easy_getinfo(attempt->easy, CURLINFO_APPCONNECT_TIME_T, &secured);
-    if (connected == 0) {
-        return LAYER_4;
-    }
-    return attempt->spec->kind == CHECK_HTTPS && secured == 0 ? LAYER_6 : LAYER_7;
-}
-
 // Codes that mean one thing whatever the layer; all others are the target breaking the protocol.
 static const struct {
     CURLcode code;
@@ -76,9 +62,8 @@ static void judge_timeout(const struct attempt *attempt, struct verdict *verdict
         [LAYER_6] = {PROBE_L6_TLS, "TLS handshake"},
         [LAYER_7] = {PROBE_L7_TIMEOUT, "complete answer"},
     };
-    enum layer layer = layer_reached(attempt);
-    verdict_set(verdict, late[layer].result, "no %s within %llu ms", late[layer].missing,
-                (unsigned long long)timeout_ms(attempt->spec));
+    verdict_set(verdict, late[attempt->layer].result, "no %s within %llu ms",
+                late[attempt->layer].missing, (unsigned long long)timeout_ms(attempt->spec));
 }
 
 static void judge_connect(const struct attempt *attempt, struct verdict *verdict)
@@ -94,7 +79,7 @@ static void judge_connect(const struct attempt *attempt, struct verdict *verdict
 
 static void judge_failure(const struct attempt *attempt, CURLcode code, struct verdict *verdict)
 {
-    enum probe_result result = layer_reached(attempt) == LAYER_6 ? PROBE_L6_TLS : PROBE_L7_INVALID;
+    enum probe_result result = attempt->layer == LAYER_6 ? PROBE_L6_TLS : PROBE_L7_INVALID;
     for (size_t i = 0; i < ARRAY_SIZE(code_results); i++) {
         if (code_results[i].code == code) {
             result = code_results[i].result;
@@ -126,6 +111,27 @@ static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_socka
     (void)purpose;
     int fd = attempt_socket(data, &to->addr);
     return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+// These two tell how far the transfer came; libcurl's own times do not, while TLS is under way.
+static CURLcode on_tls_begin(CURL *easy, void *context, void *data)
+{
+    (void)easy;
+    (void)context;
+    struct attempt *attempt = data;
+    attempt->layer = LAYER_6;
+    return CURLE_OK;
+}
+
+static int on_request(void *data, char *peer_ip, char *own_ip, int peer_port, int own_port)
+{
+    (void)peer_ip;
+    (void)own_ip;
+    (void)peer_port;
+    (void)own_port;
+    struct attempt *attempt = data;
+    attempt->layer = LAYER_7;
+    return CURL_PREREQFUNC_OK;
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *data)
@@ -189,7 +195,8 @@ static void watch_closed(uv_handle_t *handle)
 static void watch_ready(uv_poll_t *poll, int status, int events)
 {
     struct watch *watch = poll->data;
-    int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+    // An error of the socket is left to libcurl to read: it then knows which.
+    int flags = status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : 0;
     flags |= events & UV_READABLE ? CURL_CSELECT_IN : 0;
     flags |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
     act(watch->group, watch->fd, flags);
@@ -356,6 +363,12 @@ static CURLcode set_callbacks(struct attempt *attempt, CURL *easy)
     bad |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, attempt->error);
     bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, attempt);
+    if (attempt->spec->kind == CHECK_HTTPS) {
+        bad |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_begin);
+        bad |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, attempt);
+    }
+    bad |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+    bad |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, attempt);
     bad |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     bad |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, attempt);
     bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -15,6 +15,9 @@ struct verdict {
     char detail[PROBE_DETAIL_MAX];
 };
 
+// How far a probe came: the layer that a failure belongs to.
+enum layer { LAYER_4, LAYER_6, LAYER_7, LAYER_COUNT };
+
 // Transfers that share trust anchors: libcurl keeps the parsed anchors of one file per multi
 // handle, and parsing the system's takes 40 ms. So the system's file has a group of its own.
 enum group_kind { GROUP_SYSTEM, GROUP_OWN_ANCHORS, GROUP_COUNT };
@@ -57,6 +60,7 @@ struct attempt {
     struct http_group *group;
     CURL *easy;
     struct curl_slist *connect_to;
+    enum layer layer;
     size_t header_size, body_size;
     bool enough; // we ended the transfer: all that we want was seen
     char error[CURL_ERROR_SIZE];
