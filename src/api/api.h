@@ -41,7 +41,7 @@ typedef void api_respond(void *context, struct api_response *response);
 
 // Numbers of the process as a whole, one row a metric: name, Prometheus type, help.
 #define API_METRICS(X)                                                                             \
-    X(generation, "gauge", "Number of the generation that answers")                              \
+    X(generation, "gauge", "Number of the generation that answers")                                \
     X(zones, "gauge", "Zones served")                                                              \
     X(names, "gauge", "Owner names served")                                                        \
     X(plans, "gauge", "Steered RRsets")                                                            \
@@ -94,6 +94,9 @@ void api_handle(const struct api_backend *backend, const struct api_request *req
 // An RFC 9457 problem, for transports that refuse a request before it gets here. The response is
 // the caller's.
 void api_problem(struct api_response *response, unsigned status, const char *detail);
+
+// The entries of one severity, as problems carry them: [{file, line, column, key, message}].
+json_t *diags_json(const struct diags *diags, enum severity severity);
 
 struct api_param_info {
     const char *name;

@@ -25,8 +25,6 @@ void call_problem(struct api_call *call, unsigned status, const char *detail);
 void call_problem_diags(struct api_call *call, unsigned status, const char *detail,
                         const struct diags *diags);
 
-// The entries of one severity: [{file, line, column, key, message}].
-json_t *diags_json(const struct diags *diags, enum severity severity);
 // A JSON string of any bytes: those that are no UTF-8 become question marks.
 json_t *text_json(const char *text);
 // Consumes the JSON; fills the response.

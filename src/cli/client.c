@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// HTTP over the control socket with libcurl: one request a process. Finds the socket (--socket,
+// else the configuration's), and turns problems (RFC 9457) into lines for people. Main thread.
+#include "cli/client.h"
+
+#include "base/memory.h"
+#include "server/config.h"
+
+#include <curl/curl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 256 << 20, CONNECT_TIMEOUT_S = 5 };
+
+struct answer {
+    char *bytes;
+    size_t size, capacity;
+};
+
+static size_t on_body(char *bytes, size_t one, size_t size, void *context)
+{
+    struct answer *answer = context;
+    (void)one;
+    if (answer->size + size > ANSWER_MAX) {
+        return 0;
+    }
+    if (answer->size + size > answer->capacity) {
+        answer->capacity = MAX(answer->capacity * 2, answer->size + size);
+        answer->bytes = mem_resize(answer->bytes, answer->capacity, 1);
+    }
+    memcpy(answer->bytes + answer->size, bytes, size);
+    answer->size += size;
+    return size;
+}
+
+static void print_config_faults(struct diags *diags)
+{
+    char line[1024];
+    for (size_t i = 0; i < diags->count; i++) {
+        fprintf(stderr, "%s\n", diag_format(&diags->items[i], line, sizeof(line)));
+    }
+    diags_clear(diags);
+}
+
+// Owned by the caller; NULL after a message.
+static char *socket_path(const struct cli_args *args)
+{
+    const char *given = cli_value(args, "socket");
+    const char *file = cli_value(args, "config");
+    if (given != NULL) {
+        return mem_strdup(given);
+    }
+    if (file == NULL && access(CLI_CONFIG_DEFAULT, F_OK) != 0) {
+        return mem_strdup("run/signpost.sock");
+    }
+    struct diags diags = {0};
+    struct config *config = config_read(file == NULL ? CLI_CONFIG_DEFAULT : file, &diags);
+    char *path = NULL;
+    if (config != NULL && config->control_path != NULL) {
+        path = mem_strdup(config->control_path);
+    } else if (config != NULL) {
+        cli_failure("the configuration has the control socket switched off");
+    }
+    print_config_faults(&diags);
+    config_free(config);
+    return path;
+}
+
+char *client_query(const char *name, ...)
+{
+    char *query = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&query, &size);
+    SP_ASSERT(out != NULL); // only memory could be missing
+    va_list list;
+    va_start(list, name);
+    for (bool first = true; name != NULL; first = false, name = va_arg(list, const char *)) {
+        char *value = curl_easy_escape(NULL, va_arg(list, const char *), 0);
+        SP_ASSERT(value != NULL);
+        fprintf(out, "%s%s=%s", first ? "" : "&", name, value);
+        curl_free(value);
+    }
+    va_end(list);
+    fclose(out);
+    return query;
+}
+
+static void print_fault(json_t *fault, const char *severity)
+{
+    const char *file = json_string_value(json_object_get(fault, "file"));
+    const char *key = json_string_value(json_object_get(fault, "key"));
+    const char *message = json_string_value(json_object_get(fault, "message"));
+    struct diag diag = {
+        .severity = *severity == 'e' ? SEVERITY_ERROR : SEVERITY_WARNING,
+        .file = (char *)file,
+        .line = (unsigned)json_integer_value(json_object_get(fault, "line")),
+        .column = (unsigned)json_integer_value(json_object_get(fault, "column")),
+        .key = (char *)key,
+        .message = (char *)(message == NULL ? "" : message),
+    };
+    char line[2048];
+    fprintf(stderr, "%s\n", diag_format(&diag, line, sizeof(line)));
+}
+
+void client_print_faults(json_t *answer)
+{
+    size_t i;
+    json_t *fault;
+    json_array_foreach(json_object_get(answer, "errors"), i, fault)
+    {
+        print_fault(fault, "error");
+    }
+    json_array_foreach(json_object_get(answer, "warnings"), i, fault)
+    {
+        print_fault(fault, "warning");
+    }
+}
+
+static json_t *answer_read(const struct cli_args *args, const struct answer *answer, long status,
+                           int *exit_code)
+{
+    json_error_t error;
+    json_t *json = json_loadb(answer->bytes == NULL ? "" : answer->bytes, answer->size, 0, &error);
+    if (json == NULL) {
+        *exit_code = cli_failure("the server's answer (HTTP %ld) is no JSON", status);
+        return NULL;
+    }
+    if (status < 400) {
+        return json;
+    }
+    if (cli_value(args, "json") != NULL) {
+        json_dumpf(json, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        client_print_faults(json);
+        const char *detail = json_string_value(json_object_get(json, "detail"));
+        cli_failure("%s", detail == NULL ? "the server refused the request" : detail);
+    }
+    json_decref(json);
+    *exit_code = EXIT_FAILED;
+    return NULL;
+}
+
+static CURLcode transfer(const char *path, const char *method, const char *url,
+                         struct answer *answer, long *status, char *reason)
+{
+    CURL *curl = curl_easy_init();
+    SP_ASSERT(curl != NULL); // only memory could be missing
+    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    CURLcode code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+    curl_easy_cleanup(curl);
+    return code;
+}
+
+json_t *client_call(const struct cli_args *args, const char *method, const char *path,
+                    const char *query, int *exit_code)
+{
+    *exit_code = EXIT_FAILED;
+    char *socket = socket_path(args);
+    if (socket == NULL) {
+        return NULL;
+    }
+    struct arena *arena = arena_new();
+    const char *url =
+        arena_printf(arena, "http://localhost%s%s%s", path, query ? "?" : "", query ? query : "");
+    struct answer answer = {0};
+    long status = 0;
+    char reason[CURL_ERROR_SIZE] = "";
+    json_t *json = NULL;
+    CURLcode code = transfer(socket, method, url, &answer, &status, reason);
+    if (code == CURLE_COULDNT_CONNECT) {
+        cli_failure("no server answers on %s", socket);
+    } else if (code != CURLE_OK) {
+        cli_failure("%s: %s", socket, *reason ? reason : curl_easy_strerror(code));
+    } else {
+        json = answer_read(args, &answer, status, exit_code);
+    }
+    free(answer.bytes);
+    arena_free(arena);
+    free(socket);
+    return json;
+}

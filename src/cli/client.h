@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A client of the control socket, for the commands that talk to a running server.
+#pragma once
+
+#include "cli/cli.h"
+
+#include <jansson.h>
+
+// Calls one route and prints what goes wrong to standard error. `query` is NULL or already encoded
+// ("name=a&type=b", see client_query). The body (owned by the caller), or NULL after a failure or a
+// problem: then *exit_code says how to end.
+json_t *client_call(const struct cli_args *args, const char *method, const char *path,
+                    const char *query, int *exit_code);
+
+// Prints the members `errors` and `warnings` of an answer to standard error, one a line.
+void client_print_faults(json_t *answer);
+
+// Pairs of name and value, ending with NULL, to an encoded query. Released with free().
+char *client_query(const char *name, ...) __attribute__((sentinel));
