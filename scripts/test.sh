@@ -97,11 +97,11 @@ suite_interop() {
 main() {
     local suite wanted=("$@") broken=() start=$SECONDS begin
     [[ ${#wanted[@]} -gt 0 ]] || wanted=("${suites[@]}")
-    rm -rf "$results"
-    mkdir -p "$results"
     for suite in "${wanted[@]}"; do
         [[ " ${suites[*]} " == *" $suite "* ]] || die "there is no suite $suite; ${suites[*]}"
     done
+    rm -rf "$results"
+    mkdir -p "$results"
     for suite in "${wanted[@]}"; do
         begin=$SECONDS
         say
