@@ -18,23 +18,31 @@ die() {
     exit 1
 }
 
+# Shows how long a step has been going on, until it is killed or its parent is gone.
+tick() {
+    local title=$1 start=$SECONDS
+    while kill -0 $$ 2>/dev/null; do
+        printf '\r%s ... %d s ' "$title" $((SECONDS - start)) >&2
+        sleep 0.3
+    done
+}
+
 # Runs a command with its output kept; shows the seconds on a terminal, and the output if it fails.
 quietly() {
-    local title=$1 log status=0 start=$SECONDS
+    local title=$1 log status=0 ticker=''
     shift
     log=$(mktemp)
     if [[ -t 2 ]]; then
-        "$@" >"$log" 2>&1 </dev/null &
-        local job=$!
-        while kill -0 "$job" 2>/dev/null; do
-            printf '\r%s ... %d s ' "$title" $((SECONDS - start)) >&2
-            sleep 0.2
-        done
-        wait "$job" || status=$?
-        printf '\r%s ... %d s\n' "$title" $((SECONDS - start)) >&2
+        tick "$title" &
+        ticker=$!
     else
         say "$title ..."
-        "$@" >"$log" 2>&1 </dev/null || status=$?
+    fi
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    if [[ -n $ticker ]]; then
+        kill "$ticker"
+        wait "$ticker" 2>/dev/null || true
+        say
     fi
     if [[ $status -ne 0 ]]; then
         cat "$log" >&2
