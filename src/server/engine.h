@@ -2,8 +2,8 @@
 //
 // struct engine: the control side. Owns every mutation: documents in, generations out.
 //
-// Control thread only, but for engine_read, which is slow, touches nothing of the engine and may run
-// on a pool thread. Loading is two steps, so that a bad document changes nothing:
+// Control thread only, but for engine_read, which is slow, touches nothing of the engine and may
+// run on a pool thread. Loading is two steps, so that a bad document changes nothing:
 //   load = engine_read(...)         any thread: read and check all files;
 //   engine_apply(engine, load)      control thread: compile, self-query, publish.
 #pragma once

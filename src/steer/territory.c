@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "steer/rule.h"
 
 struct territories {
     struct territory *head;
@@ -80,19 +81,6 @@ static struct key key_make(const struct policy *policy, uint64_t epoch)
         key_put_rule(&key, policy, &policy->rules[i]);
     }
     return key;
-}
-
-bool rule_is_for_all(const struct rule *rule, const struct lines *lines)
-{
-    if (rule->line_count + rule->geo_count + rule->subnet_count + rule->asn_count == 0) {
-        return true;
-    }
-    for (size_t i = 0; i < rule->line_count; i++) {
-        if (lines_get(lines, (size_t)rule->lines[i])->kind == LINE_DEFAULT) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool policy_looks_at_client(const struct policy *policy, const struct lines *lines)

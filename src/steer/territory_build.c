@@ -10,6 +10,7 @@
 #include "steer/territory_internal.h"
 
 #include "base/memory.h"
+#include "steer/rule.h"
 #include "steer/ruleset.h"
 
 #include <string.h>
@@ -51,36 +52,6 @@ static void runs_add(struct runs *runs, uint64_t first, uint32_t value)
 
 // --- locations
 
-static bool geo_code_holds(const char *code, const struct location *location)
-{
-    // "AS", "AS-CN", "AS-CN-GD": the most specific part decides; country codes are unique.
-    size_t length = strlen(code);
-    if (length == 2) {
-        return memcmp(code, location->continent, 2) == 0;
-    }
-    if (length < 5 || memcmp(code + 3, location->country, 2) != 0) {
-        return false;
-    }
-    return length == 5 || strcmp(code + 6, location->region) == 0;
-}
-
-static bool rule_holds_location(const struct builder *b, const struct rule *rule,
-                                const struct location *location)
-{
-    for (size_t i = 0; i < rule->line_count; i++) {
-        if (location->custom_line == rule->lines[i] ||
-            line_holds(lines_get(b->lines, (size_t)rule->lines[i]), location)) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < rule->geo_count; i++) {
-        if (geo_code_holds(rule->geos[i], location)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void locations_prepare(struct builder *b)
 {
     size_t count = geo_location_count(b->geo);
@@ -89,7 +60,7 @@ static void locations_prepare(struct builder *b)
         const struct location *location = geo_location(b->geo, (uint32_t)id);
         uint32_t set = b->for_all;
         for (size_t r = 0; r < b->policy->rule_count; r++) {
-            if (rule_holds_location(b, &b->policy->rules[r], location)) {
+            if (rule_holds_location(&b->policy->rules[r], b->lines, location)) {
                 set = rulesets_with(b->sets, set, (uint16_t)r);
             }
         }

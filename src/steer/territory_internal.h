@@ -25,6 +25,3 @@ struct territory {
 // A new territory without users and key.
 struct territory *territory_build(const struct policy *policy, const struct lines *lines,
                                   const struct geo *geo);
-
-// A rule without targets, or with the default line among them.
-bool rule_is_for_all(const struct rule *rule, const struct lines *lines);

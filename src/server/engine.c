@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The engine's life, and the way of a check's result into the answers.
+//
+// Control thread. A changed check marks the plans that follow from it; the next engine_tick
+// compiles just those and publishes one generation for all of them, however many checks changed at
+// once.
+#include "server/engine_internal.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+static void on_health_changed(void *context, int check)
+{
+    struct engine *engine = context;
+    if ((size_t)check >= engine->by_check_size) {
+        return; // acquired by a load that is not applied yet
+    }
+    const struct slot_list *list = &engine->by_check[check];
+    for (size_t i = 0; i < list->count; i++) {
+        engine_mark_dirty(engine, list->slots[i]);
+    }
+}
+
+struct engine *engine_new(const struct config *config, const struct clock *clock,
+                          const struct prober *prober)
+{
+    struct engine *engine = mem_alloc(sizeof(*engine));
+    struct answer_options options = {
+        .udp_payload_max = (uint16_t)config->udp_payload_max,
+        .chaos_version = config->chaos_version,
+        .chaos_id = config->chaos_id,
+        .ecs = config->ecs,
+    };
+    engine->config = config;
+    engine->clock = clock;
+    engine->started_ns = clock_monotonic_ns(clock);
+    engine->health = health_new(clock, prober, random_seed(), on_health_changed, engine);
+    engine->publisher = publisher_new(&options);
+    engine->territories = territories_new();
+    return engine;
+}
+
+void zone_state_free(struct zone_state *state)
+{
+    if (state == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < state->steered_count; i++) {
+        free(state->steered[i]);
+    }
+    free(state->steered);
+    zone_free(state->zone);
+    free(state->path);
+    free(state);
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    health_free(engine->health);
+    publisher_free(engine->publisher);
+    for (size_t i = 0; i < engine->zones.count; i++) {
+        struct zone_state *state = engine->zones.items[i];
+        for (size_t k = 0; k < state->steered_count; k++) {
+            territory_release(engine->territories, state->steered[k]->territory);
+        }
+        zone_state_free(state);
+    }
+    territories_free(engine->territories);
+    for (size_t i = 0; i < engine->by_check_size; i++) {
+        free(engine->by_check[i].slots);
+    }
+    geo_free(engine->geo);
+    if (engine->geo_lines != engine->lines) {
+        lines_free(engine->geo_lines);
+    }
+    lines_free(engine->lines);
+    shared_free(engine->shared);
+    free(engine->geo_stamps);
+    zone_table_clear(&engine->zones);
+    free(engine->by_check);
+    free(engine->steered);
+    free(engine->is_dirty);
+    free(engine->dirty.slots);
+    free(engine);
+}
+
+struct publisher *engine_publisher(struct engine *engine)
+{
+    return engine->publisher;
+}
+
+struct health *engine_health(struct engine *engine)
+{
+    return engine->health;
+}
+
+struct zone_state *engine_zone_find(const struct engine *engine, const uint8_t *apex)
+{
+    long index = zone_table_find(&engine->zones, apex);
+    return index >= 0 ? engine->zones.items[index] : NULL;
+}
+
+// --- health into plans
+
+struct member_view engine_member_view(void *state, const struct member *member)
+{
+    const struct engine *engine = state;
+    struct check_view view;
+    if (!health_view(engine->health, member->check, &view)) {
+        return (struct member_view){.health = HEALTH_UNCHECKED};
+    }
+    static const enum member_health healths[] = {
+        [CHECK_UNKNOWN] = HEALTH_UNKNOWN, [CHECK_UP] = HEALTH_UP, [CHECK_DOWN] = HEALTH_DOWN};
+    return (struct member_view){
+        .health = healths[view.state], .change_in_s = view.change_in_s, .since_ns = view.since_ns};
+}
+
+struct plan *engine_compile(struct engine *engine, const struct steered *steered)
+{
+    struct health_source health = {engine_member_view, engine};
+    uint8_t folded[NAME_MAX_SIZE];
+    name_fold(steered->owner->name, steered->owner->name_size, folded);
+    // The owner name is part of the key, so that different names do not send the same unlucky
+    // networks to their canaries; A and AAAA of one name share it.
+    uint64_t key = hash_bytes(engine->config->sticky_key, folded, steered->owner->name_size);
+    return plan_compile(steered->rrset->policy, steered->rrset->type, steered->rrset->ttl,
+                        steered->territory, &health, key);
+}
+
+static void index_pool(struct engine *engine, const struct pool *pool, uint32_t slot)
+{
+    for (size_t i = 0; i < pool->member_count; i++) {
+        if (pool->members[i].check >= 0) {
+            struct slot_list *list = &engine->by_check[pool->members[i].check];
+            MEM_GROW(list->slots, list->count, list->capacity);
+            list->slots[list->count++] = slot;
+        }
+    }
+}
+
+void engine_index_checks(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->by_check_size; i++) {
+        free(engine->by_check[i].slots);
+    }
+    free(engine->by_check);
+    engine->by_check_size = (size_t)health_count(engine->health);
+    engine->by_check = mem_alloc_array(engine->by_check_size, sizeof(*engine->by_check));
+    for (size_t slot = 0; slot < engine->steered_size; slot++) {
+        if (engine->steered[slot] == NULL) {
+            continue;
+        }
+        const struct policy *policy = engine->steered[slot]->rrset->policy;
+        for (size_t i = 0; i < policy->pool_count; i++) {
+            index_pool(engine, &policy->pools[i], (uint32_t)slot);
+        }
+    }
+}
+
+void engine_mark_dirty(struct engine *engine, uint32_t slot)
+{
+    SP_ASSERT(slot < engine->steered_size);
+    if (engine->is_dirty[slot]) {
+        return;
+    }
+    engine->is_dirty[slot] = true;
+    struct slot_list *dirty = &engine->dirty;
+    MEM_GROW(dirty->slots, dirty->count, dirty->capacity);
+    dirty->slots[dirty->count++] = slot;
+}
+
+static void publish_dirty(struct engine *engine)
+{
+    struct change *change = change_begin(engine->publisher);
+    for (size_t i = 0; i < engine->dirty.count; i++) {
+        uint32_t slot = engine->dirty.slots[i];
+        engine->is_dirty[slot] = false;
+        if (engine->steered[slot] != NULL) {
+            change_plan(change, slot, engine_compile(engine, engine->steered[slot]));
+        }
+    }
+    struct diags diags = {0};
+    size_t plans = engine->dirty.count;
+    engine->dirty.count = 0;
+    if (change_publish(change, &diags)) {
+        log_event(LOG_EVENT_PUBLISHED, "plans=%zu", plans);
+    } else {
+        char text[512];
+        log_event(LOG_EVENT_PUBLISH_REFUSED, "error=%s",
+                  log_quote(diags.count ? diags.items[0].message : "", text, sizeof(text)));
+    }
+    diags_clear(&diags);
+}
+
+int64_t engine_tick(struct engine *engine)
+{
+    int64_t next_ns = health_tick(engine->health);
+    if (engine->dirty.count > 0) {
+        publish_dirty(engine);
+    }
+    return next_ns;
+}

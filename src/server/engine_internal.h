@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The inside of the engine, for engine*.c. See engine.h for the picture.
+#pragma once
+
+#include "geo/geo.h"
+#include "health/health.h"
+#include "server/engine.h"
+#include "server/zone_table.h"
+#include "steer/territory.h"
+#include "zone/readers.h"
+
+#include <sys/types.h>
+
+// What tells one version of a file from another. All zero: the file is missing.
+struct file_stamp {
+    int64_t modified_ns, changed_ns, size;
+    uint64_t inode;
+};
+
+// A steered RRset under a plan slot: what is needed to compile its plan again.
+struct steered {
+    uint32_t slot;
+    const struct owner *owner;
+    const struct rrset *rrset;
+    struct territory *territory; // one user is ours; NULL: no rule looks at the client
+};
+
+// A zone that is being served, or is about to be.
+struct zone_state {
+    uint8_t apex[NAME_MAX_SIZE];
+    char *path;
+    struct file_stamp stamp;
+    bool has_includes; // its stamp does not tell whether it changed
+    struct zone *zone; // in a load: NULL when the served version is still the newest
+    struct steered **steered;
+    size_t steered_count, steered_capacity;
+};
+
+struct slot_list {
+    uint32_t *slots;
+    size_t count, capacity;
+};
+
+struct engine {
+    const struct config *config;
+    const struct clock *clock;
+    int64_t started_ns;
+    struct health *health;
+    struct publisher *publisher;
+    struct territories *territories;
+    // Replaced by engine_apply only; engine_read looks at their stamps (the two never overlap).
+    struct shared *shared;
+    struct file_stamp shared_stamp;
+    struct lines *lines;
+    struct geo *geo;
+    struct lines *geo_lines; // that the geo data was read with; may be `lines`
+    struct file_stamp *geo_stamps;
+    struct zone_table zones;
+    // Health: which plans follow from which check, and which wait to be compiled again.
+    struct steered **steered; // by slot
+    size_t steered_size;
+    struct slot_list *by_check;
+    size_t by_check_size;
+    struct slot_list dirty;
+    bool *is_dirty; // by slot; steered_size entries
+};
+
+// A reading of all documents, on its way into an engine. Parts that are NULL have not changed.
+struct load {
+    struct diags diags;
+    struct shared *shared;
+    struct file_stamp shared_stamp;
+    struct lines *lines;
+    struct geo *geo;
+    struct file_stamp *geo_stamps;
+    struct zone_table zones; // every zone there is
+};
+
+void zone_state_free(struct zone_state *state); // with its model; its steered RRsets must be gone
+// The served zone of this apex, or NULL.
+struct zone_state *engine_zone_find(const struct engine *engine, const uint8_t *apex);
+size_t engine_geo_file_count(const struct config *config);
+
+// Compiles the plan of a steered RRset from its policy, territory and the checks as they stand.
+struct plan *engine_compile(struct engine *engine, const struct steered *steered);
+// Makes `by_check` anew from the policies of all zones.
+void engine_index_checks(struct engine *engine);
+void engine_mark_dirty(struct engine *engine, uint32_t slot);
+
+// How member health is seen by the compiler (steer/plan.h).
+struct member_view engine_member_view(void *engine, const struct member *member);

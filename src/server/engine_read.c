@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Reading all documents into a struct load. Runs on a pool thread: of the engine it looks only at
+// what engine_apply replaces, and the caller never lets the two overlap.
+//
+// A zone file whose stamp (times, size, inode) is that of the served version is not read again, nor
+// is geo data; a change in shared.yaml reads all zones, since any may use its lines.
+#include "server/engine_internal.h"
+
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static struct file_stamp stamp_of(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return (struct file_stamp){0};
+    }
+    return (struct file_stamp){
+        .modified_ns = status.st_mtim.tv_sec * NS_PER_SECOND + status.st_mtim.tv_nsec,
+        .changed_ns = status.st_ctim.tv_sec * NS_PER_SECOND + status.st_ctim.tv_nsec,
+        .size = status.st_size,
+        .inode = status.st_ino,
+    };
+}
+
+static bool stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+    return a->modified_ns == b->modified_ns && a->changed_ns == b->changed_ns &&
+           a->size == b->size && a->inode == b->inode;
+}
+
+// --- shared.yaml and geo data
+
+static bool shared_read_if_new(const struct engine *engine, struct load *load)
+{
+    char *path = NULL;
+    int length = asprintf(&path, "%s/shared.yaml", engine->config->store_path);
+    SP_ASSERT(length > 0);
+    load->shared_stamp = stamp_of(path);
+    bool is_new = engine->lines == NULL || !stamp_equal(&load->shared_stamp, &engine->shared_stamp);
+    if (is_new) {
+        load->shared = shared_read(path, &load->diags);
+        load->lines = lines_new(load->shared->lines, load->shared->line_count, &load->diags);
+    }
+    free(path);
+    return is_new;
+}
+
+size_t engine_geo_file_count(const struct config *config)
+{
+    return config->geo_database_count + (config->geo_networks != NULL);
+}
+
+// Locations refer to an operator's lines by index: the geo data stays good while the names of the
+// lines and their order do.
+static bool same_line_names(const struct shared *a, const struct shared *b)
+{
+    if (a->line_count != b->line_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->line_count; i++) {
+        if (strcmp(a->lines[i].name, b->lines[i].name) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool geo_is_new(const struct engine *engine, const struct load *load)
+{
+    if (engine->geo == NULL ||
+        (load->shared != NULL && !same_line_names(load->shared, engine->shared))) {
+        return true;
+    }
+    for (size_t i = 0; i < engine_geo_file_count(engine->config); i++) {
+        if (!stamp_equal(&load->geo_stamps[i], &engine->geo_stamps[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A database that is not there is only a warning: the server answers with what it has.
+static size_t present_databases(const struct config *config, struct load *load, const char **paths)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->geo_database_count; i++) {
+        if (load->geo_stamps[i].inode != 0) {
+            paths[count++] = config->geo_databases[i];
+        } else {
+            diags_warning(&load->diags, (struct place){.file = config->geo_databases[i]}, NULL,
+                          "the geo database is missing; lines, countries and ASNs known only from "
+                          "it are off");
+        }
+    }
+    return count;
+}
+
+static void geo_read_if_new(const struct engine *engine, struct load *load, bool forced)
+{
+    const struct config *config = engine->config;
+    size_t count = engine_geo_file_count(config);
+    load->geo_stamps = mem_alloc_array(count, sizeof(*load->geo_stamps));
+    for (size_t i = 0; i < count; i++) {
+        bool is_database = i < config->geo_database_count;
+        load->geo_stamps[i] =
+            stamp_of(is_database ? config->geo_databases[i] : config->geo_networks);
+    }
+    if (!forced && !geo_is_new(engine, load)) {
+        return;
+    }
+    const char **paths = mem_alloc_array(config->geo_database_count, sizeof(*paths));
+    struct geo_config geo = {.database_paths = paths, .networks_path = config->geo_networks};
+    geo.database_count = present_databases(config, load, paths);
+    load->geo = geo_load(&geo, load->lines ? load->lines : engine->lines, &load->diags);
+    free(paths);
+}
+
+// --- zones
+
+static bool file_has_includes(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+    bool found = false;
+    while (file != NULL && !found && getline(&line, &size, file) > 0) {
+        found = strncasecmp(line, "$INCLUDE", 8) == 0;
+    }
+    free(line);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return found;
+}
+
+static void zone_read(const struct engine *engine, struct load *load, struct zone_state *state,
+                      enum zone_format format)
+{
+    const struct config *config = engine->config;
+    struct zone_reader reader = {
+        .lines = load->lines ? load->lines : engine->lines,
+        .precedence = config->precedence,
+        .defaults = {.nameservers = config->default_nameservers,
+                     .nameserver_count = config->default_nameserver_count,
+                     .hostmaster = config->default_hostmaster,
+                     .serial = (uint32_t)(state->stamp.modified_ns / NS_PER_SECOND),
+                     .ttl = config->default_ttl},
+        .diags = &load->diags,
+    };
+    if (format == ZONE_FORMAT_MASTER) {
+        state->has_includes = file_has_includes(state->path);
+        state->zone = zone_file_read(state->path, state->apex, &reader);
+    } else {
+        state->zone = zone_yaml_read(state->path, state->apex, &reader);
+    }
+}
+
+static void zone_read_if_new(const struct engine *engine, struct load *load, const char *path,
+                             bool all)
+{
+    struct zone_state *state = mem_alloc(sizeof(*state));
+    enum zone_format format;
+    if (!zone_path_apex(path, state->apex, &format)) {
+        diags_error(&load->diags, (struct place){.file = path}, NULL,
+                    "the file is not named after a zone, as example.com.yaml is");
+        free(state);
+        return;
+    }
+    long twin = zone_table_find(&load->zones, state->apex);
+    if (twin >= 0) {
+        diags_error(&load->diags, (struct place){.file = path}, NULL,
+                    "the zone is in %s too; keep one of them", load->zones.items[twin]->path);
+        free(state);
+        return;
+    }
+    state->path = mem_strdup(path);
+    state->stamp = stamp_of(path);
+    zone_table_add(&load->zones, state);
+    const struct zone_state *served = engine_zone_find(engine, state->apex);
+    bool same = served != NULL && strcmp(served->path, path) == 0 && !served->has_includes &&
+                stamp_equal(&served->stamp, &state->stamp);
+    if (all || !same) {
+        zone_read(engine, load, state, format);
+    }
+}
+
+static bool is_zone_file(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return name[0] != '.' && strcmp(name, "shared.yaml") != 0 && dot != NULL &&
+           (strcmp(dot, ".zone") == 0 || strcmp(dot, ".yaml") == 0);
+}
+
+static int filter_entry(const struct dirent *entry)
+{
+    return is_zone_file(entry->d_name);
+}
+
+static void zones_read(const struct engine *engine, struct load *load, bool all)
+{
+    const char *folder = engine->config->store_path;
+    struct dirent **entries;
+    int count = scandir(folder, &entries, filter_entry, alphasort);
+    if (count < 0) {
+        diags_error(&load->diags, (struct place){.file = folder}, "store.path",
+                    "cannot read the folder of zones: %s", strerror(errno));
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        char *path = NULL;
+        int length = asprintf(&path, "%s/%s", folder, entries[i]->d_name);
+        SP_ASSERT(length > 0);
+        zone_read_if_new(engine, load, path, all);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+struct load *engine_read(const struct engine *engine, bool with_geo)
+{
+    struct load *load = mem_alloc(sizeof(*load));
+    bool all = shared_read_if_new(engine, load);
+    geo_read_if_new(engine, load, with_geo);
+    zones_read(engine, load, all);
+    return load;
+}
+
+struct diags *load_diags(struct load *load)
+{
+    return &load->diags;
+}
+
+void load_free(struct load *load)
+{
+    if (load == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < load->zones.count; i++) {
+        zone_state_free(load->zones.items[i]);
+    }
+    zone_table_clear(&load->zones);
+    geo_free(load->geo);
+    lines_free(load->lines);
+    shared_free(load->shared);
+    free(load->geo_stamps);
+    diags_clear(&load->diags);
+    free(load);
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the engine tells about itself: status, zones, checks. Control thread.
+#include "server/engine_internal.h"
+
+#include "dns/types.h"
+#include "dns/wire.h"
+
+static json_t *geo_status(const struct engine *engine)
+{
+    if (engine->geo == NULL) {
+        return json_null();
+    }
+    struct geo_summary geo = geo_summary(engine->geo);
+    return json_pack("{s:b, s:b, s:I, s:I, s:I, s:I, s:I}", "places", geo.has_places, "asns",
+                     geo.has_asns, "locations", (json_int_t)geo.location_count, "networks_ipv4",
+                     (json_int_t)geo.network_count_ipv4, "networks_ipv6",
+                     (json_int_t)geo.network_count_ipv6, "asn_networks",
+                     (json_int_t)geo.asn_network_count, "bytes", (json_int_t)geo.memory_size);
+}
+
+json_t *engine_status(struct engine *engine)
+{
+    const struct generation *generation = publisher_current(engine->publisher);
+    struct generation_summary summary = generation_summary(generation);
+    int64_t up_ns = clock_monotonic_ns(engine->clock) - engine->started_ns;
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "version", SIGNPOST_VERSION,
+                     "uptime_seconds", (json_int_t)(up_ns / NS_PER_SECOND), "generation",
+                     (json_int_t)generation_number(generation), "zones",
+                     (json_int_t)summary.zone_count, "names", (json_int_t)summary.name_count,
+                     "steered_rrsets", (json_int_t)summary.plan_count, "territories",
+                     (json_int_t)territories_count(engine->territories), "generation_bytes",
+                     (json_int_t)summary.memory_size, "geo", geo_status(engine));
+}
+
+static json_int_t zone_serial(const struct zone *zone)
+{
+    const struct owner *apex = zone_find(zone, zone_apex(zone));
+    const struct rrset *soa = apex ? owner_rrset(apex, TYPE_SOA) : NULL;
+    SP_ASSERT(soa != NULL && soa->records[0].rdata_size >= 22); // zone_finish saw to it
+    return get_u32(soa->records[0].rdata + soa->records[0].rdata_size - 20);
+}
+
+json_t *engine_zones(struct engine *engine)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < engine->zones.count; i++) {
+        const struct zone_state *state = engine->zones.items[i];
+        char name[NAME_TEXT_MAX];
+        json_array_append_new(
+            list,
+            json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", name_format(state->apex, name), "serial",
+                      zone_serial(state->zone), "names", (json_int_t)zone_owner_count(state->zone),
+                      "steered_rrsets", (json_int_t)state->steered_count, "file", state->path));
+    }
+    return list;
+}
+
+static json_t *check_status(const struct engine *engine, int index, const struct check_view *view)
+{
+    static const char *const kinds[] = {
+        [CHECK_NONE] = "none",   [CHECK_TCP] = "tcp",   [CHECK_HTTP] = "http",
+        [CHECK_HTTPS] = "https", [CHECK_ICMP] = "icmp", [CHECK_UDP] = "udp"};
+    char target[SOCKADDR_TEXT_MAX];
+    int64_t since_ns = clock_monotonic_ns(engine->clock) - view->since_ns;
+    return json_pack(
+        "{s:i, s:s, s:s, s:s, s:f, s:s, s:s, s:f, s:I, s:I, s:I}", "check", index, "kind",
+        kinds[view->spec->kind], "target", endpoint_format(&view->target, view->spec->port, target),
+        "state", check_state_names[view->state], "since_seconds",
+        (double)since_ns / (double)NS_PER_SECOND, "last_result",
+        probe_result_names[view->last_result], "detail", view->last_detail ? view->last_detail : "",
+        "latency_ms", (double)view->last_latency_ns / (double)NS_PER_MS, "probes",
+        (json_int_t)view->probe_count, "failures", (json_int_t)view->failure_count, "changes",
+        (json_int_t)view->change_count);
+}
+
+json_t *engine_health_status(struct engine *engine)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < health_count(engine->health); i++) {
+        struct check_view view;
+        if (health_view(engine->health, i, &view)) {
+            json_array_append_new(list, check_status(engine, i, &view));
+        }
+    }
+    return list;
+}

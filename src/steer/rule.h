@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Whether a rule holds a client, asked one client at a time. The territory builder asks it for
+// locations; explain asks it for the client at hand; the tests hold territories against it.
+// Pure; any thread; far too slow for the query path.
+#pragma once
+
+#include "geo/geo.h"
+#include "geo/lines.h"
+#include "zone/policy.h"
+
+// A rule without targets, or with the default line among them, holds everybody.
+bool rule_is_for_all(const struct rule *rule, const struct lines *lines);
+// By the facts of the location alone: lines, countries and regions.
+bool rule_holds_location(const struct rule *rule, const struct lines *lines,
+                         const struct location *location);
+// By everything: location, ASN, networks. (Shares are not looked at.)
+bool rule_holds_client(const struct rule *rule, const struct lines *lines, const struct geo *geo,
+                       const struct address *client);
