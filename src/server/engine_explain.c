@@ -325,11 +325,6 @@ static const char *find_rrset(struct explanation *x, const uint8_t *name, uint16
 
 static void follow_choice(struct explanation *x)
 {
-    struct territory_match match = {0};
-    const struct territory *territory = plan_territory(x->plan);
-    if (territory != NULL) {
-        match = territory_lookup(territory, &x->client);
-    }
     uint64_t random = 0;
     uint32_t *turns = mem_alloc_array(TURNS_COUNT, sizeof(*turns));
     struct dice dice = {&random, turns, 0};
