@@ -49,8 +49,8 @@ typedef void api_respond(void *context, struct api_response *response);
     X(checks_up, "gauge", "Health checks that are up")                                             \
     X(checks_down, "gauge", "Health checks that are down")                                         \
     X(checks_unknown, "gauge", "Health checks without a result yet")                               \
-    X(probes, "counter", "Probes that ended")                                                      \
-    X(probe_failures, "counter", "Probes that failed")                                             \
+    X(probes, "gauge", "Probes that ended, of the checks in use")                                  \
+    X(probe_failures, "gauge", "Probes that failed, of the checks in use")                         \
     X(reloads, "counter", "Reloads that were taken")                                               \
     X(reloads_refused, "counter", "Reloads that had errors; the old data went on serving")         \
     X(uptime_seconds, "gauge", "Seconds since the process began")

@@ -36,10 +36,13 @@ static void print_text(const struct diags *diags, const struct generation_summar
         printf("%s\n", diag_format(&diags->items[i], line, sizeof(line)));
     }
     if (diags->error_count > 0) {
-        printf("%zu errors, %zu warnings\n", diags->error_count, diags->warning_count);
+        printf("refused: %zu error%s, %zu warning%s\n", diags->error_count,
+               diags->error_count == 1 ? "" : "s", diags->warning_count,
+               diags->warning_count == 1 ? "" : "s");
     } else {
-        printf("good: %zu zones, %zu names, %zu steered RRsets, %zu warnings\n",
-               summary->zone_count, summary->name_count, summary->plan_count, diags->warning_count);
+        printf("good: %zu zones, %zu names, %zu steered RRsets, %zu warning%s\n",
+               summary->zone_count, summary->name_count, summary->plan_count, diags->warning_count,
+               diags->warning_count == 1 ? "" : "s");
     }
 }
 

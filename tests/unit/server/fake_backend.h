@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// A backend for tests of the API: fixed zones and names, and a reload that ends when the test says.
+#pragma once
+
+#include "api/api.h"
+#include "dns/name.h"
+
+#include <string.h>
+
+enum { FAKE_RELOADS_MAX = 8, FAKE_WORKERS = 2 };
+
+struct fake {
+    struct {
+        api_reloaded *done;
+        void *context;
+    } reloads[FAKE_RELOADS_MAX];
+    size_t reload_count;
+    struct worker_counters counters[FAKE_WORKERS];
+};
+
+static json_t *fake_status(void *state)
+{
+    (void)state;
+    return json_pack("{s:s}", "fake", "status");
+}
+
+static json_t *fake_health(void *state)
+{
+    (void)state;
+    return json_pack("{s:[]}", "checks");
+}
+
+static json_t *fake_zones(void *state)
+{
+    (void)state;
+    return json_pack("{s:[{s:s, s:i}, {s:s, s:i}]}", "zones", "name", "example.com.", "serial", 7,
+                     "name", "example.net.", "serial", 8);
+}
+
+// Says what it was asked; knows no name below "missing.".
+static json_t *fake_explain(void *state, const uint8_t *name, uint16_t type,
+                            const struct address *client, const char **error)
+{
+    (void)state;
+    char name_text[NAME_TEXT_MAX], client_text[ADDRESS_TEXT_MAX];
+    if (strcmp(name_format(name, name_text), "missing.") == 0) {
+        *error = "not served here";
+        return NULL;
+    }
+    return json_pack("{s:s, s:i, s:s}", "name", name_text, "type", (int)type, "client",
+                     address_format(client, client_text));
+}
+
+static void fake_reload(void *state, api_reloaded *done, void *context)
+{
+    struct fake *fake = state;
+    SP_ASSERT(fake->reload_count < FAKE_RELOADS_MAX);
+    fake->reloads[fake->reload_count].done = done;
+    fake->reloads[fake->reload_count++].context = context;
+}
+
+static void fake_reloads_end(struct fake *fake, const struct api_reload_result *result)
+{
+    size_t count = fake->reload_count;
+    fake->reload_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        fake->reloads[i].done(fake->reloads[i].context, result);
+    }
+}
+
+static void fake_metrics(void *state, struct api_metrics *metrics)
+{
+    (void)state;
+    metrics->generation = 41;
+    metrics->checks_down = 3;
+}
+
+static unsigned fake_worker_count(void *state)
+{
+    (void)state;
+    return FAKE_WORKERS;
+}
+
+static const struct worker_counters *fake_worker(void *state, unsigned index)
+{
+    struct fake *fake = state;
+    return &fake->counters[index];
+}
+
+static struct api_backend fake_backend(struct fake *fake)
+{
+    return (struct api_backend){
+        .status = fake_status,
+        .health = fake_health,
+        .zones = fake_zones,
+        .explain = fake_explain,
+        .reload = fake_reload,
+        .metrics = fake_metrics,
+        .worker_count = fake_worker_count,
+        .worker = fake_worker,
+        .state = fake,
+    };
+}
