@@ -5,13 +5,17 @@
 // Plain data, allocated in the zone's arena, written by the readers, read by the policy compiler
 // (steer/) and by the writers. Three document forms lead here:
 //   plain    `values`: one pool "default" of all values, one rule without targets;
-//   flat     `records`: one pool a line, named after it; `flat` is set: a client falls through to its
+//   flat     `records`: one pool a line, named after it; `flat` is set: a client falls through to
+//   its
 //            next broader line while the more specific one has no usable member;
 //   dynamic  octoDNS `dynamic`: pools and rules as written, first match wins.
 #pragma once
 
 #include "base/address.h"
 #include "base/diag.h"
+
+// Limits of one document, each with a clear error: what the compiler and an answer can hold.
+enum { RRSET_MEMBERS_MAX = 4096, POOLS_MAX = 255, RULES_MAX = 1000, WEIGHT_MAX = 1000000 };
 
 enum method {
     METHOD_ROTATE,
@@ -24,7 +28,14 @@ enum method {
     METHOD_COUNT
 };
 
-enum all_down { ALL_DOWN_ALL, ALL_DOWN_LAST_GOOD, ALL_DOWN_VALUES, ALL_DOWN_NONE, ALL_DOWN_SERVFAIL, ALL_DOWN_COUNT };
+enum all_down {
+    ALL_DOWN_ALL,
+    ALL_DOWN_LAST_GOOD,
+    ALL_DOWN_VALUES,
+    ALL_DOWN_NONE,
+    ALL_DOWN_SERVFAIL,
+    ALL_DOWN_COUNT
+};
 
 // Names as written in documents; METHOD_COUNT and ALL_DOWN_COUNT entries, in enum order.
 extern const char *const method_names[METHOD_COUNT];
@@ -52,8 +63,8 @@ struct member {
     uint16_t rdata_size;
     uint32_t weight; // 0..1,000,000
     enum member_status status;
-    bool disabled; // flat form: the row is paused
-    const char *text;      // the value as written
+    bool disabled;    // flat form: the row is paused
+    const char *text; // the value as written
     struct place place;
     int check; // index in the health registry; -1: not checked. Written when the zone is bound.
 };

@@ -8,17 +8,20 @@
 #include "zone/zone.h"
 
 struct zone_reader {
-    const struct lines *lines;     // for `line` and `lines` keys
+    const struct lines *lines; // for `line` and `lines` keys
     enum line_precedence precedence;
     struct zone_defaults defaults; // serial is filled in by the caller
     struct diags *diags;
 };
 
-// RFC 1035 master file (zone_file.c, over libzscanner): $ORIGIN, $TTL, $INCLUDE, RFC 3597 types. A name with
-// several A or AAAA records is rotated. The result is finished (zone_finish) or NULL on any error.
-struct zone *zone_file_read(const char *path, const uint8_t *apex, const struct zone_reader *reader);
+// RFC 1035 master file (zone_file.c, over libzscanner): $ORIGIN, $TTL, $INCLUDE, RFC 3597 types. A
+// name with several A or AAAA records is rotated. The result is finished (zone_finish) or NULL on
+// any error.
+struct zone *zone_file_read(const char *path, const uint8_t *apex,
+                            const struct zone_reader *reader);
 // The YAML zone document (zone_yaml.c): octoDNS records incl. dynamic, flat `records`, `signpost:`.
-struct zone *zone_yaml_read(const char *path, const uint8_t *apex, const struct zone_reader *reader);
+struct zone *zone_yaml_read(const char *path, const uint8_t *apex,
+                            const struct zone_reader *reader);
 
 // The zone a file of the zones folder is for: "example.com.zone", "example.com.yaml",
 // "example.com..yaml" (octoDNS's final dot). False when the name says none.

@@ -20,7 +20,7 @@ struct record {
 
 struct rrset {
     uint16_t type;
-    uint32_t ttl; // one for the RRset (RFC 2181, 5.2): the least of the document's
+    uint32_t ttl;           // one for the RRset (RFC 2181, 5.2): the least of the document's
     struct record *records; // the static answer; for a steered RRset its `values`
     size_t record_count, record_capacity;
     struct policy *policy; // NULL: static (several addresses are still rotated)
@@ -41,15 +41,22 @@ void zone_free(struct zone *zone); // NULL allowed
 
 const uint8_t *zone_apex(const struct zone *zone);
 struct arena *zone_arena(struct zone *zone);
+// The document that the zone was read from, for messages; NULL until it is set.
+const char *zone_path(const struct zone *zone);
+void zone_set_path(struct zone *zone, const char *path); // copied
 
 // Adds one record; rdata is copied. Faults of the record in its zone are reported and the record
-// left out: owner outside the zone, class other than IN, a second SOA or CNAME. An exact duplicate
-// is dropped silently (RFC 2181, 5); a TTL that differs within the RRset is a warning, the least
-// wins. False when an error was reported.
+// left out: owner outside the zone, a type that no zone holds, rdata that is not of the type's
+// form, a second SOA, CNAME or DNAME, a TTL past 2^31-1, more than RRSET_MEMBERS_MAX records. An
+// exact duplicate is dropped silently (RFC 2181, 5); a TTL that differs within the RRset is a
+// warning, the least wins. False when an error was reported.
 bool zone_add(struct zone *zone, const uint8_t *owner, uint16_t type, uint32_t ttl,
               const uint8_t *rdata, size_t rdata_size, struct place place, struct diags *diags);
 // Finds or makes the RRset; for readers that attach a policy.
 struct rrset *zone_rrset(struct zone *zone, const uint8_t *owner, uint16_t type);
+// Adds a copy of well-formed rdata to the RRset, unless it is there already. For readers that
+// attach a policy: a steered CNAME may have several.
+void rrset_add(struct zone *zone, struct rrset *rrset, const uint8_t *rdata, size_t rdata_size);
 // NULL if there is none. Case-insensitive.
 const struct owner *zone_find(const struct zone *zone, const uint8_t *name);
 const struct rrset *owner_rrset(const struct owner *owner, uint16_t type);
@@ -66,7 +73,7 @@ struct zone_defaults {
 };
 
 // Completes (SOA, NS from the defaults) and checks the zone as a whole: SOA and NS at the apex,
-// CNAME beside other data (RFC 1034, 3.6.2), records below a delegation that are not glue (warning),
-// NS or MX targets that are a CNAME here (warning), missing glue, DNAME with names below.
-// False when the zone has errors and must not be used.
+// CNAME beside other data (RFC 1034, 3.6.2), records below a delegation that are not glue
+// (warning), NS or MX targets that are a CNAME here (warning), missing glue, DNAME with names
+// below. False when the zone has errors and must not be used.
 bool zone_finish(struct zone *zone, const struct zone_defaults *defaults, struct diags *diags);

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "zone/policy.h"
+
+const char *const method_names[METHOD_COUNT] = {
+    [METHOD_ROTATE] = "rotate",   [METHOD_RANDOM] = "random",   [METHOD_WEIGHTED] = "weighted",
+    [METHOD_STICKY] = "sticky",   [METHOD_NEAREST] = "nearest", [METHOD_FASTEST] = "fastest",
+    [METHOD_ORDERED] = "ordered",
+};
+
+const char *const all_down_names[ALL_DOWN_COUNT] = {
+    [ALL_DOWN_ALL] = "all",   [ALL_DOWN_LAST_GOOD] = "last_good", [ALL_DOWN_VALUES] = "values",
+    [ALL_DOWN_NONE] = "none", [ALL_DOWN_SERVFAIL] = "servfail",
+};

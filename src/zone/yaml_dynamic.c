@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// octoDNS `dynamic`: pools. The rules are in yaml_rules.c.
+//
+// octoDNS's checks with our wider weights (0: only when nothing else is usable), `min_up`, and a
+// warning for every key that it would silently leave out. Called by the YAML zone reader.
+#include "zone/yaml_zone.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const dynamic_keys[] = {"pools", "rules"};
+static const char *const pool_keys[] = {"fallback", "values", "min_up"};
+static const char *const value_keys[] = {"value", "weight", "status", "remark"};
+static const char *const status_names[] = {"obey", "up", "down"}; // in the order of member_status
+
+bool yaml_weight_read(const struct yaml *at, uint32_t *weight)
+{
+    return yaml_number(at, 0, WEIGHT_MAX, weight);
+}
+
+static bool member_fill(const struct yaml_record *record, const struct yaml *at,
+                        struct member *member)
+{
+    struct yaml value, weight, status;
+    if (at->node->kind != YAML_MAP) {
+        return yaml_member_read(record, at, member);
+    }
+    yaml_known_keys(at, value_keys, ARRAY_SIZE(value_keys));
+    if (!yaml_get(at, "value", &value)) {
+        yaml_error(at, "missing \"value\"");
+        return false;
+    }
+    bool good = yaml_member_read(record, &value, member);
+    uint32_t number = 1;
+    unsigned choice = STATUS_OBEY;
+    if (yaml_get(at, "weight", &weight)) {
+        good &= yaml_weight_read(&weight, &number);
+    }
+    if (yaml_get(at, "status", &status)) {
+        good &= yaml_choice(&status, status_names, ARRAY_SIZE(status_names), &choice);
+    }
+    member->weight = number;
+    member->status = (enum member_status)choice;
+    return good;
+}
+
+void yaml_members_compare(const struct yaml_record *record, const struct yaml *at,
+                          const struct member *members, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (rdata_equal(record->type, members[i].rdata, members[i].rdata_size, members[j].rdata,
+                            members[j].rdata_size)) {
+                yaml_warning(at, "the value %.80s is here twice; the weights add up",
+                             members[i].text);
+                break;
+            }
+        }
+    }
+}
+
+static bool members_read(const struct yaml_record *record, const struct yaml *values,
+                         struct pool *pool)
+{
+    if (!yaml_is_list(values)) {
+        return false;
+    }
+    size_t count = values->node->child_count;
+    if (count == 0 || count > RRSET_MEMBERS_MAX) {
+        yaml_error(values, "expected 1 to %d values, found %zu", RRSET_MEMBERS_MAX, count);
+        return false;
+    }
+    pool->members = arena_alloc(record->yz->arena, count * sizeof(*pool->members));
+    bool good = true;
+    struct yaml item = {0};
+    while (yaml_next(values, &item)) {
+        good &= member_fill(record, &item, &pool->members[pool->member_count++]);
+    }
+    if (good) {
+        yaml_members_compare(record, values, pool->members, count);
+    }
+    if (good && count == 1 && pool->members[0].weight != 1) {
+        yaml_warning(values, "the weight of a single value has no effect");
+    }
+    return good;
+}
+
+// A count of members, or a percentage of them.
+static bool min_up_read(const struct yaml *at, struct pool *pool)
+{
+    const char *text = yaml_text(at), *rest;
+    int64_t billionths;
+    if (text == NULL) {
+        return false;
+    }
+    bool whole = decimal_parse(text, &billionths, &rest) && billionths % 1000000000 == 0;
+    int64_t number = whole ? billionths / 1000000000 : 0;
+    bool percent = whole && strcmp(rest, "%") == 0;
+    if (!whole || number < 1 || (percent ? number > 100 : *rest != '\0')) {
+        yaml_error(at,
+                   "expected a number of members such as 2, or a part such as 50%%, "
+                   "found \"%.40s\"",
+                   text);
+        return false;
+    }
+    if (!percent && pool->member_count > 0 && (size_t)number > pool->member_count) {
+        yaml_error(at, "%lld members can never be up: the pool has %zu", (long long)number,
+                   pool->member_count);
+        return false;
+    }
+    pool->min_up = (uint32_t)number;
+    pool->min_up_percent = percent;
+    return true;
+}
+
+static bool pool_read(const struct yaml_record *record, const struct yaml *at, struct pool *pool)
+{
+    *pool = (struct pool){
+        .name = arena_strdup(record->yz->arena, at->node->key),
+        .fallback = -1,
+        .min_up = 1,
+        .place = yaml_key_place(at),
+    };
+    if (!yaml_is_map(at)) {
+        return false;
+    }
+    yaml_known_keys(at, pool_keys, ARRAY_SIZE(pool_keys));
+    struct yaml values, min_up;
+    bool good = true;
+    if (yaml_get(at, "values", &values)) {
+        good = members_read(record, &values, pool);
+    } else {
+        yaml_error(at, "missing \"values\"");
+        good = false;
+    }
+    if (yaml_get(at, "min_up", &min_up)) {
+        good &= min_up_read(&min_up, pool);
+    }
+    return good;
+}
+
+static int pool_find(const struct policy *policy, const char *name)
+{
+    for (size_t i = 0; i < policy->pool_count; i++) {
+        if (strcmp(policy->pools[i].name, name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static bool fallback_read(const struct yaml *pools, struct policy *policy, size_t index)
+{
+    struct yaml at, fallback;
+    if (!yaml_get(pools, policy->pools[index].name, &at) || !yaml_get(&at, "fallback", &fallback) ||
+        fallback.node->kind == YAML_NULL) {
+        return true;
+    }
+    const char *name = yaml_text(&fallback);
+    if (name == NULL) {
+        return false;
+    }
+    int target = pool_find(policy, name);
+    if (target < 0) {
+        yaml_error(&fallback, "there is no pool \"%.60s\"", name);
+        return false;
+    }
+    if (strcmp(name, "default") == 0) {
+        yaml_warning(&fallback, "octoDNS takes \"default\" as no fallback; here it is the pool");
+    }
+    policy->pools[index].fallback = target;
+    return true;
+}
+
+// A chain that comes back to its beginning is told once, from its first pool in the document.
+static bool fallbacks_check(const struct yaml *pools, const struct policy *policy)
+{
+    bool good = true;
+    for (size_t i = 0; i < policy->pool_count; i++) {
+        char way[300];
+        int used = snprintf(way, sizeof(way), "%.60s", policy->pools[i].name);
+        bool first = true;
+        size_t steps = 0;
+        int at = policy->pools[i].fallback;
+        for (; at >= 0 && (size_t)at != i && steps <= policy->pool_count; steps++) {
+            first &= (size_t)at > i;
+            if ((size_t)used < sizeof(way)) {
+                used += snprintf(way + used, sizeof(way) - (size_t)used, " -> %.60s",
+                                 policy->pools[at].name);
+            }
+            at = policy->pools[at].fallback;
+        }
+        struct yaml pool;
+        if (at == (int)i && first && yaml_get(pools, policy->pools[i].name, &pool)) {
+            yaml_error(&pool, "the fallbacks go in a circle: %s -> %.60s", way,
+                       policy->pools[i].name);
+            good = false;
+        }
+    }
+    return good;
+}
+
+static bool pools_read(const struct yaml_record *record, const struct yaml *pools,
+                       struct policy *policy)
+{
+    if (!yaml_is_map(pools)) {
+        return false;
+    }
+    size_t count = pools->node->child_count;
+    if (count == 0 || count > POOLS_MAX) {
+        yaml_error(pools, "expected 1 to %d pools, found %zu", POOLS_MAX, count);
+        return false;
+    }
+    policy->pools = arena_alloc(record->yz->arena, count * sizeof(*policy->pools));
+    bool good = true;
+    struct yaml pool = {0};
+    while (yaml_next(pools, &pool)) {
+        good &= pool_read(record, &pool, &policy->pools[policy->pool_count++]);
+    }
+    bool linked = true;
+    for (size_t i = 0; i < count; i++) {
+        linked &= fallback_read(pools, policy, i);
+    }
+    return fallbacks_check(pools, policy) && linked && good;
+}
+
+// A pool is used by a rule, or as the fallback of a used one.
+static bool pools_used_check(const struct yaml *pools, const struct policy *policy, bool *used)
+{
+    for (size_t i = 0; i < policy->pool_count; i++) {
+        for (int at = (int)i; used[i] && at >= 0 && policy->pools[at].fallback >= 0;) {
+            at = policy->pools[at].fallback;
+            if (used[at]) {
+                break;
+            }
+            used[at] = true;
+        }
+    }
+    bool good = true;
+    for (size_t i = 0; i < policy->pool_count; i++) {
+        struct yaml pool;
+        if (!used[i] && yaml_get(pools, policy->pools[i].name, &pool)) {
+            yaml_error(&pool, "the pool is used by no rule and is no fallback of a used one");
+            good = false;
+        }
+    }
+    return good;
+}
+
+bool yaml_dynamic_read(const struct yaml_record *record, const struct yaml *dynamic,
+                       struct policy *policy)
+{
+    struct yaml pools, rules;
+    bool used[POOLS_MAX] = {0};
+    if (!yaml_is_map(dynamic)) {
+        return false;
+    }
+    yaml_known_keys(dynamic, dynamic_keys, ARRAY_SIZE(dynamic_keys));
+    if (!yaml_has(record->at, "value") && !yaml_has(record->at, "values")) {
+        yaml_warning(record->at, "no \"value\" beside \"dynamic\": the last resort is the first "
+                                 "pool; octoDNS refuses this");
+    }
+    bool has_pools = yaml_get(dynamic, "pools", &pools);
+    bool has_rules = yaml_get(dynamic, "rules", &rules);
+    if (!has_pools) {
+        yaml_error(dynamic, "missing \"pools\"");
+    }
+    if (!has_rules) {
+        yaml_error(dynamic, "missing \"rules\"");
+    }
+    bool good = has_pools && pools_read(record, &pools, policy);
+    if (has_rules && policy->pool_count > 0) {
+        bool ruled = yaml_rules_read(record, &rules, policy, used);
+        // A rule with a fault may be the one that uses a pool.
+        return ruled && pools_used_check(&pools, policy, used) && good;
+    }
+    return false;
+}

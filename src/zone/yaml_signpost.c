@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The `signpost` key: how members are chosen, how many, and what happens when all are down.
+//
+// The same for all three forms. `signpost.check` and `octodns.healthcheck` are in yaml_check.c.
+// Called by zone_yaml.c.
+#include "zone/yaml_zone.h"
+
+#include <string.h>
+
+enum { ANSWERS_MAX = 64, MIN_TTL_DEFAULT = 5 };
+
+static const char *const signpost_keys[] = {"method", "answers", "all_down", "min_ttl", "check"};
+static const char *const octodns_keys[] = {"healthcheck"};
+
+static bool method_read(const struct yaml *at, struct policy *policy)
+{
+    unsigned choice;
+    if (!yaml_choice(at, method_names, METHOD_COUNT, &choice)) {
+        return false;
+    }
+    if (choice == METHOD_NEAREST || choice == METHOD_FASTEST) {
+        yaml_error(at, "the method \"%s\" is not supported yet", method_names[choice]);
+        return false;
+    }
+    policy->method = (enum method)choice;
+    return true;
+}
+
+// Defaults that follow from a method that was written: one answer where members are drawn.
+static void answers_default(const struct yaml_record *record, struct policy *policy)
+{
+    bool one = policy->method == METHOD_WEIGHTED || policy->method == METHOD_STICKY ||
+               record->type == TYPE_CNAME;
+    policy->answers = one ? 1 : 0;
+}
+
+static bool answers_read(const struct yaml_record *record, const struct yaml *at,
+                         struct policy *policy)
+{
+    uint32_t number = 0;
+    bool all = at->node->kind == YAML_SCALAR && strcmp(at->node->text, "all") == 0;
+    if (!all && at->node->kind == YAML_SCALAR &&
+        strspn(at->node->text, "0123456789") != strlen(at->node->text)) {
+        yaml_error(at, "expected \"all\" or a whole number from 1 to %d, found \"%.40s\"",
+                   ANSWERS_MAX, at->node->text);
+        return false;
+    }
+    if (!all && !yaml_number(at, 1, ANSWERS_MAX, &number)) {
+        return false;
+    }
+    if (record->type == TYPE_CNAME && number != 1) {
+        yaml_error(at, "a CNAME answer is one record; leave \"answers\" out");
+        return false;
+    }
+    policy->answers = number;
+    return true;
+}
+
+static bool settings_read(const struct yaml_record *record, const struct yaml *at,
+                          struct policy *policy)
+{
+    struct yaml child;
+    bool good = true;
+    if (yaml_get(at, "method", &child)) {
+        good = method_read(&child, policy);
+        answers_default(record, policy);
+    }
+    if (yaml_get(at, "answers", &child)) {
+        good &= answers_read(record, &child, policy);
+    }
+    if (yaml_get(at, "all_down", &child)) {
+        unsigned choice = ALL_DOWN_ALL;
+        good &= yaml_choice(&child, all_down_names, ALL_DOWN_COUNT, &choice);
+        policy->all_down = (enum all_down)choice;
+    }
+    if (yaml_get(at, "min_ttl", &child)) {
+        good &= yaml_number(&child, 0, record->ttl, &policy->min_ttl);
+    }
+    return good;
+}
+
+bool yaml_signpost_given(const struct yaml_record *record)
+{
+    struct yaml octodns;
+    return yaml_has(record->at, "signpost") ||
+           (yaml_get(record->at, "octodns", &octodns) && yaml_has(&octodns, "healthcheck"));
+}
+
+// Other keys under `octodns` are for its providers; only a slip in ours is worth a word.
+static void octodns_slips(const struct yaml *octodns)
+{
+    struct yaml child = {0};
+    while (yaml_next(octodns, &child)) {
+        const char *key = child.node->key;
+        if (strcmp(key, "healthcheck") != 0 &&
+            text_nearest(key, octodns_keys, ARRAY_SIZE(octodns_keys))) {
+            yaml_warning(&child, "unknown key, left out of account; did you mean \"healthcheck\"?");
+        }
+    }
+}
+
+bool yaml_signpost_read(const struct yaml_record *record, struct policy *policy)
+{
+    struct yaml signpost, octodns;
+    bool good = true;
+    policy->min_ttl = MIN(record->ttl, (uint32_t)MIN_TTL_DEFAULT);
+    if (yaml_get(record->at, "octodns", &octodns) && octodns.node->kind == YAML_MAP) {
+        octodns_slips(&octodns);
+    }
+    if (yaml_get(record->at, "signpost", &signpost)) {
+        if (!yaml_is_map(&signpost)) {
+            return false;
+        }
+        yaml_known_keys(&signpost, signpost_keys, ARRAY_SIZE(signpost_keys));
+        good = settings_read(record, &signpost, policy);
+    }
+    return yaml_check_read(record, &policy->check) && good;
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The zone model: owners in document order, and an open-addressing index over their folded names.
+//
+// Filled by the readers on a pool thread, one record at a time; a million owners cost one index
+// slot and one arena block each. Everything but the index and the list of owners lives in the
+// arena, so pointers to owners, RRsets and rdata stay valid while the zone grows.
+#include "zone/zone.h"
+
+#include "base/hash.h"
+#include "zone/rdata.h"
+
+#include <string.h>
+
+enum { TTL_MAX = INT32_MAX, INDEX_FIRST_SIZE = 64 };
+
+// An index slot: the upper half of the hash tells most strangers apart without touching the owner.
+struct slot {
+    uint32_t tag;
+    uint32_t owner; // index + 1; 0: free
+};
+
+struct zone {
+    struct arena *arena;
+    const uint8_t *apex;
+    const char *path;
+    uint64_t hash_key; // random: owner names may be chosen to collide
+    struct owner **owners;
+    size_t owner_count, owner_capacity;
+    struct slot *slots;
+    size_t slot_count;  // a power of two
+    struct owner *last; // records of one owner follow each other in most documents
+};
+
+struct zone *zone_new(const uint8_t *apex)
+{
+    struct zone *zone = mem_alloc(sizeof(*zone));
+    zone->arena = arena_new();
+    zone->apex = arena_copy(zone->arena, apex, name_size(apex));
+    zone->hash_key = random_seed();
+    zone->slot_count = INDEX_FIRST_SIZE;
+    zone->slots = mem_alloc_array(zone->slot_count, sizeof(*zone->slots));
+    return zone;
+}
+
+void zone_free(struct zone *zone)
+{
+    if (zone == NULL) {
+        return;
+    }
+    arena_free(zone->arena);
+    free(zone->owners);
+    free(zone->slots);
+    free(zone);
+}
+
+const uint8_t *zone_apex(const struct zone *zone)
+{
+    return zone->apex;
+}
+
+struct arena *zone_arena(struct zone *zone)
+{
+    return zone->arena;
+}
+
+const char *zone_path(const struct zone *zone)
+{
+    return zone->path;
+}
+
+void zone_set_path(struct zone *zone, const char *path)
+{
+    zone->path = arena_strdup(zone->arena, path);
+}
+
+size_t zone_owner_count(const struct zone *zone)
+{
+    return zone->owner_count;
+}
+
+const struct owner *zone_owner(const struct zone *zone, size_t index)
+{
+    SP_ASSERT(index < zone->owner_count);
+    return zone->owners[index];
+}
+
+static uint64_t name_hash(const struct zone *zone, const uint8_t *name, size_t size)
+{
+    uint8_t folded[NAME_MAX_SIZE];
+    name_fold(name, size, folded);
+    return hash_bytes(zone->hash_key, folded, size);
+}
+
+// The slot of the name, or the free slot where it belongs.
+static struct slot *slot_find(const struct zone *zone, const uint8_t *name, size_t size,
+                              uint64_t hash)
+{
+    size_t mask = zone->slot_count - 1;
+    for (size_t at = hash & mask;; at = (at + 1) & mask) {
+        struct slot *slot = &zone->slots[at];
+        if (slot->owner == 0) {
+            return slot;
+        }
+        const struct owner *owner = zone->owners[slot->owner - 1];
+        if (slot->tag == hash >> 32 && owner->name_size == size && name_equal(owner->name, name)) {
+            return slot;
+        }
+    }
+}
+
+static void index_grow(struct zone *zone)
+{
+    free(zone->slots);
+    zone->slot_count *= 2;
+    zone->slots = mem_alloc_array(zone->slot_count, sizeof(*zone->slots));
+    size_t mask = zone->slot_count - 1;
+    for (size_t i = 0; i < zone->owner_count; i++) {
+        const struct owner *owner = zone->owners[i];
+        uint64_t hash = name_hash(zone, owner->name, owner->name_size);
+        size_t at = hash & mask;
+        while (zone->slots[at].owner != 0) {
+            at = (at + 1) & mask;
+        }
+        zone->slots[at] = (struct slot){(uint32_t)(hash >> 32), (uint32_t)(i + 1)};
+    }
+}
+
+static struct owner *owner_get(struct zone *zone, const uint8_t *name)
+{
+    size_t size = name_size(name);
+    struct owner *last = zone->last;
+    if (last && last->name_size == size && memcmp(last->name, name, size) == 0) {
+        return last;
+    }
+    uint64_t hash = name_hash(zone, name, size);
+    struct slot *slot = slot_find(zone, name, size, hash);
+    if (slot->owner == 0) {
+        SP_ASSERT(zone->owner_count < UINT32_MAX);
+        struct owner *owner = arena_alloc(zone->arena, sizeof(*owner));
+        owner->name = arena_copy(zone->arena, name, size);
+        owner->name_size = (uint8_t)size;
+        MEM_GROW(zone->owners, zone->owner_count, zone->owner_capacity);
+        zone->owners[zone->owner_count++] = owner;
+        *slot = (struct slot){(uint32_t)(hash >> 32), (uint32_t)zone->owner_count};
+        if (zone->owner_count * 3 > zone->slot_count * 2) {
+            index_grow(zone);
+        }
+        return zone->last = owner;
+    }
+    return zone->last = zone->owners[slot->owner - 1];
+}
+
+const struct owner *zone_find(const struct zone *zone, const uint8_t *name)
+{
+    size_t size = name_size(name);
+    const struct slot *slot = slot_find(zone, name, size, name_hash(zone, name, size));
+    return slot->owner ? zone->owners[slot->owner - 1] : NULL;
+}
+
+const struct rrset *owner_rrset(const struct owner *owner, uint16_t type)
+{
+    for (const struct rrset *rrset = owner->rrsets; rrset; rrset = rrset->next) {
+        if (rrset->type == type) {
+            return rrset;
+        }
+    }
+    return NULL;
+}
+
+struct rrset *zone_rrset(struct zone *zone, const uint8_t *owner_name, uint16_t type)
+{
+    struct owner *owner = owner_get(zone, owner_name);
+    struct rrset **link = &owner->rrsets;
+    for (; *link; link = &(*link)->next) {
+        if ((*link)->type == type) {
+            return *link;
+        }
+    }
+    *link = arena_alloc(zone->arena, sizeof(**link));
+    (*link)->type = type;
+    return *link;
+}
+
+static bool rrset_has(const struct rrset *rrset, const uint8_t *rdata, size_t rdata_size)
+{
+    for (size_t i = 0; i < rrset->record_count; i++) {
+        const struct record *record = &rrset->records[i];
+        if (rdata_equal(rrset->type, record->rdata, record->rdata_size, rdata, rdata_size)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void rrset_add(struct zone *zone, struct rrset *rrset, const uint8_t *rdata, size_t rdata_size)
+{
+    SP_ASSERT(rdata_size <= RDATA_MAX_SIZE);
+    if (rrset_has(rrset, rdata, rdata_size)) {
+        return;
+    }
+    if (rrset->record_count == rrset->record_capacity) { // the arena keeps the old half: n in all
+        size_t capacity = rrset->record_capacity ? rrset->record_capacity * 2 : 1;
+        struct record *records = arena_alloc(zone->arena, capacity * sizeof(*records));
+        if (rrset->record_count > 0) {
+            memcpy(records, rrset->records, rrset->record_count * sizeof(*records));
+        }
+        rrset->records = records;
+        rrset->record_capacity = capacity;
+    }
+    rrset->records[rrset->record_count++] = (struct record){
+        .rdata = arena_copy(zone->arena, rdata, rdata_size),
+        .rdata_size = (uint16_t)rdata_size,
+    };
+}
+
+// What is wrong with a record by itself, or NULL.
+static const char *record_fault(const struct zone *zone, const uint8_t *owner, uint16_t type,
+                                uint32_t ttl, const uint8_t *rdata, size_t rdata_size)
+{
+    if (!name_within(owner, zone->apex)) {
+        return "the name is outside the zone";
+    }
+    if (!rr_type_is_data(type)) {
+        return "no zone holds records of this type";
+    }
+    if (ttl > TTL_MAX) {
+        return "the TTL must be at most 2147483647 (RFC 2181, section 8)";
+    }
+    if (!rdata_check(type, rdata, rdata_size)) {
+        return "the record data does not have the form of its type";
+    }
+    if (type == TYPE_SOA && !name_equal(owner, zone->apex)) {
+        return "a SOA record belongs to the top of the zone only";
+    }
+    return NULL;
+}
+
+static const char *rrset_fault(const struct rrset *rrset, const uint8_t *rdata, size_t rdata_size)
+{
+    if (rrset->record_count == 0 || rrset_has(rrset, rdata, rdata_size)) {
+        return NULL;
+    }
+    switch (rrset->type) {
+    case TYPE_SOA:
+        return "a zone has one SOA record; this is the second";
+    case TYPE_CNAME:
+        return "a name has one CNAME record; this is the second (RFC 2181, section 10.1)";
+    case TYPE_DNAME:
+        return "a name has one DNAME record; this is the second (RFC 6672, section 2.4)";
+    }
+    return rrset->record_count >= RRSET_MEMBERS_MAX
+               ? "more than 4096 records of one type at one name"
+               : NULL;
+}
+
+static bool reject(const uint8_t *owner, uint16_t type, struct place place, struct diags *diags,
+                   const char *fault)
+{
+    char name[NAME_TEXT_MAX], type_text[RR_TYPE_TEXT_MAX];
+    diags_error(diags, place, name_format(owner, name), "%s: %s", rr_type_format(type, type_text),
+                fault);
+    return false;
+}
+
+bool zone_add(struct zone *zone, const uint8_t *owner, uint16_t type, uint32_t ttl,
+              const uint8_t *rdata, size_t rdata_size, struct place place, struct diags *diags)
+{
+    const char *fault = record_fault(zone, owner, type, ttl, rdata, rdata_size);
+    if (fault) {
+        return reject(owner, type, place, diags, fault);
+    }
+    struct rrset *rrset = zone_rrset(zone, owner, type);
+    fault = rrset_fault(rrset, rdata, rdata_size);
+    if (fault) {
+        return reject(owner, type, place, diags, fault);
+    }
+    if (rrset->record_count == 0) {
+        rrset->ttl = ttl;
+        rrset->place = place;
+    } else if (rrset->ttl != ttl) {
+        char name[NAME_TEXT_MAX], type_text[RR_TYPE_TEXT_MAX];
+        diags_warning(diags, place, name_format(owner, name),
+                      "%s: TTL %u differs from %u of the records before; the least is used",
+                      rr_type_format(type, type_text), ttl, rrset->ttl);
+        rrset->ttl = MIN(rrset->ttl, ttl);
+    }
+    rrset_add(zone, rrset, rdata, rdata_size);
+    return true;
+}

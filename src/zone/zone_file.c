@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// RFC 1035 master files, over libzscanner.
+//
+// The scanner turns text into records; this file owns what is around it: reading the files (into
+// memory: a mapped file that is cut short while it is read would kill the process), $INCLUDE with
+// its limits, TTLs that are left out, relative $ORIGIN and $INCLUDE origins, which the scanner does
+// not know, and going on behind faults that the scanner calls fatal. Runs on a pool thread. Two
+// million records take a few seconds.
+#include "zone/rdata.h"
+#include "zone/readers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libzscanner/scanner.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { INCLUDE_DEPTH_MAX = 16, INCLUDE_COUNT_MAX = 1000 };
+
+static const uint64_t file_size_max = 4ULL << 30;
+
+// The scanner's default TTL until $TTL is seen: no TTL of a record can be that.
+static const uint32_t ttl_left_out = UINT32_MAX;
+
+struct file_reader {
+    const struct zone_reader *reader;
+    struct zone *zone;
+    unsigned include_count;
+    bool ttl_stated; // some record before had a TTL written
+    uint32_t last_ttl;
+    bool ttl_warned;
+};
+
+// One open file, and those that include it.
+struct source {
+    struct file_reader *reader;
+    struct source *parent;
+    const char *path; // in the zone's arena: places point to it
+    unsigned depth;
+    dev_t device;
+    ino_t inode;
+    char *text;
+    size_t size;
+    zs_scanner_t *scanner;
+};
+
+static struct place source_place(const struct source *source)
+{
+    return (struct place){source->path, (unsigned)source->scanner->line_counter, 0};
+}
+
+static struct diags *source_diags(const struct source *source)
+{
+    return source->reader->reader->diags;
+}
+
+// "\r\n" to "\n" in place; the scanner refuses the first.
+static size_t newlines_normalise(char *text, size_t size)
+{
+    char *from = memchr(text, '\r', size), *end = text + size;
+    if (from == NULL) {
+        return size;
+    }
+    char *to = from;
+    for (; from < end; from++) {
+        if (!(*from == '\r' && from + 1 < end && from[1] == '\n')) {
+            *to++ = *from;
+        }
+    }
+    return (size_t)(to - text);
+}
+
+static const char *descriptor_read(struct source *source, int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0) {
+        return strerror(errno);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return "not a regular file";
+    }
+    if ((uint64_t)status.st_size > file_size_max) {
+        return "the file is larger than 4 GiB";
+    }
+    source->device = status.st_dev;
+    source->inode = status.st_ino;
+    size_t capacity = (size_t)status.st_size;
+    source->text = mem_resize(NULL, capacity + 1, 1);
+    while (source->size < capacity) {
+        ssize_t got = read(fd, source->text + source->size, capacity - source->size);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return strerror(errno);
+        }
+        if (got == 0) {
+            break;
+        }
+        source->size += (size_t)got;
+    }
+    source->size = newlines_normalise(source->text, source->size);
+    return NULL;
+}
+
+// NULL, or why the file cannot be read.
+static const char *source_load(struct source *source)
+{
+    int fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return strerror(errno);
+    }
+    const char *fault = descriptor_read(source, fd);
+    close(fd);
+    if (fault) {
+        return fault;
+    }
+    for (const struct source *above = source->parent; above; above = above->parent) {
+        if (above->device == source->device && above->inode == source->inode) {
+            return "the file includes itself, directly or through others";
+        }
+    }
+    return NULL;
+}
+
+// A scanner at the beginning of `text`, with origin and default TTL as they stand.
+static bool scanner_start(struct source *source, const uint8_t *origin, uint32_t ttl,
+                          const char *text, uint64_t line)
+{
+    zs_scanner_t *scanner = source->scanner;
+    if (zs_init(scanner, ".", CLASS_IN, ttl) != 0) {
+        return false;
+    }
+    size_t size = name_size(origin);
+    memcpy(scanner->zone_origin, origin, size);
+    scanner->zone_origin_length = (uint32_t)size;
+    scanner->line_counter = line;
+    return zs_set_input_string(scanner, text, (size_t)(source->text + source->size - text)) == 0;
+}
+
+// The TTL of a record that has none written: RFC 1035, 5.1: the last one stated; before any, with
+// no $TTL either, the SOA minimum (what such files meant before RFC 2308), then the default.
+static uint32_t ttl_implied(struct source *source)
+{
+    struct file_reader *reader = source->reader;
+    const zs_scanner_t *scanner = source->scanner;
+    if (!reader->ttl_warned) {
+        reader->ttl_warned = true;
+        diags_warning(source_diags(source), source_place(source), "$TTL",
+                      "no $TTL before this record; %s",
+                      reader->ttl_stated ? "the TTL stated last is used"
+                                         : "the SOA minimum or the default is used");
+    }
+    if (reader->ttl_stated) {
+        return reader->last_ttl;
+    }
+    const uint8_t *soa_rdata = NULL;
+    size_t soa_size = 0;
+    const struct owner *apex = zone_find(reader->zone, zone_apex(reader->zone));
+    const struct rrset *soa = apex ? owner_rrset(apex, TYPE_SOA) : NULL;
+    if (scanner->r_type == TYPE_SOA) {
+        soa_rdata = scanner->r_data;
+        soa_size = scanner->r_data_length;
+    } else if (soa && soa->record_count > 0) {
+        soa_rdata = soa->records[0].rdata;
+        soa_size = soa->records[0].rdata_size;
+    }
+    if (soa_rdata && rdata_check(TYPE_SOA, soa_rdata, soa_size)) {
+        const uint8_t *at = soa_rdata + soa_size - 4;
+        return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+    }
+    return reader->reader->defaults.ttl ? reader->reader->defaults.ttl : 3600;
+}
+
+static void record_add(struct source *source)
+{
+    const zs_scanner_t *scanner = source->scanner;
+    struct file_reader *reader = source->reader;
+    uint32_t ttl = scanner->r_ttl;
+    if (ttl == ttl_left_out) {
+        ttl = ttl_implied(source);
+    } else if (scanner->default_ttl == ttl_left_out) { // else it may be $TTL's
+        reader->ttl_stated = true;
+        reader->last_ttl = ttl;
+    }
+    if (scanner->r_class != CLASS_IN) {
+        diags_error(source_diags(source), source_place(source), NULL, "class %u; only IN is served",
+                    scanner->r_class);
+        return;
+    }
+    zone_add(reader->zone, scanner->r_owner, scanner->r_type, ttl, scanner->r_data,
+             scanner->r_data_length, source_place(source), source_diags(source));
+}
+
+static void source_scan(struct source *source, const uint8_t *origin, uint32_t ttl);
+
+static void source_release(struct source *source)
+{
+    if (source->scanner) {
+        zs_deinit(source->scanner);
+    }
+    free(source->scanner);
+    free(source->text);
+}
+
+// Relative to the folder of the file that includes. The scanner has put "./" before such names.
+static const char *include_path(const struct source *source, const char *name)
+{
+    struct arena *arena = zone_arena(source->reader->zone);
+    const char *slash = strrchr(source->path, '/');
+    if (name[0] == '/' || slash == NULL) {
+        return arena_strdup(arena, strncmp(name, "./", 2) == 0 ? name + 2 : name);
+    }
+    return arena_printf(arena, "%.*s/%s", (int)(slash - source->path), source->path,
+                        strncmp(name, "./", 2) == 0 ? name + 2 : name);
+}
+
+static void include_read(struct source *source, const uint8_t *origin)
+{
+    struct file_reader *reader = source->reader;
+    const zs_scanner_t *scanner = source->scanner;
+    struct source child = {
+        .reader = reader,
+        .parent = source,
+        .path = include_path(source, scanner->include_filename),
+        .depth = source->depth + 1,
+    };
+    const char *fault = NULL;
+    if (child.depth > INCLUDE_DEPTH_MAX) {
+        fault = "files include each other more than 16 deep";
+    } else if (++reader->include_count > INCLUDE_COUNT_MAX) {
+        fault = "more than 1000 files are included";
+    } else {
+        fault = source_load(&child);
+    }
+    if (fault) {
+        diags_error(source_diags(source), source_place(source), "$INCLUDE", "%s: %s", child.path,
+                    fault);
+    } else {
+        child.scanner = mem_alloc(sizeof(*child.scanner));
+        source_scan(&child, origin, scanner->default_ttl);
+    }
+    source_release(&child);
+}
+
+// The text of the current line, NUL-terminated, for the directives that the scanner cannot read.
+static void line_copy(const struct source *source, const char *at, char *line, size_t size)
+{
+    const char *begin = at, *end = at, *last = source->text + source->size;
+    while (begin > source->text && begin[-1] != '\n') {
+        begin--;
+    }
+    while (end < last && *end != '\n') {
+        end++;
+    }
+    snprintf(line, size, "%.*s", (int)MIN((size_t)(end - begin), size - 1), begin);
+}
+
+// The last word of "$ORIGIN sub" or "$INCLUDE file sub ; comment" as a name below the origin.
+static bool relative_origin(const struct source *source, const char *at,
+                            uint8_t origin[NAME_MAX_SIZE])
+{
+    char line[2048], *word = line;
+    line_copy(source, at, line, sizeof(line));
+    bool include = strncasecmp(line, "$INCLUDE", 8) == 0;
+    word += strcspn(word, " \t");
+    word += strspn(word, " \t");
+    if (include && *word == '"') {
+        word += strcspn(word + 1, "\"") + 1;
+        word += *word == '"';
+    } else if (include) {
+        word += strcspn(word, " \t");
+    }
+    word += strspn(word, " \t");
+    word[strcspn(word, " \t;")] = '\0';
+    const char *reason;
+    size_t length = strlen(word);
+    return length > 0 && word[length - 1] != '.' &&
+           name_text_parse(word, source->scanner->zone_origin, origin, &reason) != 0;
+}
+
+// Where the scanner stands in the file's text; it changes to a buffer of its own at the end.
+static const char *scanner_position(const struct source *source)
+{
+    const char *at = source->scanner->input.current, *end = source->text + source->size;
+    return at >= source->text && at <= end ? at : end;
+}
+
+// Starts again behind the current line. False at the end of the file.
+static bool scanner_resume(struct source *source, const char *at, const uint8_t *new_origin)
+{
+    zs_scanner_t *scanner = source->scanner;
+    const char *end = source->text + source->size;
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    if (newline == NULL) {
+        return false;
+    }
+    uint8_t origin[NAME_MAX_SIZE], owner[sizeof(scanner->r_owner)];
+    uint32_t ttl = scanner->default_ttl, owner_length = scanner->r_owner_length;
+    uint64_t line = scanner->line_counter;
+    memcpy(owner, scanner->r_owner, sizeof(owner));
+    memcpy(origin, new_origin, name_size(new_origin));
+    zs_deinit(scanner);
+    if (!scanner_start(source, origin, ttl, newline + 1, line + 1)) {
+        return false;
+    }
+    memcpy(scanner->r_owner, owner, sizeof(owner));
+    scanner->r_owner_length = owner_length;
+    return true;
+}
+
+static void scanner_fault(const struct source *source)
+{
+    const zs_scanner_t *scanner = source->scanner;
+    // What is left of the line from the fault on; the scanner ends it with a NUL.
+    const char *near = scanner->buffer_length > 1 ? (const char *)scanner->buffer : "";
+    int length = (int)MIN(strnlen(near, scanner->buffer_length), 40U);
+    diags_error(source_diags(source), source_place(source), NULL, "%s%s%.*s%s",
+                zs_strerror(scanner->error.code), length ? ", near \"" : "", length, near,
+                length ? "\"" : "");
+}
+
+// After a fault. False when nothing more can be read from the file.
+static bool fault_handle(struct source *source)
+{
+    zs_scanner_t *scanner = source->scanner;
+    const char *at = scanner_position(source);
+    int code = scanner->error.code;
+    uint8_t origin[NAME_MAX_SIZE];
+    const uint8_t *parent_origin = scanner->zone_origin;
+    if ((code == ZS_BAD_ORIGIN || code == ZS_BAD_INCLUDE_ORIGIN) &&
+        relative_origin(source, at, origin)) {
+        if (code == ZS_BAD_ORIGIN) {
+            return scanner_resume(source, at, origin);
+        }
+        include_read(source, origin);
+        return scanner_resume(source, at, parent_origin);
+    }
+    scanner_fault(source);
+    return !scanner->error.fatal || scanner_resume(source, at, parent_origin);
+}
+
+// An $INCLUDE that the scanner understood: the origin is in its buffer, in presentation form.
+static void include_handle(struct source *source)
+{
+    uint8_t origin[NAME_MAX_SIZE];
+    const char *reason;
+    if (name_parse((const char *)source->scanner->buffer, NULL, origin, &reason) == 0) {
+        diags_error(source_diags(source), source_place(source), "$INCLUDE", "origin: %s", reason);
+        return;
+    }
+    include_read(source, origin);
+}
+
+static void source_scan(struct source *source, const uint8_t *origin, uint32_t ttl)
+{
+    zs_scanner_t *scanner = source->scanner;
+    if (!scanner_start(source, origin, ttl, source->text, 1)) {
+        diags_error(source_diags(source), (struct place){source->path, 0, 0}, NULL,
+                    "the scanner cannot start");
+        return;
+    }
+    const struct source *parent = source->parent;
+    if (parent) { // a file may begin with a record of the owner named last (RFC 1035, 5.1)
+        memcpy(scanner->r_owner, parent->scanner->r_owner, sizeof(scanner->r_owner));
+        scanner->r_owner_length = parent->scanner->r_owner_length;
+    }
+    bool more = source->size > 0;
+    while (more) {
+        zs_parse_record(scanner); // the state says the same as the result, and more
+        switch (scanner->state) {
+        case ZS_STATE_DATA:
+            record_add(source);
+            break;
+        case ZS_STATE_ERROR:
+            more = fault_handle(source);
+            break;
+        case ZS_STATE_INCLUDE:
+            include_handle(source);
+            break;
+        default:
+            more = false;
+        }
+    }
+}
+
+struct zone *zone_file_read(const char *path, const uint8_t *apex, const struct zone_reader *reader)
+{
+    size_t errors_before = reader->diags->error_count;
+    struct zone *zone = zone_new(apex);
+    zone_set_path(zone, path);
+    struct file_reader file = {.reader = reader, .zone = zone};
+    struct source source = {.reader = &file, .path = zone_path(zone)};
+    const char *fault = source_load(&source);
+    if (fault) {
+        diags_error(reader->diags, (struct place){source.path, 0, 0}, NULL, "%s", fault);
+    } else {
+        source.scanner = mem_alloc(sizeof(*source.scanner));
+        source_scan(&source, apex, ttl_left_out);
+    }
+    source_release(&source);
+    if (reader->diags->error_count == errors_before) {
+        zone_finish(zone, &reader->defaults, reader->diags);
+    }
+    if (reader->diags->error_count != errors_before) {
+        zone_free(zone);
+        return NULL;
+    }
+    return zone;
+}
