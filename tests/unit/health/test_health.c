@@ -416,6 +416,21 @@ static void lateness_does_not_add_up(void **state)
     assert_int_equal(view(check).last_latency_ns, NS_PER_SECOND);
 }
 
+static void a_late_probe_is_not_followed_at_once(void **state)
+{
+    (void)state;
+    acquire(1, &basic);
+    round_of(PROBE_OK);
+    for (int i = 0; i < 200; i++) {
+        bench.now = health_tick(bench.health) + INTERVAL_NS - 1; // not yet an interval left out
+        health_tick(bench.health);
+        finish(PROBE_OK, NULL);
+        int64_t gap = next();
+        assert_true(gap >= INTERVAL_NS / 2 * 9 / 10 && gap <= INTERVAL_NS);
+        finish(PROBE_OK, NULL);
+    }
+}
+
 static void a_pause_is_not_made_up_for(void **state)
 {
     (void)state;
@@ -574,6 +589,7 @@ int main(void)
         BENCH_TEST(gaps_are_an_interval_less_up_to_a_tenth),
         BENCH_TEST(a_first_failure_is_confirmed_in_half_the_time),
         BENCH_TEST(lateness_does_not_add_up),
+        BENCH_TEST(a_late_probe_is_not_followed_at_once),
         BENCH_TEST(a_pause_is_not_made_up_for),
         BENCH_TEST(a_failure_seen_through_a_pause_does_not_count),
         BENCH_TEST(the_first_round_is_spread),
