@@ -155,8 +155,8 @@ main() {
     fi
     [[ -f $tarball ]] || make_base
     root=$(mktemp -d /var/tmp/signpost-bare.XXXXXX)
-    unshare --mount --mount-proc --pid --fork --kill-child scripts/bare-root.sh --inside "$root" "$@" ||
-        status=$?
+    unshare --mount --mount-proc --pid --fork --kill-child \
+        scripts/bare-root.sh --inside "$root" "$@" || status=$?
     # The mounts went with the namespace; one file system is all that is left.
     rm -rf --one-file-system "$root"
     return "$status"

@@ -16,7 +16,7 @@ readonly results=$PWD/build/results
 readonly suites=(release sanitizers tidy func interop)
 
 # Any finding of a sanitizer ends the program with an exit status that no test takes for success.
-export ASAN_OPTIONS=abort_on_error=0:exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
+export ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=99
 export TSAN_OPTIONS=halt_on_error=1:exitcode=99:second_deadlock_stack=1
 export PYTHONDONTWRITEBYTECODE=1
