@@ -60,7 +60,7 @@ static uint32_t leaf_value(uint32_t leaf)
 
 struct builder {
     struct lpm *map;
-    struct lpm_segment *segments; // neighbours differ in value
+    const struct lpm_segment *segments; // neighbours differ in value
     size_t count;
     size_t node_capacity, leaf_capacity;
 };
@@ -186,19 +186,26 @@ static unsigned direct_bits_for(size_t count)
     return MIN(bits, (unsigned)DIRECT_BITS_MAX);
 }
 
-static struct lpm_segment *segments_merge(const struct lpm_segment *segments, size_t count,
-                                          size_t *merged_count)
+// A copy without the segments that repeat the value before them; NULL when there are none.
+static struct lpm_segment *segments_merge(const struct lpm_segment *segments, size_t *count)
 {
-    struct lpm_segment *merged = mem_alloc_array(count, sizeof(*merged));
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
+    size_t repeated = 0;
+    for (size_t i = 0; i < *count; i++) {
         SP_ASSERT(segments[i].value <= LPM_VALUE_MAX);
         SP_ASSERT(i == 0 || segments[i].first > segments[i - 1].first);
-        if (used == 0 || merged[used - 1].value != segments[i].value) {
+        repeated += i > 0 && segments[i].value == segments[i - 1].value;
+    }
+    if (repeated == 0) {
+        return NULL;
+    }
+    struct lpm_segment *merged = mem_alloc_array(*count - repeated, sizeof(*merged));
+    size_t used = 0;
+    for (size_t i = 0; i < *count; i++) {
+        if (i == 0 || segments[i].value != segments[i - 1].value) {
             merged[used++] = segments[i];
         }
     }
-    *merged_count = used;
+    *count = used;
     return merged;
 }
 
@@ -207,12 +214,12 @@ struct lpm *lpm_build(const struct lpm_segment *segments, size_t count)
     SP_ASSERT(count > 0);
     SP_ASSERT(segments[0].first == 0);
     struct lpm *map = mem_alloc(sizeof(*map));
-    struct builder b = {.map = map};
-    b.segments = segments_merge(segments, count, &b.count);
+    struct lpm_segment *merged = segments_merge(segments, &count);
+    struct builder b = {.map = map, .segments = merged ? merged : segments, .count = count};
     map->direct_bits = direct_bits_for(b.count);
     map->direct = mem_alloc_array((size_t)1 << map->direct_bits, sizeof(*map->direct));
     direct_fill(&b);
-    free(b.segments);
+    free(merged);
     // What the doubling left over goes back.
     if (map->node_count > 0) {
         map->nodes = mem_resize(map->nodes, map->node_count, sizeof(*map->nodes));

@@ -2,7 +2,7 @@
 //
 // Continents of countries and codes of regions, out of the built-in tables.
 
-#include "geo/geo.h"
+#include "geo/geo_load.h"
 #include "geo/tables.h"
 
 #include <string.h>
@@ -47,4 +47,36 @@ const char *geo_region_code(const char *country, const char *name)
     const struct region_name_row *row = bsearch(&key, region_name_rows, region_name_rows_count,
                                                 sizeof(*region_name_rows), region_compare);
     return row ? row->code : "";
+}
+
+static int region_country_compare(const void *key, const void *row)
+{
+    return strcmp(key, ((const struct region_name_row *)row)->country);
+}
+
+bool region_table_has(const char *country)
+{
+    return bsearch(country, region_name_rows, region_name_rows_count, sizeof(*region_name_rows),
+                   region_country_compare) != NULL;
+}
+
+bool region_is_code(const char *text)
+{
+    size_t size = strlen(text);
+    return size > 0 && size <= 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == size;
+}
+
+void country_normalise(const char *text, char country[3])
+{
+    country[0] = 0;
+    if (strlen(text) != 2) {
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        country[i] = text[i] >= 'a' && text[i] <= 'z' ? (char)(text[i] - 32) : text[i];
+    }
+    country[2] = 0;
+    if (!*geo_continent_of(country)) {
+        country[0] = 0;
+    }
 }

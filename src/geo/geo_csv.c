@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// CSV: the rows of any file, and databases of ranges.
+//
+//   1.0.0.0,1.0.0.255,13335,"Cloudflare, Inc."      start, end, ASN, organisation
+//   16777216,16777471,AU                            start, end, country; numbers or addresses
+//
+// The third field tells which. Rows of both families may be mixed and need not be sorted. Ranges
+// that overlap are a warning; the one that begins first wins. IPv6 is kept to the /64: a /64 that
+// several ranges share belongs to the first of them. Runs on the thread that loads.
+
+#include "geo/geo_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// A file with this many wrong rows is not what it is taken for: the rest is not read.
+enum { FAULTS_MAX = 20 };
+
+// --- files
+
+static bool read_fully(int fd, char *text, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = read(fd, text + done, size - done);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            errno = got == 0 ? EIO : errno; // cut short while it was being read
+            return false;
+        }
+        done += (size_t)got;
+    }
+    return true;
+}
+
+char *file_read(const char *path, size_t *size, struct diags *diags)
+{
+    struct place place = {.file = path};
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        diags_error(diags, place, NULL, "cannot be read: %s", strerror(errno));
+    } else if (!S_ISREG(status.st_mode)) {
+        diags_error(diags, place, NULL, "is not a regular file");
+    } else {
+        *size = (size_t)status.st_size;
+        char *text = mem_alloc(*size + 1);
+        if (read_fully(fd, text, *size)) {
+            close(fd);
+            return text;
+        }
+        diags_error(diags, place, NULL, "cannot be read: %s", strerror(errno));
+        free(text);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return NULL;
+}
+
+// --- rows
+
+// Reads one field and ends it with a NUL; returns what followed it: ',' or '\n', 0 at the end.
+static char field_read(struct csv *csv)
+{
+    char *to = csv->at, *at = csv->at;
+    if (csv->count < CSV_FIELDS_MAX) {
+        csv->fields[csv->count++] = to;
+    }
+    if (at < csv->end && *at == '"') {
+        for (at++; at < csv->end && (*at != '"' || (at + 1 < csv->end && at[1] == '"')); at++) {
+            at += *at == '"';
+            if (*at == '\n') {
+                break;
+            }
+            *to++ = *at;
+        }
+        if (at == csv->end || *at != '"') {
+            csv->fault = "a quote is not closed on its line";
+        } else if (++at < csv->end && *at != ',' && *at != '\n' && *at != '\r') {
+            csv->fault = "text after the closing quote";
+        }
+    }
+    while (at < csv->end && *at != ',' && *at != '\n') {
+        *to++ = *at++;
+    }
+    char after = at < csv->end ? *at : 0;
+    if (after != ',' && to > csv->at && to[-1] == '\r') {
+        to--;
+    }
+    csv->at = at < csv->end ? at + 1 : at;
+    *to = 0; // over a byte that was read: what followed the field, or the NUL after the text
+    return after;
+}
+
+bool csv_next(struct csv *csv)
+{
+    while (csv->at < csv->end) {
+        const char *start = csv->at;
+        char after;
+        csv->line++;
+        csv->count = 0;
+        csv->fault = NULL;
+        do {
+            if (csv->count < CSV_FIELDS_MAX) {
+                csv->columns[csv->count] = (unsigned)(csv->at - start) + 1;
+            }
+            after = field_read(csv);
+        } while (after == ',');
+        if (csv->count > 1 || *csv->fields[0] || csv->fault) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// --- ranges
+
+struct range {
+    uint64_t first, last;
+    uint32_t value;
+    unsigned line;
+};
+
+struct ranges {
+    struct range *items;
+    size_t count, capacity;
+    bool unsorted;
+};
+
+struct range_reader {
+    const char *path;
+    struct csv csv;
+    bool is_asn; // else the third field is a country
+    struct interner *interner;
+    struct diags *diags;
+    size_t faults;
+    struct ranges ranges[FAMILIES];
+};
+
+// An address as text, or as a number in decimal. For numbers `family` stays FAMILY_NONE.
+struct bound {
+    enum family family;
+    unsigned __int128 number;
+};
+
+static bool bound_parse(const char *text, struct bound *bound)
+{
+    struct address address;
+    *bound = (struct bound){0};
+    if (*text && strspn(text, "0123456789") == strlen(text)) {
+        for (; *text; text++) {
+            unsigned __int128 next = bound->number * 10 + (unsigned)(*text - '0');
+            if (next / 10 != bound->number) {
+                return false;
+            }
+            bound->number = next;
+        }
+        return true;
+    }
+    if (!address_parse(text, &address)) {
+        return false;
+    }
+    bound->family = address.family;
+    for (size_t i = 0; i < (address.family == FAMILY_IPV4 ? 4 : 16); i++) {
+        bound->number = bound->number << 8 | address.bytes[i];
+    }
+    return true;
+}
+
+// Both bounds of a range. Numbers alone do not tell their family: IPv4 ends below 2^32.
+static bool range_parse(const char *start, const char *end, enum family *family,
+                        struct range *range)
+{
+    struct bound first, last;
+    if (!bound_parse(start, &first) || !bound_parse(end, &last) || first.family != last.family ||
+        first.number > last.number) {
+        return false;
+    }
+    *family = last.family;
+    if (*family == FAMILY_NONE) {
+        *family = last.number <= UINT32_MAX ? FAMILY_IPV4 : FAMILY_IPV6;
+    }
+    if (*family == FAMILY_IPV4) {
+        range->first = (uint64_t)first.number << 32;
+        range->last = (uint64_t)last.number << 32 | UINT32_MAX;
+    } else {
+        range->first = (uint64_t)(first.number >> 64);
+        range->last = (uint64_t)(last.number >> 64);
+    }
+    return true;
+}
+
+// Wrong in the way a third field can be: neither an ASN nor a country code.
+static bool is_country_code(const char *text)
+{
+    return strlen(text) == 2 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                             "0123456789-?") == 2;
+}
+
+static bool is_asn(const char *text)
+{
+    return asn_parse(text) != 0 || strcmp(text, "0") == 0;
+}
+
+static bool row_is_range(const struct csv *csv)
+{
+    enum family family;
+    struct range range;
+    return !csv->fault && csv->count >= 3 &&
+           range_parse(csv->fields[0], csv->fields[1], &family, &range) &&
+           (is_asn(csv->fields[2]) || is_country_code(csv->fields[2]));
+}
+
+static bool row_is_header(const struct csv *csv)
+{
+    char c = csv->fields[0][0];
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '#' || c == '_';
+    return letter && !strchr(csv->fields[0], ':');
+}
+
+// Looks at the beginning, a copy of it: one line of headings, then a range, or a range at once.
+static bool ranges_probe(const char *text, size_t size, bool *with_header, bool *asns)
+{
+    char copy[4096];
+    size = MIN(size, sizeof(copy) - 1);
+    memcpy(copy, text, size);
+    copy[size] = 0;
+    struct csv csv = {.at = copy, .end = copy + size};
+    bool more = csv_next(&csv);
+    *with_header = more && row_is_header(&csv);
+    if (*with_header) {
+        more = csv_next(&csv);
+    }
+    if (!more || !row_is_range(&csv)) {
+        return false;
+    }
+    *asns = is_asn(csv.fields[2]);
+    return true;
+}
+
+bool ranges_recognise(const char *text, size_t size)
+{
+    bool with_header, asns;
+    return ranges_probe(text, size, &with_header, &asns);
+}
+
+static void row_fault(struct range_reader *reader, size_t field, const char *text)
+{
+    struct place place = {reader->path, reader->csv.line, 1};
+    if (field < reader->csv.count) {
+        place.column = reader->csv.columns[field];
+    }
+    diags_error(reader->diags, place, NULL, "%s", text);
+    reader->faults++;
+}
+
+static void row_read(struct range_reader *reader)
+{
+    struct csv *csv = &reader->csv;
+    struct range range = {.line = csv->line};
+    enum family family;
+    if (csv->fault) {
+        row_fault(reader, 0, csv->fault);
+        return;
+    }
+    if (csv->count < 3) {
+        row_fault(reader, csv->count, "expected start, end and an ASN or a country");
+        return;
+    }
+    if (!range_parse(csv->fields[0], csv->fields[1], &family, &range)) {
+        row_fault(reader, 0, "expected the first and the last address of a range");
+        return;
+    }
+    if (reader->is_asn) {
+        if (*csv->fields[2] && !is_asn(csv->fields[2])) {
+            row_fault(reader, 2, "expected an AS number, as in the first row");
+            return;
+        }
+        range.value = intern_asn(reader->interner, asn_parse(csv->fields[2]),
+                                 csv->count > 3 ? csv->fields[3] : "");
+    } else {
+        char country[3];
+        if (*csv->fields[2] && !is_country_code(csv->fields[2])) {
+            row_fault(reader, 2, "expected a country code, as in the first row");
+            return;
+        }
+        country_normalise(csv->fields[2], country);
+        range.value = intern_place(reader->interner, country, "");
+    }
+    struct ranges *ranges = &reader->ranges[family_index(family)];
+    ranges->unsorted |= ranges->count > 0 && range.first < ranges->items[ranges->count - 1].first;
+    MEM_GROW(ranges->items, ranges->count, ranges->capacity);
+    ranges->items[ranges->count++] = range;
+}
+
+static int range_compare(const void *a, const void *b)
+{
+    const struct range *x = a, *y = b;
+    if (x->first != y->first) {
+        return x->first < y->first ? -1 : 1;
+    }
+    return (x->line > y->line) - (x->line < y->line);
+}
+
+static void ranges_flatten(struct range_reader *reader, enum family family, struct runs *runs)
+{
+    struct ranges *ranges = &reader->ranges[family_index(family)];
+    if (ranges->unsorted) {
+        qsort(ranges->items, ranges->count, sizeof(*ranges->items), range_compare);
+    }
+    size_t overlaps = 0;
+    const struct range *before = NULL; // of those so far, the one that reaches furthest
+    for (size_t i = 0; i < ranges->count; i++) {
+        const struct range *range = &ranges->items[i];
+        // IPv6 ranges may share a /64 without overlapping.
+        if (before && (range->first < before->last ||
+                       (range->first == before->last && family == FAMILY_IPV4))) {
+            if (overlaps++ == 0) {
+                diags_warning(reader->diags, (struct place){reader->path, range->line, 1}, NULL,
+                              "this range overlaps that of line %u, which wins", before->line);
+            }
+        }
+        runs_add(runs, range->first, range->last, range->value);
+        before = !before || range->last > before->last ? range : before;
+    }
+    if (overlaps > 1) {
+        diags_warning(reader->diags, (struct place){.file = reader->path}, NULL,
+                      "%zu ranges overlap others", overlaps);
+    }
+    free(ranges->items);
+}
+
+void ranges_read(const char *path, char *text, size_t size, struct interner *interner,
+                 struct layer *layer, struct diags *diags)
+{
+    struct range_reader reader = {
+        .path = path,
+        .csv = {.at = text, .end = text + size},
+        .interner = interner,
+        .diags = diags,
+    };
+    bool with_header;
+    SP_ASSERT(ranges_probe(text, size, &with_header, &reader.is_asn));
+    while (reader.faults < FAULTS_MAX && csv_next(&reader.csv)) {
+        if (!with_header) {
+            row_read(&reader);
+        }
+        with_header = false;
+    }
+    if (reader.faults == FAULTS_MAX) {
+        diags_error(diags, (struct place){path, reader.csv.line, 0}, NULL,
+                    "too many faults: the rest of the file was not read");
+    }
+    struct runs *runs = reader.is_asn ? layer->asns : layer->places;
+    ranges_flatten(&reader, FAMILY_IPV4, &runs[family_index(FAMILY_IPV4)]);
+    ranges_flatten(&reader, FAMILY_IPV6, &runs[family_index(FAMILY_IPV6)]);
+}
