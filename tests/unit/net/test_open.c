@@ -141,6 +141,31 @@ static void test_overlap(void **state)
     diags_clear(&diags);
 }
 
+// The IPv6 wildcard is IPv6 only, whatever the machine's default: IPv4 has its own endpoint.
+static void test_families_apart(void **state)
+{
+    (void)state;
+    static const char *const wildcard[] = {"::", NULL};
+    struct server *server = server_start((struct net_options){0}, wildcard);
+    struct address address = {.family = FAMILY_IPV4, .bytes = {127, 0, 0, 1}};
+    struct sockaddr_storage to;
+    socklen_t size = address_to_sockaddr(&address, net_endpoint(server->net, 0).port, &to);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, size), -1);
+    assert_int_equal(errno, ECONNREFUSED);
+    close(fd);
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    set_patience(fd);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, size), 0);
+    uint8_t query[2 + QUERY_SIZE];
+    query_make(1, query);
+    assert_int_equal(send(fd, query + 2, QUERY_SIZE, 0), QUERY_SIZE);
+    assert_int_equal(recv(fd, query, QUERY_SIZE, 0), -1);
+    assert_int_equal(errno, ECONNREFUSED);
+    close(fd);
+    server_stop(server);
+}
+
 static void test_no_such_address(void **state)
 {
     (void)state;
@@ -153,9 +178,10 @@ static void test_no_such_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chosen_ports),  cmocka_unit_test(test_port_taken),
-        cmocka_unit_test(test_second_daemon), cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_overlap),       cmocka_unit_test(test_no_such_address),
+        cmocka_unit_test(test_chosen_ports),   cmocka_unit_test(test_port_taken),
+        cmocka_unit_test(test_second_daemon),  cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_overlap),        cmocka_unit_test(test_no_such_address),
+        cmocka_unit_test(test_families_apart),
     };
     return cmocka_run_group_tests_name("net/open", tests, NULL, NULL);
 }

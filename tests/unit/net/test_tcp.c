@@ -134,8 +134,10 @@ static uint32_t fill(int fd)
     for (int quiet = 0; quiet < 5;) {
         query_make(count, query);
         ssize_t sent = send(fd, query + cut, sizeof(query) - cut, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN) {
+            break; // the server has lost patience already
+        }
         if (sent < 0) {
-            assert_int_equal(errno, EAGAIN);
             sleep_ms(20);
             quiet++;
             continue;

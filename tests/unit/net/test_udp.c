@@ -180,6 +180,7 @@ static void test_stop(void **state)
 {
     (void)state;
     struct server *server = server_start((struct net_options){.workers = 2}, loopbacks);
+    sleep_ms(100); // the threads have registered and sleep
     int64_t before = clock_monotonic_ns(clock_system());
     for (unsigned i = 0; i < 100; i++) {
         rcu_wait();
