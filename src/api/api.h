@@ -71,7 +71,7 @@ struct api_reload_result {
 typedef void api_reloaded(void *context, const struct api_reload_result *result);
 
 struct api_backend {
-    // Each returns a new reference.
+    // Each returns a new reference: an object, a list of checks, a list of zones with their "name".
     json_t *(*status)(void *state);
     json_t *(*health)(void *state);
     json_t *(*zones)(void *state);

@@ -17,7 +17,8 @@ void handle_status(struct api_call *call)
 
 void handle_zones(struct api_call *call)
 {
-    call_json(call, 200, call->backend->zones(call->backend->state));
+    json_t *zones = call->backend->zones(call->backend->state);
+    call_json(call, 200, json_pack("{s:o}", "zones", zones));
 }
 
 // The zone's own entry of the list. Names are compared as names: case and final dot do not count.
@@ -44,7 +45,7 @@ void handle_zone(struct api_call *call)
     bool valid = name_parse(text, NULL, apex, NULL) > 0;
     free(text);
     json_t *all = call->backend->zones(call->backend->state);
-    json_t *zone = valid ? zone_find_json(json_object_get(all, "zones"), apex) : NULL;
+    json_t *zone = valid ? zone_find_json(all, apex) : NULL;
     if (zone == NULL) {
         call_problem(call, 404, "no zone of this name is served");
     } else {
@@ -55,7 +56,8 @@ void handle_zone(struct api_call *call)
 
 void handle_health(struct api_call *call)
 {
-    call_json(call, 200, call->backend->health(call->backend->state));
+    json_t *checks = call->backend->health(call->backend->state);
+    call_json(call, 200, json_pack("{s:o}", "checks", checks));
 }
 
 void handle_explain(struct api_call *call)

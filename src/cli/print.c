@@ -206,12 +206,42 @@ static void print_object(const json_t *object, unsigned indent)
     }
 }
 
+// Rows with lists or objects inside do not fit a table: each becomes a block of its own.
+static bool is_table(const json_t *rows)
+{
+    size_t i;
+    json_t *row, *value;
+    const char *key;
+    json_array_foreach(rows, i, row)
+    {
+        json_object_foreach(row, key, value)
+        {
+            if (!is_plain(value)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void print_blocks(const json_t *rows, unsigned indent)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        print_json(row, indent);
+    }
+}
+
 void print_json(const json_t *json, unsigned indent)
 {
     if (json_is_object(json)) {
         print_object(json, indent);
-    } else if (!is_plain(json)) {
+    } else if (!is_plain(json) && is_table(json)) {
         print_table(json, indent);
+    } else if (!is_plain(json)) {
+        print_blocks(json, indent);
     } else {
         char cell[CELL_MAX];
         format_cell(json, cell);

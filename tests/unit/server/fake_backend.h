@@ -28,14 +28,14 @@ static json_t *fake_status(void *state)
 static json_t *fake_health(void *state)
 {
     (void)state;
-    return json_pack("{s:[]}", "checks");
+    return json_array();
 }
 
 static json_t *fake_zones(void *state)
 {
     (void)state;
-    return json_pack("{s:[{s:s, s:i}, {s:s, s:i}]}", "zones", "name", "example.com.", "serial", 7,
-                     "name", "example.net.", "serial", 8);
+    return json_pack("[{s:s, s:i}, {s:s, s:i}]", "name", "example.com.", "serial", 7, "name",
+                     "example.net.", "serial", 8);
 }
 
 // Says what it was asked; knows no name below "missing.".
