@@ -63,10 +63,12 @@ static void print_options(void)
 
 static void print_command(const struct command *command)
 {
-    printf("## `signpost %s`\n\n%s.%s%s\n\n    signpost %s%s%s%s\n\n", command->name,
-           command->summary, *command->help ? " " : "", command->help, command->name,
-           command->options->name == NULL ? "" : " [OPTION...]", *command->operands ? " " : "",
-           command->operands);
+    printf("## `signpost %s`\n\n%s.\n\n    signpost %s%s%s%s\n\n", command->name, command->summary,
+           command->name, command->options->name == NULL ? "" : " [OPTION...]",
+           *command->operands ? " " : "", command->operands);
+    if (*command->help) {
+        printf("%s\n\n", command->help);
+    }
     if (command->options->name == NULL) {
         return;
     }

@@ -77,7 +77,7 @@ static void format_cell(const json_t *json, char text[CELL_MAX])
         snprintf(text, CELL_MAX, "%lld", (long long)json_integer_value(json));
         break;
     case JSON_REAL:
-        snprintf(text, CELL_MAX, "%g", json_real_value(json));
+        snprintf(text, CELL_MAX, "%.4g", json_real_value(json));
         break;
     case JSON_TRUE:
     case JSON_FALSE:

@@ -3,5 +3,7 @@
 // Pages made from tables: Markdown (reference.c) and manual pages (manual.c), to standard output.
 #pragma once
 
+// signpost(8), from the command table.
 void print_manual_commands(void);
+// signpost.yaml(5), from the option table.
 void print_manual_options(void);

@@ -7,9 +7,12 @@
 // own complaints are collected into the same list.
 #include "server/config_options.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct place node_place(const struct config_reader *reader, struct fy_node *node,
                         struct place otherwise)
@@ -324,9 +327,28 @@ static char *file_read(const char *path, size_t *size, struct diags *diags)
     return NULL;
 }
 
+// When the file was changed last; 0 when there is none.
+static int64_t file_changed_ns(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return 0;
+    }
+    return status.st_ctim.tv_sec * NS_PER_SECOND + status.st_ctim.tv_nsec;
+}
+
+void config_compare(const struct config *config, struct diags *diags)
+{
+    if (file_changed_ns(config->path) != config->changed_ns) {
+        diags_warning(diags, (struct place){.file = config->path}, NULL,
+                      "the configuration has changed; the server uses it after a restart only");
+    }
+}
+
 struct config *config_read(const char *path, struct diags *diags)
 {
     size_t size;
+    int64_t changed_ns = file_changed_ns(path);
     char *text = file_read(path, &size, diags);
     if (text == NULL) {
         return NULL;
@@ -335,6 +357,7 @@ struct config *config_read(const char *path, struct diags *diags)
     struct config *config = arena_alloc(arena, sizeof(*config));
     config->arena = arena;
     config->path = arena_strdup(arena, path);
+    config->changed_ns = changed_ns;
     const char *slash = strrchr(path, '/');
     struct config_reader reader = {
         .config = config,

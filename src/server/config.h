@@ -19,6 +19,7 @@ enum store_driver { STORE_FILES };
 struct config {
     struct arena *arena;
     const char *path;
+    int64_t changed_ns; // of the file, when it was read
     struct endpoint *listen;
     size_t listen_count;
     unsigned workers;
@@ -52,6 +53,9 @@ enum { CONFIG_SIZE_MAX = 1 << 20 };
 // error.
 struct config *config_read(const char *path, struct diags *diags);
 void config_free(struct config *config); // NULL allowed
+
+// A warning when the file is no longer the one that was read. Control thread.
+void config_compare(const struct config *config, struct diags *diags);
 
 enum option_type {
     OPTION_ENDPOINTS,

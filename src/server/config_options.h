@@ -15,6 +15,7 @@ struct option {
     size_t count_offset; // lists: of the size_t that counts them
 };
 
+// A row of the table; `index` is below config_option_count().
 const struct option *option_at(size_t index);
 
 // One reading of one file.

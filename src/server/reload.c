@@ -18,6 +18,7 @@ struct waiter {
 struct reload {
     uv_loop_t *loop;
     struct engine *engine;
+    const struct config *config;
     api_reloaded *observer;
     void *context;
     uv_work_t work;
@@ -26,12 +27,13 @@ struct reload {
     bool running, again, stopping;
 };
 
-struct reload *reload_new(uv_loop_t *loop, struct engine *engine, api_reloaded *observer,
-                          void *context)
+struct reload *reload_new(uv_loop_t *loop, struct engine *engine, const struct config *config,
+                          api_reloaded *observer, void *context)
 {
     struct reload *reload = mem_alloc(sizeof(*reload));
     reload->loop = loop;
     reload->engine = engine;
+    reload->config = config;
     reload->observer = observer;
     reload->context = context;
     reload->work.data = reload;
@@ -89,6 +91,7 @@ static void on_read_done(uv_work_t *work, int status)
     struct load *load = reload->load;
     reload->load = NULL;
     if (load != NULL && !reload->stopping) {
+        config_compare(reload->config, load_diags(load));
         result.taken = engine_apply(reload->engine, load);
         result.diags = load_diags(load);
     }

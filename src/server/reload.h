@@ -13,9 +13,10 @@
 
 struct reload;
 
+// `config` is what the engine was made with: a run warns when its file has changed since.
 // `observer` is called at the end of each run, before those who asked.
-struct reload *reload_new(uv_loop_t *loop, struct engine *engine, api_reloaded *observer,
-                          void *context);
+struct reload *reload_new(uv_loop_t *loop, struct engine *engine, const struct config *config,
+                          api_reloaded *observer, void *context);
 // No run may be under way.
 void reload_free(struct reload *reload);
 

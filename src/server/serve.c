@@ -52,17 +52,34 @@ static void print_diags(const struct diags *diags)
     }
 }
 
+// The place of a fault as fields: what is not known is left out.
+static void format_place(const struct diag *diag, char *text, size_t size)
+{
+    char quoted[512];
+    size_t used = 0;
+    text[0] = '\0';
+    if (diag->file != NULL) {
+        used +=
+            (size_t)snprintf(text, size, "file=%s ", log_quote(diag->file, quoted, sizeof(quoted)));
+    }
+    if (diag->line > 0) {
+        used += (size_t)snprintf(text + used, size - used, "line=%u column=%u ", diag->line,
+                                 diag->column);
+    }
+    if (diag->key != NULL) {
+        snprintf(text + used, size - used, "key=%s ", log_quote(diag->key, quoted, sizeof(quoted)));
+    }
+}
+
 static void log_diags(const struct diags *diags)
 {
-    char file[512], key[512], message[1100];
+    char place[1100], message[1100];
     for (size_t i = 0; i < diags->count; i++) {
         const struct diag *diag = &diags->items[i];
         enum log_event event =
             diag->severity == SEVERITY_ERROR ? LOG_EVENT_INPUT_ERROR : LOG_EVENT_INPUT_WARNING;
-        log_event(event, "file=%s line=%u column=%u key=%s message=%s",
-                  log_quote(diag->file ? diag->file : "", file, sizeof(file)), diag->line,
-                  diag->column, log_quote(diag->key ? diag->key : "", key, sizeof(key)),
-                  log_quote(diag->message, message, sizeof(message)));
+        format_place(diag, place, sizeof(place));
+        log_event(event, "%smessage=%s", place, log_quote(diag->message, message, sizeof(message)));
     }
 }
 
@@ -310,7 +327,7 @@ static bool start(struct server *server, struct diags *diags)
     server->prober = prober_uv_new(&server->loop, config->health_allow, config->health_allow_count);
     server->engine = engine_new(config, server->clock, prober_uv_prober(server->prober));
     prober_uv_attach(server->prober, engine_health(server->engine));
-    server->reload = reload_new(&server->loop, server->engine, on_reloaded, server);
+    server->reload = reload_new(&server->loop, server->engine, config, on_reloaded, server);
     handles_open(server);
     reload_request(server->reload, NULL, NULL);
     return true;

@@ -287,6 +287,25 @@ static void test_file_refused(void **state)
     free(large);
 }
 
+static void test_compare(void **state)
+{
+    (void)state;
+    struct diags diags = {0};
+    struct config *config = sound_read("workers: 1\n");
+    config_compare(config, &diags);
+    assert_int_equal(diags.count, 0);
+    usleep(20000); // the clock of the file system has ticks
+    document_write("workers: 2\n", 11);
+    config_compare(config, &diags);
+    assert_int_equal(diags.warning_count, 1);
+    unlink(path);
+    config_compare(config, &diags);
+    assert_int_equal(diags.warning_count, 2);
+    assert_int_equal(diags.error_count, 0);
+    diags_clear(&diags);
+    config_free(config);
+}
+
 // Any cut of a sound document, and any one byte of it changed, is read or refused, never worse.
 static void test_mangled(void **state)
 {
@@ -353,7 +372,7 @@ int main(void)
         cmocka_unit_test(test_names_refused), cmocka_unit_test(test_kinds_refused),
         cmocka_unit_test(test_keys_refused),  cmocka_unit_test(test_syntax_refused),
         cmocka_unit_test(test_file_refused),  cmocka_unit_test(test_mangled),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_compare),       cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
