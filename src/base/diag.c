@@ -84,16 +84,15 @@ void diags_move(struct diags *into, struct diags *from)
 
 const char *diag_format(const struct diag *diag, char *text, size_t size)
 {
-    char where[320] = "";
-    if (diag->file && diag->line && diag->column) {
-        snprintf(where, sizeof(where), "%s:%u:%u: ", diag->file, diag->line, diag->column);
-    } else if (diag->file && diag->line) {
-        snprintf(where, sizeof(where), "%s:%u: ", diag->file, diag->line);
-    } else if (diag->file) {
-        snprintf(where, sizeof(where), "%s: ", diag->file);
+    char line[16] = "", column[16] = "";
+    if (diag->file && diag->line) {
+        snprintf(line, sizeof(line), ":%u", diag->line);
     }
-    const char *word = diag->severity == SEVERITY_ERROR ? "error" : "warning";
-    snprintf(text, size, "%s%s: %s%s%s", where, word, diag->key ? diag->key : "",
-             diag->key ? ": " : "", diag->message);
+    if (*line && diag->column) {
+        snprintf(column, sizeof(column), ":%u", diag->column);
+    }
+    snprintf(text, size, "%s%s%s%s%s: %s%s%s", diag->file ? diag->file : "", line, column,
+             diag->file ? ": " : "", diag->severity == SEVERITY_ERROR ? "error" : "warning",
+             diag->key ? diag->key : "", diag->key ? ": " : "", diag->message);
     return text;
 }
