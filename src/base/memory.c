@@ -97,7 +97,7 @@ static struct chunk *chunk_add(struct arena *arena, size_t need)
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t need = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    SP_ASSERT(need >= size);
+    SP_ASSERT(need >= size && need <= SIZE_MAX / 2); // its chunk's header is added to it
     struct chunk *chunk = arena->head;
     if (chunk == NULL || chunk->size - chunk->used < need) {
         chunk = chunk_add(arena, need);
