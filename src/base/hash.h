@@ -29,6 +29,9 @@ static inline uint64_t hash_bytes(uint64_t key, const void *bytes, size_t length
     uint64_t word;
     for (; length >= 8; at += 8, length -= 8) {
         memcpy(&word, at, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+#endif
         hash = hash_mix(hash ^ word, 0xe7037ed1a0b428dbULL);
     }
     word = 0;
