@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "base/diag.h"
+
+#include "base/memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+    struct diag diag;
+    const char *text;
+} format_table[] = {
+    {{SEVERITY_ERROR, (char[]){"a.yaml"}, 3, 7, (char[]){"www.ttl"}, (char[]){"not a number"}},
+     "a.yaml:3:7: error: www.ttl: not a number"},
+    {{SEVERITY_WARNING, (char[]){"a.zone"}, 3, 0, NULL, (char[]){"odd"}}, "a.zone:3: warning: odd"},
+    {{SEVERITY_ERROR, (char[]){"a.zone"}, 0, 0, (char[]){"k"}, (char[]){"m"}},
+     "a.zone: error: k: m"},
+    {{SEVERITY_ERROR, (char[]){"a.zone"}, 0, 9, NULL, (char[]){"m"}}, "a.zone: error: m"},
+    {{SEVERITY_ERROR, NULL, 3, 7, (char[]){"k"}, (char[]){"m"}}, "error: k: m"},
+    {{SEVERITY_WARNING, NULL, 0, 0, NULL, (char[]){"m"}}, "warning: m"},
+};
+
+static void test_format(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(format_table); i++) {
+        char text[256];
+        assert_string_equal(diag_format(&format_table[i].diag, text, sizeof(text)),
+                            format_table[i].text);
+    }
+}
+
+// At every size: never past it, always ended, always a prefix of the whole.
+static void test_format_is_cut(void **state)
+{
+    (void)state;
+    char whole[256];
+    diag_format(&format_table[0].diag, whole, sizeof(whole));
+    for (size_t size = 1; size <= strlen(whole) + 1; size++) {
+        char *text = mem_alloc(size); // exactly: a sanitizer sees one byte more
+        diag_format(&format_table[0].diag, text, size);
+        assert_int_equal(strlen(text), size - 1);
+        assert_memory_equal(text, whole, size - 1);
+        free(text);
+    }
+}
+
+// A long path must not swallow line and column, nor the message.
+static void test_long_path(void **state)
+{
+    (void)state;
+    char path[1001];
+    memset(path, 'p', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    struct diag diag = {SEVERITY_ERROR, path, 12, 34, NULL, (char[]){"message"}};
+    char text[2048], expected[2048];
+    snprintf(expected, sizeof(expected), "%s:12:34: error: message", path);
+    assert_string_equal(diag_format(&diag, text, sizeof(text)), expected);
+}
+
+static void test_list_is_bounded_and_counts_on(void **state)
+{
+    (void)state;
+    struct diags diags = {0};
+    char file[] = "file";
+    for (unsigned i = 1; i <= DIAGS_MAX + 500; i++) {
+        struct place place = {file, i, 1};
+        if (i % 3 == 0) {
+            diags_warning(&diags, place, "", "number %u", i);
+        } else {
+            diags_error(&diags, place, "key", "number %u", i);
+        }
+    }
+    file[0] = 'x'; // the list has copies of its own
+    assert_int_equal(diags.count, DIAGS_MAX);
+    assert_int_equal(diags.warning_count, (DIAGS_MAX + 500) / 3);
+    assert_int_equal(diags.error_count, DIAGS_MAX + 500 - (DIAGS_MAX + 500) / 3);
+    assert_string_equal(diags.items[4].file, "file");
+    assert_string_equal(diags.items[4].message, "number 5");
+    assert_int_equal(diags.items[4].line, 5);
+    assert_null(diags.items[2].key); // an empty key is none
+    diags_clear(&diags);
+    assert_int_equal(diags.count + diags.error_count + diags.warning_count, 0);
+    diags_error(&diags, (struct place){0}, NULL, "%s", "again");
+    assert_int_equal(diags.count, 1);
+    assert_null(diags.items[0].file);
+    diags_clear(&diags);
+}
+
+static void test_long_message_is_cut(void **state)
+{
+    (void)state;
+    struct diags diags = {0};
+    char *message = mem_alloc(100000);
+    memset(message, 'm', 99999);
+    diags_error(&diags, (struct place){0}, NULL, "%s", message);
+    assert_in_range(strlen(diags.items[0].message), 100, 1000);
+    free(message);
+    diags_clear(&diags);
+}
+
+static void fill(struct diags *diags, const char *name, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        diags_error(diags, (struct place){name, i + 1, 0}, NULL, "fault");
+    }
+}
+
+static void test_move(void **state)
+{
+    (void)state;
+    struct diags into = {0}, from = {0};
+    fill(&into, "into", DIAGS_MAX - 10);
+    fill(&from, "from", 20);
+    diags_warning(&from, (struct place){0}, NULL, "a warning");
+    diags_move(&into, &from);
+    assert_int_equal(into.count, DIAGS_MAX);
+    assert_int_equal(into.error_count, DIAGS_MAX + 10);
+    assert_int_equal(into.warning_count, 1);
+    assert_string_equal(into.items[DIAGS_MAX - 1].file, "from");
+    assert_int_equal(into.items[DIAGS_MAX - 1].line, 10);
+    assert_int_equal(from.count + from.error_count + from.warning_count, 0);
+    diags_move(&into, &from); // an empty list
+    assert_int_equal(into.count, DIAGS_MAX);
+    diags_move(&from, &into);
+    assert_int_equal(from.count, DIAGS_MAX);
+    diags_clear(&from);
+    diags_clear(&into);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_format),
+        cmocka_unit_test(test_format_is_cut),
+        cmocka_unit_test(test_long_path),
+        cmocka_unit_test(test_list_is_bounded_and_counts_on),
+        cmocka_unit_test(test_long_message_is_cut),
+        cmocka_unit_test(test_move),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
