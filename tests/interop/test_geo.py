@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Signpost makes of the real geo data is what a second implementation makes of it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get('SIGNPOST_BUILD', 'build')
+SKIPPED = 77
+
+
+def test_geo_data_against_the_oracle():
+    """scripts/test.sh has fetched the data, if it could be fetched."""
+    databases = sorted((BUILD / 'geo').glob('*.*'))
+    if not databases:
+        pytest.skip('no geo data: ./dev geo')
+    locate = next(BUILD.glob('tests/unit/**/geo-locate'))
+    result = subprocess.run(
+        [sys.executable, 'tests/interop/geo_oracle.py', '--locate', str(locate),
+         *map(str, databases)],
+        cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
+    if result.returncode == SKIPPED:
+        pytest.skip(result.stdout)
+    print(result.stdout)
+    assert result.returncode == 0, result.stdout + result.stderr
