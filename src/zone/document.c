@@ -84,6 +84,15 @@ static bool file_read(struct document *document, int fd)
         return false;
     }
     document->bytes[document->size] = '\0';
+    const char *nul = memchr(document->bytes, '\0', document->size);
+    if (nul) { // the library would take it for the end
+        unsigned line = 1;
+        for (const char *at = document->bytes; at < nul; at++) {
+            line += *at == '\n';
+        }
+        stop(document, line, 0, "a NUL byte; the file must be UTF-8 text");
+        return false;
+    }
     return true;
 }
 
@@ -319,6 +328,7 @@ static struct yaml_node *pair_compose(struct document *document, struct fy_event
                                      : "a key must be a word, not a list or a mapping");
         value->key = "?";
     }
+    value->key_bad = key->kind != YAML_SCALAR;
     return value;
 }
 
@@ -374,7 +384,7 @@ static void check_duplicates(struct document *document, const struct yaml_node *
     }
     qsort(sorted, count, sizeof(struct yaml_node *), key_compare);
     for (size_t i = 1; i < count; i++) {
-        if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0 && strcmp(sorted[i]->key, "?") != 0) {
+        if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0 && !sorted[i]->key_bad) {
             char text[160];
             snprintf(text, sizeof(text), "the key \"%.80s\" is here twice; first in line %u",
                      sorted[i]->key, sorted[i - 1]->key_line);
@@ -574,6 +584,9 @@ bool document_next(struct document *document, struct yaml *entry)
         if (merge) {
             fault(document, node->key_line, node->key_column,
                   "\"<<\" is not understood at the top level");
+            continue;
+        }
+        if (node->key_bad) {
             continue;
         }
         *entry = (struct yaml){.node = node, .document = document};

@@ -21,6 +21,7 @@ struct yaml_node {
     const char *text; // scalar, NUL-terminated; never holds a NUL inside
     unsigned line, column;
     const char *key; // in a map, else NULL
+    bool key_bad;    // the key was no word; said already
     unsigned key_line, key_column;
     unsigned index;
     size_t child_count;

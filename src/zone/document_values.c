@@ -55,26 +55,43 @@ static const char *path_format(const struct yaml *at, char *text, size_t size)
     return text + begin;
 }
 
-void yaml_error(const struct yaml *at, const char *format, ...)
+// What came from the document may hold anything; a message is one line.
+static void controls_hide(char *text)
+{
+    for (; *text; text++) {
+        *text = (uint8_t)*text < ' ' || *text == 0x7f ? '?' : *text;
+    }
+}
+
+static void report(const struct yaml *at, bool error, const char *format, va_list args)
 {
     char message[480], path[640];
+    vsnprintf(message, sizeof(message), format, args);
+    controls_hide(message);
+    const char *begin = path_format(at, path, sizeof(path));
+    controls_hide(path + (begin - path));
+    struct diags *diags = document_diags(at->document);
+    if (error) {
+        diags_error(diags, yaml_place(at), begin, "%s", message);
+    } else {
+        diags_warning(diags, yaml_place(at), begin, "%s", message);
+    }
+}
+
+void yaml_error(const struct yaml *at, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
+    report(at, true, format, args);
     va_end(args);
-    diags_error(document_diags(at->document), yaml_place(at), path_format(at, path, sizeof(path)),
-                "%s", message);
 }
 
 void yaml_warning(const struct yaml *at, const char *format, ...)
 {
-    char message[480], path[640];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
+    report(at, false, format, args);
     va_end(args);
-    diags_warning(document_diags(at->document), yaml_place(at), path_format(at, path, sizeof(path)),
-                  "%s", message);
 }
 
 bool yaml_get(const struct yaml *map, const char *key, struct yaml *child)

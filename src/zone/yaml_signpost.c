@@ -15,15 +15,17 @@ static const char *const octodns_keys[] = {"healthcheck"};
 
 static bool method_read(const struct yaml *at, struct policy *policy)
 {
+    static const enum method supported[] = {METHOD_ROTATE, METHOD_RANDOM, METHOD_WEIGHTED,
+                                            METHOD_STICKY, METHOD_ORDERED};
+    const char *names[ARRAY_SIZE(supported)];
+    for (size_t i = 0; i < ARRAY_SIZE(supported); i++) {
+        names[i] = method_names[supported[i]];
+    }
     unsigned choice;
-    if (!yaml_choice(at, method_names, METHOD_COUNT, &choice)) {
+    if (!yaml_choice(at, names, ARRAY_SIZE(names), &choice)) {
         return false;
     }
-    if (choice == METHOD_NEAREST || choice == METHOD_FASTEST) {
-        yaml_error(at, "the method \"%s\" is not supported yet", method_names[choice]);
-        return false;
-    }
-    policy->method = (enum method)choice;
+    policy->method = supported[choice];
     return true;
 }
 

@@ -230,7 +230,7 @@ bool targets_asns_read(const struct yaml_record *record, const struct yaml *at, 
 static const char *line_nearest(const struct lines *lines, const char *name)
 {
     const char *nearest = NULL;
-    unsigned least = 4;
+    unsigned least = strlen(name) < 4 ? 2 : 3; // nearer than this
     for (size_t i = 0; i < lines_count(lines); i++) {
         unsigned distance = text_distance(name, lines_get(lines, i)->id, least);
         if (distance < least && distance < strlen(lines_get(lines, i)->id)) {

@@ -21,7 +21,8 @@ enum field_kind {
     FIELD_U16,
     FIELD_U32,
     FIELD_NAME,    // with its final dot
-    FIELD_WORD,    // letters, digits and a few signs; blanks are dropped (hexadecimal, Base64)
+    FIELD_WORD,    // letters and digits
+    FIELD_DATA,    // hexadecimal or Base64; blanks are dropped
     FIELD_QUOTED,  // any text, may be empty
     FIELD_DECIMAL, // degrees and seconds
     FIELD_METRES,
@@ -51,12 +52,12 @@ static const struct value_form {
     {TYPE_SSHFP,
      {{"algorithm", NULL, FIELD_U8, NULL},
       {"fingerprint_type", NULL, FIELD_U8, NULL},
-      {"fingerprint", NULL, FIELD_WORD, NULL}}},
+      {"fingerprint", NULL, FIELD_DATA, NULL}}},
     {TYPE_TLSA,
      {{"certificate_usage", NULL, FIELD_U8, NULL},
       {"selector", NULL, FIELD_U8, NULL},
       {"matching_type", NULL, FIELD_U8, NULL},
-      {"certificate_association_data", NULL, FIELD_WORD, NULL}}},
+      {"certificate_association_data", NULL, FIELD_DATA, NULL}}},
     {TYPE_NAPTR,
      {{"order", NULL, FIELD_U16, NULL},
       {"preference", NULL, FIELD_U16, NULL},
@@ -81,7 +82,7 @@ static const struct value_form {
      {{"key_tag", NULL, FIELD_U16, NULL},
       {"algorithm", NULL, FIELD_U8, NULL},
       {"digest_type", NULL, FIELD_U8, NULL},
-      {"digest", NULL, FIELD_WORD, NULL}}},
+      {"digest", NULL, FIELD_DATA, NULL}}},
     {TYPE_URI,
      {{"priority", NULL, FIELD_U16, NULL},
       {"weight", NULL, FIELD_U16, NULL},
@@ -200,18 +201,18 @@ static bool put_number_field(struct buffer *out, const struct yaml *at, uint32_t
     return true;
 }
 
-static bool put_word_field(struct buffer *out, const struct yaml *at, const char *extra)
+static bool put_word_field(struct buffer *out, const struct yaml *at, bool data)
 {
     const char *text = yaml_text(at);
     if (text == NULL) {
         return false;
     }
     for (; *text; text++) {
-        if (*text == ' ' || *text == '\n' || *text == '\t') {
+        if (data && (*text == ' ' || *text == '\n' || *text == '\t')) {
             continue;
         }
         if (!((*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') ||
-              (*text >= 'A' && *text <= 'Z') || strchr(extra, *text))) {
+              (*text >= 'A' && *text <= 'Z') || (data && strchr("+/=", *text)))) {
             yaml_error(at, "the character '%c' does not belong here", *text);
             return false;
         }
@@ -304,9 +305,10 @@ static bool put_field(struct buffer *out, enum field_kind kind, const struct yam
     case FIELD_NAME:
         return put_name_field(out, at);
     case FIELD_WORD:
-        return put_word_field(out, at, "+/=");
     case FIELD_TIME:
-        return put_word_field(out, at, "");
+        return put_word_field(out, at, false);
+    case FIELD_DATA:
+        return put_word_field(out, at, true);
     case FIELD_QUOTED:
         if (at->node->kind != YAML_SCALAR && at->node->kind != YAML_NULL) {
             return yaml_text(at) != NULL;
@@ -379,8 +381,7 @@ static size_t text_scan(const struct yaml_record *record, const struct yaml *at,
     size_t size = rdata_scan(record->yz->scanner, record->type, text, zone_apex(record->yz->zone),
                              rdata, RDATA_MAX_SIZE, &reason);
     if (size == 0) {
-        yaml_error(at, "expected the data of a%s %s record, found \"%.80s\": %s",
-                   strchr("AEIO", record->type_name[0]) ? "n" : "", record->type_name,
+        yaml_error(at, "expected %s record data, found \"%.80s\": %s", record->type_name,
                    at->node->kind == YAML_SCALAR ? text : "{...}", reason);
     }
     return size;
@@ -413,7 +414,7 @@ size_t yaml_value_read(const struct yaml_record *record, const struct yaml *at,
         return 0;
     }
     if (record->type == TYPE_OPENPGPKEY && strncmp(text, "\\#", 2) != 0) {
-        if (put_word_field(&buffer, at, "+/=")) {
+        if (put_word_field(&buffer, at, true)) {
             size = text_scan(record, at, buffer.text ? buffer.text : "", rdata);
         }
         free(buffer.text);

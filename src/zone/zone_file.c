@@ -46,6 +46,8 @@ struct source {
     char *text;
     size_t size;
     zs_scanner_t *scanner;
+    // The origin after the last record; a bad $ORIGIN leaves the scanner's own half overwritten.
+    uint8_t origin[NAME_MAX_SIZE];
 };
 
 static struct place source_place(const struct source *source)
@@ -136,6 +138,7 @@ static bool scanner_start(struct source *source, const uint8_t *origin, uint32_t
         return false;
     }
     size_t size = name_size(origin);
+    memmove(source->origin, origin, size);
     memcpy(scanner->zone_origin, origin, size);
     scanner->zone_origin_length = (uint32_t)size;
     scanner->line_counter = line;
@@ -247,7 +250,7 @@ static void include_read(struct source *source, const uint8_t *origin)
     source_release(&child);
 }
 
-// The text of the current line, NUL-terminated, for the directives that the scanner cannot read.
+// The text of the line around `at`, NUL-terminated, without blanks at its ends.
 static void line_copy(const struct source *source, const char *at, char *line, size_t size)
 {
     const char *begin = at, *end = at, *last = source->text + source->size;
@@ -257,17 +260,30 @@ static void line_copy(const struct source *source, const char *at, char *line, s
     while (end < last && *end != '\n') {
         end++;
     }
-    snprintf(line, size, "%.*s", (int)MIN((size_t)(end - begin), size - 1), begin);
+    while (begin < end && (*begin == ' ' || *begin == '\t')) {
+        begin++;
+    }
+    while (end > begin && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+    size_t length = MIN((size_t)(end - begin), size - 1);
+    for (size_t i = 0; i < length; i++) {
+        line[i] = (uint8_t)begin[i] < ' ' && begin[i] != '\t' ? '?' : begin[i];
+    }
+    line[length] = '\0';
 }
 
-// The last word of "$ORIGIN sub" or "$INCLUDE file sub ; comment" as a name below the origin.
-static bool relative_origin(const struct source *source, const char *at,
-                            uint8_t origin[NAME_MAX_SIZE])
+static bool line_is(const char *line, const char *directive)
 {
-    char line[2048], *word = line;
-    line_copy(source, at, line, sizeof(line));
-    bool include = strncasecmp(line, "$INCLUDE", 8) == 0;
-    word += strcspn(word, " \t");
+    size_t size = strlen(directive);
+    return strncasecmp(line, directive, size) == 0 && (line[size] == ' ' || line[size] == '\t');
+}
+
+// The name that ends "$ORIGIN sub" or "$INCLUDE file sub ; comment", or NULL. Cuts the line.
+static char *directive_name(char *line)
+{
+    bool include = line_is(line, "$INCLUDE");
+    char *word = line + strcspn(line, " \t");
     word += strspn(word, " \t");
     if (include && *word == '"') {
         word += strcspn(word + 1, "\"") + 1;
@@ -277,10 +293,39 @@ static bool relative_origin(const struct source *source, const char *at,
     }
     word += strspn(word, " \t");
     word[strcspn(word, " \t;")] = '\0';
+    return *word ? word : NULL;
+}
+
+// Between two records there are only comments and directives: applies every $ORIGIN from `from` to
+// the line of `at`, which is left out.
+static void origin_follow(struct source *source, const char *from, const char *at)
+{
+    char line[2048];
     const char *reason;
-    size_t length = strlen(word);
-    return length > 0 && word[length - 1] != '.' &&
-           name_text_parse(word, source->scanner->zone_origin, origin, &reason) != 0;
+    uint8_t origin[NAME_MAX_SIZE];
+    for (;;) {
+        const char *newline = from < at ? memchr(from, '\n', (size_t)(at - from)) : NULL;
+        if (newline == NULL) {
+            return;
+        }
+        line_copy(source, from, line, sizeof(line));
+        char *name = line_is(line, "$ORIGIN") ? directive_name(line) : NULL;
+        if (name && name_text_parse(name, source->origin, origin, &reason)) {
+            memcpy(source->origin, origin, name_size(origin));
+        }
+        from = newline + 1;
+    }
+}
+
+// Relative names, which the scanner refuses in directives: below the origin as it stands.
+static bool relative_origin(const struct source *source, const char *at,
+                            uint8_t origin[NAME_MAX_SIZE])
+{
+    char line[2048];
+    line_copy(source, at, line, sizeof(line));
+    const char *reason, *name = directive_name(line);
+    return name && name[strlen(name) - 1] != '.' &&
+           name_text_parse(name, source->origin, origin, &reason) != 0;
 }
 
 // Where the scanner stands in the file's text; it changes to a buffer of its own at the end.
@@ -291,7 +336,7 @@ static const char *scanner_position(const struct source *source)
 }
 
 // Starts again behind the current line. False at the end of the file.
-static bool scanner_resume(struct source *source, const char *at, const uint8_t *new_origin)
+static bool scanner_resume(struct source *source, const char *at, const uint8_t *origin)
 {
     zs_scanner_t *scanner = source->scanner;
     const char *end = source->text + source->size;
@@ -299,11 +344,10 @@ static bool scanner_resume(struct source *source, const char *at, const uint8_t 
     if (newline == NULL) {
         return false;
     }
-    uint8_t origin[NAME_MAX_SIZE], owner[sizeof(scanner->r_owner)];
+    uint8_t owner[sizeof(scanner->r_owner)];
     uint32_t ttl = scanner->default_ttl, owner_length = scanner->r_owner_length;
     uint64_t line = scanner->line_counter;
     memcpy(owner, scanner->r_owner, sizeof(owner));
-    memcpy(origin, new_origin, name_size(new_origin));
     zs_deinit(scanner);
     if (!scanner_start(source, origin, ttl, newline + 1, line + 1)) {
         return false;
@@ -313,35 +357,44 @@ static bool scanner_resume(struct source *source, const char *at, const uint8_t 
     return true;
 }
 
-static void scanner_fault(const struct source *source)
+static void scanner_fault(const struct source *source, const char *at)
 {
-    const zs_scanner_t *scanner = source->scanner;
-    // What is left of the line from the fault on; the scanner ends it with a NUL.
-    const char *near = scanner->buffer_length > 1 ? (const char *)scanner->buffer : "";
-    int length = (int)MIN(strnlen(near, scanner->buffer_length), 40U);
-    diags_error(source_diags(source), source_place(source), NULL, "%s%s%.*s%s",
-                zs_strerror(scanner->error.code), length ? ", near \"" : "", length, near,
-                length ? "\"" : "");
+    int code = source->scanner->error.code;
+    char line[61];
+    line_copy(source, at, line, sizeof(line));
+    bool quote = code != ZS_UNCLOSED_MULTILINE && code != ZS_UNCOVERED_STATE && *line;
+    diags_error(source_diags(source), source_place(source), NULL, "%s%s%s%s", zs_strerror(code),
+                quote ? ", in \"" : "", quote ? line : "", quote ? "\"" : "");
 }
 
-// After a fault. False when nothing more can be read from the file.
-static bool fault_handle(struct source *source)
+// After a fault; `before` is where the scanner stood before. False when nothing more can be read
+// from the file.
+static bool fault_handle(struct source *source, const char *before)
 {
-    zs_scanner_t *scanner = source->scanner;
+    const zs_scanner_t *scanner = source->scanner;
     const char *at = scanner_position(source);
     int code = scanner->error.code;
     uint8_t origin[NAME_MAX_SIZE];
-    const uint8_t *parent_origin = scanner->zone_origin;
-    if ((code == ZS_BAD_ORIGIN || code == ZS_BAD_INCLUDE_ORIGIN) &&
-        relative_origin(source, at, origin)) {
-        if (code == ZS_BAD_ORIGIN) {
-            return scanner_resume(source, at, origin);
-        }
-        include_read(source, origin);
-        return scanner_resume(source, at, parent_origin);
+    origin_follow(source, before, at);
+    bool relative = (code == ZS_BAD_ORIGIN || code == ZS_BAD_INCLUDE_ORIGIN) &&
+                    relative_origin(source, at, origin);
+    if (relative && code == ZS_BAD_ORIGIN) {
+        return scanner_resume(source, at, origin);
     }
-    scanner_fault(source);
-    return !scanner->error.fatal || scanner_resume(source, at, parent_origin);
+    if (relative) {
+        include_read(source, origin);
+    } else {
+        scanner_fault(source, at);
+    }
+    return !scanner->error.fatal || scanner_resume(source, at, source->origin);
+}
+
+static void origin_save(struct source *source)
+{
+    const zs_scanner_t *scanner = source->scanner;
+    if (memcmp(source->origin, scanner->zone_origin, scanner->zone_origin_length) != 0) {
+        memcpy(source->origin, scanner->zone_origin, scanner->zone_origin_length);
+    }
 }
 
 // An $INCLUDE that the scanner understood: the origin is in its buffer, in presentation form.
@@ -371,15 +424,18 @@ static void source_scan(struct source *source, const uint8_t *origin, uint32_t t
     }
     bool more = source->size > 0;
     while (more) {
+        const char *before = scanner_position(source);
         zs_parse_record(scanner); // the state says the same as the result, and more
         switch (scanner->state) {
         case ZS_STATE_DATA:
+            origin_save(source);
             record_add(source);
             break;
         case ZS_STATE_ERROR:
-            more = fault_handle(source);
+            more = fault_handle(source, before);
             break;
         case ZS_STATE_INCLUDE:
+            origin_save(source);
             include_handle(source);
             break;
         default:

@@ -140,36 +140,60 @@ static void policy_defaults(const struct yaml_record *record, enum policy_form f
     policy->check = (struct check_spec){.kind = CHECK_NONE};
 }
 
-// The last resort where no values are written: the members that most clients would get.
-static void values_default(struct policy *policy)
+// The rows of a pool that are not paused.
+static void values_from(const struct yaml_record *record, const struct pool *pool,
+                        struct policy *policy)
 {
-    size_t pool = 0;
-    if (policy->form == FORM_FLAT && policy->rule_count > 0) {
-        const struct rule *last = &policy->rules[policy->rule_count - 1];
-        if (last->line_count > 0) { // no default line: others get no answer from here
-            return;
+    policy->values = arena_alloc(record->yz->arena, pool->member_count * sizeof(struct member));
+    for (size_t i = 0; i < pool->member_count; i++) {
+        if (!pool->members[i].disabled) {
+            policy->values[policy->value_count++] = pool->members[i];
         }
-        pool = last->pool;
     }
-    policy->values = policy->pools[pool].members;
-    policy->value_count = policy->pools[pool].member_count;
 }
 
-// Attaches the policy; the static answer is the last resort, or what the first pool has.
+// The last resort where no values are written: the members that most clients would get. Without a
+// default line the others get no answer from here.
+static void values_default(const struct yaml_record *record, struct policy *policy)
+{
+    const struct rule *last = &policy->rules[policy->rule_count - 1];
+    if (policy->form == FORM_DYNAMIC) {
+        values_from(record, &policy->pools[0], policy);
+    } else if (last->line_count == 0) {
+        values_from(record, &policy->pools[last->pool], policy);
+    }
+}
+
+// What a transfer or a plain tool sees: the last resort, or the first rows that are not paused.
+static void static_fill(const struct yaml_record *record, const struct policy *policy,
+                        struct rrset *rrset)
+{
+    const struct member *members = policy->values;
+    size_t count = policy->value_count;
+    for (size_t pool = 0;; pool++) {
+        for (size_t i = 0; i < count; i++) {
+            bool room = !type_is_single(record->type) || rrset->record_count == 0;
+            if (!members[i].disabled && room) {
+                rrset_add(record->yz->zone, rrset, members[i].rdata, members[i].rdata_size);
+            }
+        }
+        if (rrset->record_count > 0 || pool == policy->pool_count) {
+            return;
+        }
+        members = policy->pools[pool].members;
+        count = policy->pools[pool].member_count;
+    }
+}
+
 static void policy_attach(const struct yaml_record *record, struct policy *policy)
 {
-    struct zone *zone = record->yz->zone;
-    const struct member *members = policy->value_count ? policy->values : policy->pools[0].members;
-    size_t count = policy->value_count ? policy->value_count : policy->pools[0].member_count;
-    struct rrset *rrset = zone_rrset(zone, record->owner, record->type);
+    struct rrset *rrset = zone_rrset(record->yz->zone, record->owner, record->type);
     rrset->ttl = record->ttl;
     rrset->place = yaml_place(record->at);
     rrset->policy = policy;
-    for (size_t i = 0; i < count; i++) {
-        if (!members[i].disabled && !(type_is_single(record->type) && rrset->record_count > 0)) {
-            rrset_add(zone, rrset, members[i].rdata, members[i].rdata_size);
-        }
-    }
+    static_fill(record, policy, rrset);
+    SP_ASSERT(rrset->record_count >
+              0); // a document with nothing but paused rows does not come here
 }
 
 static bool type_may_steer(const struct yaml_record *record, const struct yaml *form)
@@ -232,7 +256,7 @@ static void steered_read(const struct yaml_record *record, enum policy_form form
         return; // every row is paused; said already
     }
     if (policy->value_count == 0) {
-        values_default(policy);
+        values_default(record, policy);
     }
     policy_attach(record, policy);
 }
@@ -273,7 +297,10 @@ static void record_read(struct yaml_zone *yz, const struct yaml *at, const uint8
         return;
     }
     yaml_known_keys(at, record_keys, ARRAY_SIZE(record_keys));
-    bool good = type_read(&record);
+    struct yaml octodns;
+    bool good = !yaml_get(at, "octodns", &octodns) || octodns.node->kind == YAML_NULL ||
+                yaml_is_map(&octodns);
+    good &= type_read(&record);
     good &= ttl_read(&record);
     if (good && record_is_first(&record)) {
         form_read(&record);

@@ -1,0 +1,862 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Steered RRsets: octoDNS's rules with ours, rows with lines, `signpost`, checks.
+#include "zone_test.h"
+
+static const struct document_case good_documents[] = {
+    {"www:\n"
+     "  type: A\n"
+     "  ttl: 60\n"
+     "  values: [198.51.100.1]\n"
+     "  dynamic:\n"
+     "    pools:\n"
+     "      telecom:  {fallback: overseas, values: [{value: 203.0.113.1, weight: 3}, "
+     "{value: 203.0.113.3, status: up}]}\n"
+     "      unicom:   {fallback: overseas, values: [{value: 203.0.113.2}], min_up: 50%}\n"
+     "      overseas: {values: [{value: 198.51.100.1, weight: 0}, {value: 198.51.100.2, "
+     "status: down}], min_up: 2}\n"
+     "    rules:\n"
+     "      - {lines: [cn-telecom, office], asns: [AS4134, 4809], pool: telecom}\n"
+     "      - {share: 5%, pool: unicom}\n"
+     "      - {subnets: [10.0.0.0/8, '2001:db8::/64', 192.0.2.1], geos: [EU-DE, NA-US-CA, "
+     "AS-CN-GD], pool: unicom}\n"
+     "      - {geos: [AS-CN, AS-HK], pool: telecom}\n"
+     "      - {pool: overseas}\n"
+     "  octodns: {healthcheck: {protocol: HTTPS, host: www.example.com, path: /healthz, "
+     "port: 443}}\n"
+     "  signpost: {method: rotate, answers: 2, all_down: all, min_ttl: 5}\n",
+     "",
+     {{"www", "A",
+       "60 [198.51.100.1]\n"
+       "dynamic rotate 2 all min_ttl=5 values 198.51.100.1*1\n"
+       "telecom>overseas 203.0.113.1*3 203.0.113.3*1/up\n"
+       "unicom>overseas min_up=50% 203.0.113.2*1\n"
+       "overseas min_up=2 198.51.100.1*0 198.51.100.2*1/down\n"
+       "telecom: line=cn-telecom line=office as=4134 as=4809\n"
+       "unicom: share=50000\n"
+       "unicom: geo=EU-DE geo=NA-US-CA geo=AS-CN-GD net=10.0.0.0/8 net=2001:db8::/64 "
+       "net=192.0.2.1/32\n"
+       "telecom: geo=AS-CN geo=AS-HK\n"
+       "overseas:\n"
+       "check https port=443 host=www.example.com path=/healthz ca=- verify=1 "
+       "every=10000/2000ms 2/3\n"}}},
+    {"w: {type: CNAME, value: a.example.net., dynamic: {pools: {a: {fallback: null, "
+     "values: [{value: b.example.net.}, {value: c.example.net., weight: 9}]}}, rules: "
+     "[{pool: a}]}}\n",
+     "",
+     {{"w", "CNAME",
+       "3600 [a.example.net.]\n"
+       "dynamic weighted 1 all min_ttl=5 values a.example.net.*1\n"
+       "a b.example.net.*1 c.example.net.*9\n"
+       "a:\n"}}},
+    {"w: {type: AAAA, dynamic: {pools: {a: {values: [{value: '::1'}]}}, rules: [{pool: "
+     "a}]}}\n",
+     "1:1 warning w: no \"value\" beside \"dynamic\": the last resort is the first pool; "
+     "octoDNS refuses this\n",
+     {{"w", "AAAA",
+       "3600 [::1]\n"
+       "dynamic weighted 1 all min_ttl=5 values ::1*1\n"
+       "a ::1*1\n"
+       "a:\n"}}},
+    {"w:\n"
+     "  type: A\n"
+     "  value: 192.0.2.9\n"
+     "  dynamic:\n"
+     "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+     "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+     "    rules:\n"
+     "      - {geos: [AS], share: 0.25, pool: b}\n"
+     "      - {geos: [AS], pool: a}\n"
+     "      - {lines: [cn], pool: a}\n"
+     "      - {share: 100%, geos: [EU], pool: c}\n"
+     "      - {lines: [default], subnets: [10.0.0.0/8], pool: d}\n",
+     "",
+     {{"w", "A",
+       "3600 [192.0.2.9]\n"
+       "dynamic weighted 1 all min_ttl=5 values 192.0.2.9*1\n"
+       "a 192.0.2.1*1\n"
+       "b 192.0.2.2*1\n"
+       "c 192.0.2.3*1\n"
+       "d 192.0.2.4*1\n"
+       "b: geo=AS share=250000\n"
+       "a: geo=AS\n"
+       "a: line=cn\n"
+       "c: geo=EU\n"
+       "d:\n"}}},
+    {"w:\n"
+     "  type: A\n"
+     "  ttl: 3\n"
+     "  records:\n"
+     "    - {value: 192.0.2.1, line: default}\n"
+     "    - {value: 203.0.113.2, line: cn-unicom, status: paused}\n"
+     "    - {value: 203.0.113.1, line: 电信, enabled: false, remark: moved}\n"
+     "    - {value: 203.0.113.3, line: cn-guangdong, status: down}\n"
+     "    - {value: 203.0.113.4, line: cn-telecom-gd}\n"
+     "    - {value: 10.1.0.1, line: office}\n"
+     "    - {value: 192.0.2.2, status: up}\n",
+     "",
+     {{"w", "A",
+       "3 [192.0.2.1] [192.0.2.2]\n"
+       "flat rotate 0 all min_ttl=3 values 192.0.2.1*1 192.0.2.2*1/up\n"
+       "office 10.1.0.1*1\n"
+       "cn-telecom-gd 203.0.113.4*1\n"
+       "cn-unicom 203.0.113.2*1/off\n"
+       "cn-telecom 203.0.113.1*1/off\n"
+       "cn-gd 203.0.113.3*1/down\n"
+       "default 192.0.2.1*1 192.0.2.2*1/up\n"
+       "office: line=office\n"
+       "cn-telecom-gd: line=cn-telecom-gd\n"
+       "cn-unicom: line=cn-unicom\n"
+       "cn-telecom: line=cn-telecom\n"
+       "cn-gd: line=cn-gd\n"
+       "default:\n"}}},
+    {"w: {type: MX, records: [{value: {preference: 10, exchange: a.example.net.}, weight: "
+     "5}, {value: {preference: 20, exchange: b.example.net.}, line: cn}]}\n",
+     "",
+     {{"w", "MX",
+       "3600 [10 a.example.net.]\n"
+       "flat weighted 1 all min_ttl=5 values 10 a.example.net.*5\n"
+       "cn 20 b.example.net.*1\n"
+       "default 10 a.example.net.*5\n"
+       "cn: line=cn\n"
+       "default:\n"}}},
+    {"w: {type: A, records: [{value: 192.0.2.2, enabled: false}]}\n",
+     "1:14 warning w.records: every row is paused: the name has no A record\n",
+     {{"w", "A", "-"}}},
+    {"w: {type: A, value: 192.0.2.9, records: [{value: 192.0.2.2, line: cn}]}\n",
+     "1:32 warning w.records: no row on the line \"default\": clients of other lines get "
+     "the values beside\n",
+     {{"w", "A",
+       "3600 [192.0.2.9]\n"
+       "flat rotate 0 all min_ttl=5 values 192.0.2.9*1\n"
+       "cn 192.0.2.2*1\n"
+       "cn: line=cn\n"}}},
+    {"w: {type: A, records: [{value: 192.0.2.2, line: cn}]}\n",
+     "1:14 warning w.records: no row on the line \"default\": clients of other lines get "
+     "no answer\n",
+     {{"w", "A",
+       "3600 [192.0.2.2]\n"
+       "flat rotate 0 all min_ttl=5 values\n"
+       "cn 192.0.2.2*1\n"
+       "cn: line=cn\n"}}},
+    {"w: {type: A, records: [{value: 192.0.2.2, enabled: false}, {value: 192.0.2.3, line: "
+     "cn}]}\n",
+     "",
+     {{"w", "A",
+       "3600 [192.0.2.3]\n"
+       "flat rotate 0 all min_ttl=5 values\n"
+       "cn 192.0.2.3*1\n"
+       "default 192.0.2.2*1/off\n"
+       "cn: line=cn\n"
+       "default:\n"}}},
+    {"w: {type: CNAME, records: [{value: a.example.net.}, {value: b.example.net.}, "
+     "{value: c.example.net., line: cn}]}\n",
+     "",
+     {{"w", "CNAME",
+       "3600 [a.example.net.]\n"
+       "flat rotate 1 all min_ttl=5 values a.example.net.*1 b.example.net.*1\n"
+       "cn c.example.net.*1\n"
+       "default a.example.net.*1 b.example.net.*1\n"
+       "cn: line=cn\n"
+       "default:\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: sticky}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain sticky 1 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: ordered, "
+     "answers: all, all_down: servfail, min_ttl: 60}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain ordered 0 servfail min_ttl=60 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: {}}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"
+       "check https port=443 host=w.example.com path=/_dns ca=- verify=1 every=10000/2000ms "
+       "2/3\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
+     "{protocol: HTTP, host: null, path: /x, port: 80}}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"
+       "check http port=80 host=- path=/x ca=- verify=1 every=10000/2000ms 2/3\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
+     "{protocol: HTTP}}}\n",
+     "1:65 warning w.octodns.healthcheck: the port is 443, octoDNS's default for HTTP "
+     "too; write it if it is 80\n",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"
+       "check http port=443 host=w.example.com path=/_dns ca=- verify=1 every=10000/2000ms "
+       "2/3\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
+     "{protocol: TCP, port: 80}}, signpost: {check: {interval: 1, timeout: 0.5, rise: 1, "
+     "fall: 4}}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"
+       "check tcp port=80 host=- path=- ca=- verify=1 every=1000/500ms 1/4\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
+     "{protocol: UDP}}}\n",
+     "1:65 warning w.octodns.healthcheck: checks of kind udp are not run yet: the members "
+     "count as up\n",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
+     "icmp}}}\n",
+     "1:66 warning w.signpost.check: checks of kind icmp are not run yet: the members "
+     "count as up\n",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
+     "https, ca: ca.pem, verify: false, interval: 1m, timeout: 1500ms}}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"
+       "check https port=443 host=w.example.com path=/ ca=./ca.pem verify=0 "
+       "every=60000/1500ms 2/3\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
+     "https, ca: /etc/ca.pem, host: x.example.net, interval: 2h}}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"
+       "check https port=443 host=x.example.net path=/ ca=/etc/ca.pem verify=1 "
+       "every=7200000/2000ms 2/3\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
+     "http, host: , interval: 500ms}}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"
+       "check http port=80 host=- path=/ ca=- verify=1 every=500/500ms 2/3\n"}}},
+    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: tcp, "
+     "port: 25, interval: 0.1}}}\n",
+     "",
+     {{"w", "A",
+       "60 [192.0.2.1] [192.0.2.2]\n"
+       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1\n"
+       "default:\n"
+       "check tcp port=25 host=- path=- ca=- verify=1 every=100/100ms 2/3\n"}}},
+    {"w: {type: TXT, values: [a, b], signpost: {check: {kind: tcp, port: 1}}}\n",
+     "1:43 warning w.signpost.check: checks are run on addresses: the members of a TXT "
+     "record count as up\n",
+     {{"w", "TXT",
+       "3600 [\"a\"] [\"b\"]\n"
+       "plain rotate 0 all min_ttl=5 values a*1 b*1\n"
+       "default a*1 b*1\n"
+       "default:\n"}}},
+    {"w: {type: A, values: [192.0.2.1, 192.0.2.1]}\n", "", {{"w", "A", "3600 [192.0.2.1]"}}},
+};
+
+static const struct document_case bad_documents[] = {
+    {.text = "a: {type: A, value: 192.0.2.1, dynamic: {}}\n"
+             "b: {type: A, value: 192.0.2.1, dynamic: {pools: [], rules: {}}}\n"
+             "c: {type: A, value: 192.0.2.1, dynamic: {pools: {}, rules: []}}\n"
+             "d: {type: A, value: 192.0.2.1, dynamic: {pools: {a: {values: [{value: "
+             "192.0.2.1}]}}, rules: []}}\n"
+             "e: {type: A, value: 192.0.2.1, dynamic: 5}\n",
+     .diags = "1:32 error a.dynamic: missing \"pools\"\n"
+              "1:32 error a.dynamic: missing \"rules\"\n"
+              "2:42 error b.dynamic.pools: expected a mapping, found a list\n"
+              "3:42 error c.dynamic.pools: expected 1 to 255 pools, found 0\n"
+              "4:86 error d.dynamic.rules: expected 1 to 1000 rules, found 0\n"
+              "5:41 error e.dynamic: expected a mapping, found a single value\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pool: x\n"
+             "    pools:\n"
+             "      a: {fallback: b, values: [{value: 192.0.2.1, weight: 1000001}, {value: "
+             "192.0.2.2, weight: '1.5'}, {value: '::1'}, {valeu: 1}, {value: 192.0.2.3, status: "
+             "drain}]}\n"
+             "      b: {fallback: c, values: [{value: 192.0.2.4, weight: 2}]}\n"
+             "      c: {fallback: a, values: [{value: 192.0.2.5}], min_up: 2}\n"
+             "      d: {fallback: nope, values: []}\n"
+             "      e: {}\n"
+             "      f: {fallback: f, values: [{value: 192.0.2.6}], min_up: 101%}\n"
+             "      g:\n"
+             "      h: {values: {value: 192.0.2.7}}\n"
+             "      i: {values: [{value: 192.0.2.8}], min_up: 0}\n"
+             "      j: {values: [{value: 192.0.2.8, wieght: 3}, {value: 192.0.2.8}], min_up: "
+             "0.5}\n"
+             "    rules: [{pool: a}]\n",
+     .diags = "5:11 warning w.dynamic.pool: unknown key, left out of account; did you mean "
+              "\"pools\"?\n"
+              "7:60 error w.dynamic.pools.a.values[0].weight: expected a whole number from 0 to "
+              "1000000, found \"1000001\"\n"
+              "7:98 error w.dynamic.pools.a.values[1].weight: expected a whole number from 0 to "
+              "1000000, found \"1.5\"\n"
+              "7:114 error w.dynamic.pools.a.values[2].value: expected A record data, found "
+              "\"::1\": not an IPv4 address\n"
+              "7:129 warning w.dynamic.pools.a.values[3].valeu: unknown key, left out of account; "
+              "did you mean \"value\"?\n"
+              "7:121 error w.dynamic.pools.a.values[3]: missing \"value\"\n"
+              "7:160 error w.dynamic.pools.a.values[4].status: expected one of obey, up, down; "
+              "found \"drain\"\n"
+              "8:24 warning w.dynamic.pools.b.values: the weight of a single value has no effect\n"
+              "9:62 error w.dynamic.pools.c.min_up: 2 members can never be up: the pool has 1\n"
+              "10:27 error w.dynamic.pools.d.values: expected 1 to 4096 values, found 0\n"
+              "11:7 error w.dynamic.pools.e: missing \"values\"\n"
+              "12:62 error w.dynamic.pools.f.min_up: expected a number of members such as 2, or a "
+              "part such as 50%, found \"101%\"\n"
+              "13:7 error w.dynamic.pools.g: expected a mapping, found nothing\n"
+              "14:11 error w.dynamic.pools.h.values: expected a list, found a mapping\n"
+              "15:49 error w.dynamic.pools.i.min_up: expected a number of members such as 2, or a "
+              "part such as 50%, found \"0\"\n"
+              "16:47 warning w.dynamic.pools.j.values[0].wieght: unknown key, left out of account; "
+              "did you mean \"weight\"?\n"
+              "16:11 warning w.dynamic.pools.j.values: the value 192.0.2.8 is here twice; the "
+              "weights add up\n"
+              "16:80 error w.dynamic.pools.j.min_up: expected a number of members such as 2, or a "
+              "part such as 50%, found \"0.5\"\n"
+              "10:21 error w.dynamic.pools.d.fallback: there is no pool \"nope\"\n"
+              "7:7 error w.dynamic.pools.a: the fallbacks go in a circle: a -> b -> c -> a\n"
+              "12:7 error w.dynamic.pools.f: the fallbacks go in a circle: f -> f\n"
+              "10:7 error w.dynamic.pools.d: the pool is used by no rule and is no fallback of a "
+              "used one\n"
+              "11:7 error w.dynamic.pools.e: the pool is used by no rule and is no fallback of a "
+              "used one\n"
+              "12:7 error w.dynamic.pools.f: the pool is used by no rule and is no fallback of a "
+              "used one\n"
+              "13:7 error w.dynamic.pools.g: the pool is used by no rule and is no fallback of a "
+              "used one\n"
+              "14:7 error w.dynamic.pools.h: the pool is used by no rule and is no fallback of a "
+              "used one\n"
+              "15:7 error w.dynamic.pools.i: the pool is used by no rule and is no fallback of a "
+              "used one\n"
+              "16:7 error w.dynamic.pools.j: the pool is used by no rule and is no fallback of a "
+              "used one\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {}\n"
+             "      - {pool: zz}\n"
+             "      - {pool: a, share: 6}\n"
+             "      - {pool: a, share: 0}\n"
+             "      - {pool: a, share: 101%}\n"
+             "      - {pool: a, geos: EU}\n"
+             "      - 5\n"
+             "      - {pool: a, geoss: [EU]}\n",
+     .diags = "7:9 error w.dynamic.rules[0]: missing \"pool\"\n"
+              "8:16 error w.dynamic.rules[1].pool: there is no pool \"zz\"\n"
+              "9:26 error w.dynamic.rules[2].share: expected a part of the clients such as 5% or "
+              "0.05, found \"6\"\n"
+              "10:26 error w.dynamic.rules[3].share: expected a part of the clients such as 5% or "
+              "0.05, found \"0\"\n"
+              "11:26 error w.dynamic.rules[4].share: expected a part of the clients such as 5% or "
+              "0.05, found \"101%\"\n"
+              "12:25 error w.dynamic.rules[5].geos: expected a list, found a single value\n"
+              "13:9 error w.dynamic.rules[6]: expected a mapping, found a single value\n"
+              "14:19 warning w.dynamic.rules[7].geoss: unknown key, left out of account; did you "
+              "mean \"geos\"?\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {pool: a, geos: [eu, XX, EU-CN, AS-XY, AS-CN-ZZ, EU-DE-BY, EU-D, ASCN, "
+             "NA-US-CAL, na-us-ca]}\n"
+             "      - {pool: b}\n",
+     .diags = "7:26 error w.dynamic.rules[0].geos[0]: expected a place such as AS, AS-CN or "
+              "NA-US-CA, found \"eu\"; write EU in capitals\n"
+              "7:30 error w.dynamic.rules[0].geos[1]: \"XX\" is no continent; they are AF, AN, AS, "
+              "EU, NA, OC, SA\n"
+              "7:34 error w.dynamic.rules[0].geos[2]: CN is in AS, not in EU\n"
+              "7:41 error w.dynamic.rules[0].geos[3]: \"XY\" is no country code (ISO 3166-1)\n"
+              "7:48 error w.dynamic.rules[0].geos[4]: \"ZZ\" is no known subdivision of CN; known "
+              "are those of CN, US and CA\n"
+              "7:58 error w.dynamic.rules[0].geos[5]: \"BY\" is no known subdivision of DE; known "
+              "are those of CN, US and CA\n"
+              "7:68 error w.dynamic.rules[0].geos[6]: expected a place such as AS, AS-CN or "
+              "NA-US-CA, found \"EU-D\"\n"
+              "7:74 error w.dynamic.rules[0].geos[7]: expected a place such as AS, AS-CN or "
+              "NA-US-CA, found \"ASCN\"\n"
+              "7:80 error w.dynamic.rules[0].geos[8]: \"CAL\" is no known subdivision of US; known "
+              "are those of CN, US and CA\n"
+              "7:91 error w.dynamic.rules[0].geos[9]: expected a place such as AS, AS-CN or "
+              "NA-US-CA, found \"na-us-ca\"; write NA-US-CA in capitals\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {pool: a, subnets: [10.0.0.1/8, 10/8, '2001:db8::/65', '2001:db8::1/64', x, "
+             "1.2.3.4/33, '']}\n"
+             "      - {pool: b}\n",
+     .diags = "7:29 error w.dynamic.rules[0].subnets[0]: \"10.0.0.1/8\" has bits set behind its "
+              "length; the network is 10.0.0.0/8\n"
+              "7:41 error w.dynamic.rules[0].subnets[1]: expected a network such as 192.0.2.0/24 "
+              "or 2001:db8::/32, found \"10/8\"\n"
+              "7:48 error w.dynamic.rules[0].subnets[2]: steering looks at the first 64 bits of "
+              "IPv6 addresses at most; write a /64 or a wider network than 2001:db8::/65\n"
+              "7:65 error w.dynamic.rules[0].subnets[3]: \"2001:db8::1/64\" has bits set behind "
+              "its length; the network is 2001:db8::/64\n"
+              "7:82 error w.dynamic.rules[0].subnets[4]: expected a network such as 192.0.2.0/24 "
+              "or 2001:db8::/32, found \"x\"\n"
+              "7:85 error w.dynamic.rules[0].subnets[5]: expected a network such as 192.0.2.0/24 "
+              "or 2001:db8::/32, found \"1.2.3.4/33\"\n"
+              "7:98 error w.dynamic.rules[0].subnets[6]: expected a value, found an empty text\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {pool: a, lines: [cn-telecon, zzz], asns: [0, AS, x, 4294967296, AS-1]}\n"
+             "      - {pool: b}\n",
+     .diags = "7:27 error w.dynamic.rules[0].lines[0]: there is no line \"cn-telecon\"; did you "
+              "mean \"cn-telecom\"?\n"
+              "7:39 error w.dynamic.rules[0].lines[1]: there is no line \"zzz\"\n"
+              "7:52 error w.dynamic.rules[0].asns[0]: expected an AS number such as 64500 or "
+              "AS64500, found \"0\"\n"
+              "7:55 error w.dynamic.rules[0].asns[1]: expected an AS number such as 64500 or "
+              "AS64500, found \"AS\"\n"
+              "7:59 error w.dynamic.rules[0].asns[2]: expected an AS number such as 64500 or "
+              "AS64500, found \"x\"\n"
+              "7:62 error w.dynamic.rules[0].asns[3]: expected an AS number such as 64500 or "
+              "AS64500, found \"4294967296\"\n"
+              "7:74 error w.dynamic.rules[0].asns[4]: expected an AS number such as 64500 or "
+              "AS64500, found \"AS-1\"\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {geos: [AS], pool: a}\n"
+             "      - {subnets: [10.0.0.0/8], pool: b}\n"
+             "      - {geos: [EU], subnets: [192.0.2.0/24], pool: c}\n"
+             "      - {pool: d}\n",
+     .diags = "8:9 error w.dynamic.rules[1]: a rule with subnets alone must come before those with "
+              "geos\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {subnets: [10.0.0.0/8], geos: [OC], pool: a}\n"
+             "      - {subnets: [192.0.2.0/24], pool: b}\n"
+             "      - {geos: [EU], pool: c}\n"
+             "      - {subnets: [198.51.100.0/24], geos: [AF], pool: d}\n"
+             "      - {pool: a}\n",
+     .diags = "8:9 error w.dynamic.rules[1]: a rule with subnets alone must come before those with "
+              "geos\n"
+              "10:9 error w.dynamic.rules[3]: a rule with subnets and geos must come before those "
+              "with geos alone\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {geos: [EU], pool: a}\n"
+             "      - {geos: [EU, EU-DE, AS], pool: b}\n"
+             "      - {geos: [AS-CN, SA-BR, SA, SA], pool: c}\n"
+             "      - {pool: d}\n",
+     .diags = "8:10 error w.dynamic.rules[1].geos: EU is a target of rule 1 already\n"
+              "8:10 error w.dynamic.rules[1].geos: EU-DE lies within EU, a target of rule 1; the "
+              "narrower place must come first\n"
+              "9:10 error w.dynamic.rules[2].geos: SA is a target of rule 3 already\n"
+              "9:10 error w.dynamic.rules[2].geos: AS-CN lies within AS, a target of rule 2; the "
+              "narrower place must come first\n"
+              "9:10 error w.dynamic.rules[2].geos: SA-BR lies within SA, a target of rule 3; the "
+              "narrower place must come first\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {subnets: [10.0.0.0/8], pool: a}\n"
+             "      - {subnets: [10.1.0.0/16, 10.0.0.0/8, 0.0.0.0/0], pool: b}\n"
+             "      - {subnets: [192.0.2.0/24, 192.0.2.1, '::/0', '2001:db8::/32'], pool: c}\n"
+             "      - {pool: d}\n",
+     .diags = "8:10 error w.dynamic.rules[1].subnets: 10.0.0.0/8 lies within 0.0.0.0/0, a target "
+              "of rule 2; the narrower network must come first\n"
+              "8:10 error w.dynamic.rules[1].subnets: 10.1.0.0/16 lies within 0.0.0.0/0, a target "
+              "of rule 2; the narrower network must come first\n"
+              "9:10 error w.dynamic.rules[2].subnets: 192.0.2.0/24 lies within 0.0.0.0/0, a target "
+              "of rule 2; the narrower network must come first\n"
+              "9:10 error w.dynamic.rules[2].subnets: 192.0.2.1/32 lies within 0.0.0.0/0, a target "
+              "of rule 2; the narrower network must come first\n"
+              "9:10 error w.dynamic.rules[2].subnets: 2001:db8::/32 lies within ::/0, a target of "
+              "rule 3; the narrower network must come first\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}], fallback: d}, d: {values: [{value: 192.0.2.4}]}, "
+             "u: {values: [{value: 192.0.2.5}]}, v: {fallback: u, values: [{value: 192.0.2.6}]}}\n"
+             "    rules:\n"
+             "      - {geos: [EU], pool: a}\n"
+             "      - {geos: [AS], pool: a}\n"
+             "      - {geos: [AF], pool: b}\n"
+             "      - {share: 5%, pool: b}\n"
+             "      - {lines: [cn], pool: a}\n"
+             "      - {pool: c}\n",
+     .diags = "8:9 error w.dynamic.rules[1]: the pool \"a\" is the target of another rule already; "
+              "merge the two\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {geos: [EU], pool: a}\n"
+             "      - {pool: b}\n"
+             "      - {lines: [cn], pool: c}\n"
+             "      - {pool: d}\n",
+     .diags = "8:9 error w.dynamic.rules[1]: this rule holds everybody; those after it can never "
+              "be reached\n"
+              "10:9 error w.dynamic.rules[3]: rule 2 holds everybody already; one catch-all, the "
+              "last rule\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [{value: 192.0.2.1}]}, b: {values: [{value: 192.0.2.2}]}, "
+             "c: {values: [{value: 192.0.2.3}]}, d: {values: [{value: 192.0.2.4}]}}\n"
+             "    rules:\n"
+             "      - {geos: [EU], pool: a}\n"
+             "      - {lines: [cn], pool: b}\n"
+             "      - {pool: c, share: 5%}\n",
+     .diags = "9:9 error w.dynamic.rules[2]: the last rule must hold everybody: a pool without "
+              "targets or share\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {fallback: default, values: [{value: 192.0.2.1}]}, b: {values: "
+             "[{value: 192.0.2.2}]}, default: {values: [{value: 192.0.2.3}]}}\n"
+             "    rules:\n"
+             "      - {geos: [EU], pool: a}\n"
+             "      - {geos: [], pool: b}\n",
+     .diags = "5:27 warning w.dynamic.pools.a.fallback: octoDNS takes \"default\" as no fallback; "
+              "here it is the pool\n"
+              "8:10 warning w.dynamic.rules[1].geos: an empty list is no target: the rule holds "
+              "everybody unless it has others\n"},
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {fallback: default, values: [{value: 192.0.2.1}]}, b: {values: "
+             "[{value: 192.0.2.2}]}}\n"
+             "    rules:\n"
+             "      - {geos: [EU], pool: a}\n"
+             "      - {pool: b}\n",
+     .diags = "5:27 error w.dynamic.pools.a.fallback: there is no pool \"default\"\n"},
+    {.text = "g: {type: A, records: [], dynamic: {}}\n"
+             "h: {type: A, records: []}\n"
+             "i: {type: A, records: {value: 192.0.2.1}}\n",
+     .diags = "1:14 error g.records: \"records\" and \"dynamic\" do not go together\n"
+              "2:14 error h.records: expected 1 to 4096 rows, found 0\n"
+              "3:14 error i.records: expected a list, found a mapping\n"},
+    {.text = "w: {type: A, records: [{value: 192.0.2.1, line: nope}, {line: default}, {value: x}, "
+             "5, {value: 192.0.2.1, weight: -1, status: off, enabled: yes, ttl: 5, lien: x}, "
+             "{value: 192.0.2.1, line: cn-telecm}]}\n",
+     .diags = "1:49 error w.records[0].line: there is no line \"nope\"\n"
+              "1:56 error w.records[1]: missing \"value\"\n"
+              "1:81 error w.records[2].value: expected A record data, found \"x\": not an IPv4 "
+              "address\n"
+              "1:85 error w.records[3]: expected a mapping, found a single value\n"
+              "1:160 warning w.records[4].lien: unknown key, left out of account; did you mean "
+              "\"line\"?\n"
+              "1:115 error w.records[4].weight: expected a whole number from 0 to 1000000, found "
+              "\"-1\"\n"
+              "1:151 warning w.records[4].ttl: records of one name and type have one TTL; set it "
+              "beside \"records\"\n"
+              "1:127 error w.records[4].status: expected one of obey, up, down, paused; found "
+              "\"off\"\n"
+              "1:141 error w.records[4].enabled: expected true or false, found \"yes\"\n"
+              "1:189 error w.records[5].line: there is no line \"cn-telecm\"; did you mean "
+              "\"cn-telecom\"?\n"},
+    {.text = "w: {type: A, records: [{value: 192.0.2.1}, {value: 192.0.2.2}, {value: 192.0.2.1, "
+             "weight: 4}]}\n",
+     .diags = "1:14 warning w.records: the value 192.0.2.1 is here twice; the weights add up\n"},
+    {.text = "j: {type: NS, value: a., signpost: {}}\n"
+             "k: {type: MX, values: [10 a.], dynamic: {}}\n"
+             "l: {type: DNAME, records: [{value: a.}]}\n"
+             "m: {type: DS, value: x, octodns: {healthcheck: {}}}\n",
+     .diags = "1:26 error j.signpost: NS records cannot be steered; write \"values\" alone\n"
+              "2:32 error k.dynamic: \"dynamic\" is for A, AAAA and CNAME; use \"records\" for MX\n"
+              "3:18 error l.records: DNAME records cannot be steered; write \"values\" alone\n"
+              "4:25 error m.octodns: DS records cannot be steered; write \"values\" alone\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: round, "
+             "answers: 65, all_down: x, min_ttl: 61, chek: {}}}\n",
+     .diags =
+         "1:120 warning w.signpost.chek: unknown key, left out of account; did you mean "
+         "\"check\"?\n"
+         "1:74 error w.signpost.method: expected one of rotate, random, weighted, sticky, "
+         "ordered; found \"round\"\n"
+         "1:90 error w.signpost.answers: expected a whole number from 1 to 64, found \"65\"\n"
+         "1:104 error w.signpost.all_down: expected one of all, last_good, values, none, "
+         "servfail; found \"x\"\n"
+         "1:116 error w.signpost.min_ttl: expected a whole number from 0 to 60, found \"61\"\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {answers: few, "
+             "check: {kind: tcp, interval: 0, timeout: 5000h, rise: 0, fall: 101, port: 70000}}}\n",
+     .diags = "1:75 error w.signpost.answers: expected \"all\" or a whole number from 1 to 64, "
+              "found \"few\"\n"
+              "1:109 error w.signpost.check.interval: expected a time from 100ms to 86400s such as "
+              "500ms, 10s or 1m, found \"0\"\n"
+              "1:121 error w.signpost.check.timeout: expected a time from 10ms to 3600s such as "
+              "500ms, 10s or 1m, found \"5000h\"\n"
+              "1:134 error w.signpost.check.rise: expected a whole number from 1 to 100, found "
+              "\"0\"\n"
+              "1:143 error w.signpost.check.fall: expected a whole number from 1 to 100, found "
+              "\"101\"\n"
+              "1:154 error w.signpost.check.port: expected a whole number from 1 to 65535, found "
+              "\"70000\"\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {answers: 0, check: "
+             "{kind: http, path: x, host: 'a b', ca: , verify: no}}}\n",
+     .diags =
+         "1:75 error w.signpost.answers: expected a whole number from 1 to 64, found \"0\"\n"
+         "1:120 error w.signpost.check.ca: expected a value, found nothing\n"
+         "1:134 error w.signpost.check.verify: expected true or false, found \"no\"\n"
+         "1:114 error w.signpost.check.host: expected no blanks, control characters or "
+         "characters outside ASCII\n"
+         "1:104 error w.signpost.check.path: expected a path that begins with /, found \"x\"\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
+             "http, path: \"/a\\r\\nX: y\", host: \"a\\nb\"}}}\n",
+     .diags = "1:113 error w.signpost.check.host: expected no blanks, control characters or "
+              "characters outside ASCII\n"
+              "1:93 error w.signpost.check.path: expected no blanks, control characters or "
+              "characters outside ASCII\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
+             "ftp}}}\n",
+     .diags = "1:80 error w.signpost.check.kind: expected one of tcp, http, https, icmp, udp; "
+              "found \"ftp\"\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {interval: "
+             "5}}}\n",
+     .diags = "1:66 error w.signpost.check: missing \"kind\": say tcp, http or https (or write "
+              "octodns.healthcheck)\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
+             "tcp}}}\n",
+     .diags = "1:66 error w.signpost.check: missing \"port\"\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: tcp, "
+             "port: 80, interval: 1, timeout: 2}}}\n",
+     .diags = "1:117 error w.signpost.check.timeout: the timeout must not be longer than the "
+              "interval\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: nearest}}\n",
+     .diags = "1:74 error w.signpost.method: expected one of rotate, random, weighted, sticky, "
+              "ordered; found \"nearest\"\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: 5}\n",
+     .diags = "1:65 error w.signpost: expected a mapping, found a single value\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: 5}}\n",
+     .diags = "1:73 error w.signpost.check: expected a mapping, found a single value\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
+             "{protocol: DNS}, healthchek: {}}}\n",
+     .diags = "1:95 warning w.octodns.healthchek: unknown key, left out of account; did you mean "
+              "\"healthcheck\"?\n"
+              "1:89 error w.octodns.healthcheck.protocol: expected one of TCP, HTTP, HTTPS, ICMP, "
+              "UDP; found \"DNS\"\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
+             "{protocl: TCP, port: 0}}}\n",
+     .diags = "1:88 warning w.octodns.healthcheck.protocl: unknown key, left out of account; did "
+              "you mean \"protocol\"?\n"
+              "1:99 error w.octodns.healthcheck.port: expected a whole number from 1 to 65535, "
+              "found \"0\"\n"},
+    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
+             "true}}\n",
+     .diags = "1:78 error w.octodns.healthcheck: expected a mapping, found a single value\n"},
+    {.text = "w: {type: CNAME, values: [a., b.], dynamic: {pools: {a: {values: [{value: c.}]}}, "
+             "rules: [{pool: a}]}, signpost: {answers: 2}}\n",
+     .diags = "1:18 error w.values: a CNAME has one value\n"
+              "1:124 error w.signpost.answers: a CNAME answer is one record; leave \"answers\" "
+              "out\n"},
+    {.text = "w: {type: A, signpost: {method: rotate}}\n"
+             "x: {type: A, values: [192.0.2.1, x], signpost: {}}\n",
+     .diags = "1:1 error w: missing \"value\", \"values\", \"records\" or \"dynamic\"\n"
+              "2:34 error x.values[1]: expected A record data, found \"x\": not an IPv4 address\n"},
+    {.text = "w: {type: A, value: 192.0.2.1, dynamic: {pools: {a: {values: [{value: "
+             "192.0.2.1}]}}, rules: [{pool: a}]}, geo: {}}\n",
+     .diags = "1:107 error w.geo: octoDNS's old \"geo\" is not supported and does not go with "
+              "\"dynamic\"; write \"dynamic\" rules\n"},
+};
+
+static void run(const struct document_case *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        document_case_run(&rows[i], read_yaml);
+    }
+}
+
+static void test_good(void **state)
+{
+    (void)state;
+    run(good_documents, ARRAY_SIZE(good_documents));
+}
+
+static void test_bad(void **state)
+{
+    (void)state;
+    run(bad_documents, ARRAY_SIZE(bad_documents));
+}
+
+// The order of the rules in the flat form, as a list of pools.
+static void expect_order(const char *text, enum line_precedence precedence, const char *expected)
+{
+    struct outcome outcome = read_yaml_bytes(text, strlen(text), precedence);
+    expect_diags(&outcome, "");
+    const struct policy *policy = find_rrset(&outcome, "w", TYPE_A)->policy;
+    char order[512] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        used += (size_t)snprintf(order + used, sizeof(order) - used, "%s%s", i ? " " : "",
+                                 policy->pools[policy->rules[i].pool].name);
+        assert_int_equal(policy->rules[i].line_count, i + 1 < policy->rule_count);
+    }
+    assert_string_equal(order, expected);
+    outcome_end(&outcome);
+}
+
+// The worked difference between providers: an ISP, its province, both, beside the default.
+static void test_precedence(void **state)
+{
+    (void)state;
+    const char *text = "w:\n  type: A\n  records:\n"
+                       "    - {value: 192.0.2.8}\n"
+                       "    - {value: 192.0.2.9, line: cn-guangdong}\n"
+                       "    - {value: 192.0.2.10, line: cn-telecom}\n"
+                       "    - {value: 192.0.2.11, line: cn}\n"
+                       "    - {value: 192.0.2.12, line: asia}\n"
+                       "    - {value: 192.0.2.13, line: overseas}\n"
+                       "    - {value: 192.0.2.14, line: cn-telecom-gd}\n"
+                       "    - {value: 192.0.2.15, line: office}\n";
+    expect_order(text, PRECEDENCE_ISP_FIRST,
+                 "office cn-telecom-gd cn-telecom cn-gd cn asia overseas default");
+    expect_order(text, PRECEDENCE_PROVINCE_FIRST,
+                 "office cn-telecom-gd cn-gd cn-telecom cn asia overseas default");
+}
+
+static char *many(const char *head, const char *format, size_t count, const char *tail)
+{
+    char *text = mem_alloc(1024 + count * 96);
+    char *at = text + sprintf(text, "%s", head);
+    for (size_t i = 0; i < count; i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        at += sprintf(at, format, i, i, i >> 8, i & 255);
+#pragma GCC diagnostic pop
+    }
+    sprintf(at, "%s", tail);
+    return text;
+}
+
+static void expect_many(char *text, const char *diags)
+{
+    struct outcome outcome = read_yaml(text);
+    expect_diags(&outcome, diags);
+    outcome_end(&outcome);
+    free(text);
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    const char *pools = "w:\n  type: A\n  value: 192.0.2.1\n  dynamic:\n    pools:\n";
+    const char *pool = "      p%zu: {fallback: p%zu, values: [{value: 10.0.%zu.%zu}]}\n";
+    expect_many(many(pools, pool, POOLS_MAX + 1, "    rules: [{pool: p0}]\n"),
+                "5:5 error w.dynamic.pools: expected 1 to 255 pools, found 256\n");
+    const char *rules = "w:\n  type: A\n  value: 192.0.2.1\n  dynamic:\n"
+                        "    pools: {a: {values: [{value: 192.0.2.1}]}}\n    rules:\n";
+    const char *rule = "      - {asns: [6%zu, 7%zu, 8%zu, 9%zu], pool: a}\n";
+    const char *last = "      - {pool: a}\n";
+    expect_many(many(rules, rule, RULES_MAX - 1, last), "");
+    expect_many(many(rules, rule, RULES_MAX, last),
+                "6:5 error w.dynamic.rules: expected 1 to 1000 rules, found 1001\n");
+    const char *rows = "w:\n  type: A\n  records:\n";
+    const char *row = "    - {remark: %zu-%zu, value: 10.0.%zu.%zu}\n";
+    expect_many(many(rows, row, RRSET_MEMBERS_MAX, ""), "");
+    expect_many(many(rows, row, RRSET_MEMBERS_MAX + 1, ""),
+                "3:3 error w.records: expected 1 to 4096 rows, found 4097\n");
+}
+
+// Networks of many rules are compared by hashing: a hundred thousand take no quadratic time. The
+// oracle is the construction: every thousandth network repeats an earlier one.
+static void test_many_subnets(void **state)
+{
+    (void)state;
+    enum { NETWORKS = 100000 };
+    char *text = mem_alloc(NETWORKS * 24 + 1024);
+    char *at = text + sprintf(text, "w:\n  type: A\n  value: 192.0.2.1\n  dynamic:\n"
+                                    "    pools: {a: {values: [192.0.2.1]}, b: {values: "
+                                    "[192.0.2.2]}}\n    rules:\n      - {pool: a, subnets: [");
+    for (unsigned i = 0; i < NETWORKS; i++) {
+        unsigned network = i % 1000 == 999 ? i - 999 : i;
+        at += sprintf(at, "%u.%u.%u.0/24,", 1 + (network >> 16), network >> 8 & 255, network & 255);
+    }
+    sprintf(at, "]}\n      - {pool: b}\n");
+    struct outcome outcome = read_yaml(text);
+    assert_int_equal(outcome.diags.error_count, NETWORKS / 1000);
+    outcome_end(&outcome);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_precedence),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_many_subnets),
+    };
+    folder_begin();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    folder_end();
+    return failed;
+}
