@@ -32,9 +32,10 @@ struct connection {
     enum connection_state state;
     int fd;
     struct query_source peer;
-    struct list by_mark;    // tcp.connections, or tcp.closed
+    struct list by_mark;    // tcp.connections
     struct list by_address; // a bucket of tcp.buckets
     struct list by_holding; // tcp.holders while a large holder
+    struct connection *next_closed;
     // When the last query was complete, the first byte of the next one came, or the last answer was
     // taken. Single bytes, in or out, do not renew it.
     int64_t mark_ns;
@@ -56,9 +57,9 @@ struct tcp {
     int64_t accept_resume_ns; // not 0: no descriptors left, listeners rest until then
     unsigned count;           // open connections
     size_t held_size;
-    struct list connections; // open ones, oldest mark first
-    struct list closed;
-    struct list holders; // large holders, the longest first
+    struct list connections;   // open ones, oldest mark first
+    struct connection *closed; // a stack
+    struct list holders;       // large holders, the longest first
     struct list *buckets;
     size_t bucket_mask;
     size_t out_size;

@@ -59,12 +59,14 @@ void connection_mark(struct tcp *tcp, struct connection *connection)
 
 void connection_close(struct tcp *tcp, struct connection *connection)
 {
+    SP_ASSERT(connection->state != CONNECTION_CLOSED);
     connection_turn(tcp, connection, CONNECTION_CLOSED);
     close(connection->fd);
     list_remove(&connection->by_mark);
     list_remove(&connection->by_address);
     list_remove(&connection->by_holding);
-    list_append(&tcp->closed, &connection->by_mark);
+    connection->next_closed = tcp->closed;
+    tcp->closed = connection;
     tcp->held_size -= connection->held_size;
     tcp->count--;
     free(connection->in);
@@ -212,16 +214,15 @@ static int64_t idle_ns(const struct tcp *tcp)
 
 static void free_closed(struct tcp *tcp)
 {
-    while (!list_empty(&tcp->closed)) {
-        struct connection *connection = container_of(tcp->closed.next, struct connection, by_mark);
-        list_remove(&connection->by_mark);
-        free(connection);
+    for (struct connection *next; tcp->closed; tcp->closed = next) {
+        next = tcp->closed->next_closed;
+        free(tcp->closed);
     }
 }
 
 int tcp_tick(struct tcp *tcp)
 {
-    if (tcp->count == 0 && tcp->accept_resume_ns == 0 && list_empty(&tcp->closed)) {
+    if (tcp->count == 0 && tcp->accept_resume_ns == 0 && tcp->closed == NULL) {
         return -1; // the usual case costs no clock
     }
     int64_t now = clock_monotonic_ns(tcp->options.clock);
@@ -250,7 +251,6 @@ struct tcp *tcp_new(const struct tcp_options *options, const int *listeners, siz
     struct tcp *tcp = mem_alloc(sizeof(*tcp));
     tcp->options = *options;
     list_init(&tcp->connections);
-    list_init(&tcp->closed);
     list_init(&tcp->holders);
     size_t bucket_count = 16;
     while (bucket_count < options->clients_max) {
