@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { POINTER_REACH = 0x4000 }; // a pointer has 14 bits (RFC 1035, 4.1.4)
+
 void writer_begin(struct writer *writer, uint8_t *message, size_t size, size_t limit)
 {
     writer->message = message;
@@ -68,7 +70,8 @@ static unsigned find_in_target(const struct writer *writer, unsigned offset, con
         starts[depth++] = at;
         at += writer->message[at] + 1U;
     }
-    if (depth < labels || !equals_written(writer, starts[depth - labels], name)) {
+    if (depth < labels || starts[depth - labels] >= POINTER_REACH ||
+        !equals_written(writer, starts[depth - labels], name)) {
         return 0;
     }
     return starts[depth - labels];
@@ -113,7 +116,7 @@ static bool put_name(struct writer *writer, const uint8_t *name)
     uint8_t tail[2];
     put_u16(tail, 0xc000 | pointer);
     bool fits = pointer ? put_bytes(writer, tail, 2) : put_bytes(writer, "", 1);
-    bool is_new = start < 0x4000 && writer->size - start > 2;
+    bool is_new = start < POINTER_REACH && writer->size - start > 2;
     if (fits && is_new && writer->target_count < COMPRESSION_TARGETS_MAX) {
         writer->targets[writer->target_count++] = (uint16_t)start;
     }
