@@ -34,8 +34,9 @@ static bool skip_name(struct cursor *cursor)
             return true;
         }
         if (length >= 0xc0) {
-            cursor->at += 2;
-            return cursor->at <= cursor->end;
+            bool whole = left(cursor) >= 2;
+            cursor->at += whole ? 2 : 0;
+            return whole;
         }
         if (length > LABEL_MAX_SIZE || left(cursor) <= length) {
             return false;
