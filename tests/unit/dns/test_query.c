@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The query parser: a table of verdicts, every truncation, client subnets exhaustively, and noise.
+#include "dns/query.h"
+
+#include "../seed.h"
+#include "base/memory.h"
+#include "dns/types.h"
+#include "dns/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <string.h>
+
+static uint64_t dice;
+
+// --- packets in the making
+
+struct packet {
+    uint8_t bytes[2048];
+    size_t size;
+};
+
+static void put(struct packet *packet, const void *bytes, size_t size)
+{
+    memcpy(packet->bytes + packet->size, bytes, size);
+    packet->size += size;
+}
+
+static void put16(struct packet *packet, unsigned value)
+{
+    put_u16(packet->bytes + packet->size, value);
+    packet->size += 2;
+}
+
+static struct packet header(unsigned flags, unsigned questions, unsigned answers,
+                            unsigned authority, unsigned additional)
+{
+    struct packet packet = {.size = 0};
+    const unsigned words[] = {0x1234, flags, questions, answers, authority, additional};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        put16(&packet, words[i]);
+    }
+    return packet;
+}
+
+#define WWW "\3wWw\7Example\3com"
+
+static void put_question(struct packet *packet, unsigned type)
+{
+    put(packet, WWW, sizeof(WWW));
+    put16(packet, type);
+    put16(packet, CLASS_IN);
+}
+
+static void put_record(struct packet *packet, const char *owner, size_t owner_size, unsigned type,
+                       unsigned class, uint32_t ttl, const void *rdata, size_t rdata_size)
+{
+    put(packet, owner, owner_size);
+    put16(packet, type);
+    put16(packet, class);
+    put16(packet, ttl >> 16);
+    put16(packet, ttl & 0xffff);
+    put16(packet, (unsigned)rdata_size);
+    put(packet, rdata, rdata_size);
+}
+
+static void put_opt(struct packet *packet, unsigned payload, uint32_t ttl, const void *options,
+                    size_t size)
+{
+    put_record(packet, "", 1, TYPE_OPT, payload, ttl, options, size);
+}
+
+static struct packet question(unsigned flags)
+{
+    struct packet packet = header(flags, 1, 0, 0, 0);
+    put_question(&packet, TYPE_A);
+    return packet;
+}
+
+static struct packet with_opt(unsigned payload, uint32_t ttl, const void *options, size_t size)
+{
+    struct packet packet = header(FLAG_RD, 1, 0, 0, 1);
+    put_question(&packet, TYPE_A);
+    put_opt(&packet, payload, ttl, options, size);
+    return packet;
+}
+
+static enum query_verdict parse(const uint8_t *bytes, size_t size, struct query *query)
+{
+    uint8_t *copy = mem_copy(bytes, size); // exactly: a sanitizer sees a read past the end
+    enum query_verdict verdict = query_parse(copy, size, query);
+    if (query->name != NULL && size >= HEADER_SIZE) {
+        query->name = bytes + (query->name - copy);
+    }
+    free(copy);
+    return verdict;
+}
+
+// --- the table
+
+static struct packet make_plain(void)
+{
+    return question(FLAG_RD);
+}
+
+static struct packet make_two_opts(void)
+{
+    struct packet packet = header(0, 1, 0, 0, 2);
+    put_question(&packet, TYPE_A);
+    put_opt(&packet, 1232, 0, "", 0);
+    put_opt(&packet, 1232, 0, "", 0);
+    return packet;
+}
+
+static struct packet make_opt_below_root(void)
+{
+    struct packet packet = header(0, 1, 0, 0, 1);
+    put_question(&packet, TYPE_A);
+    put_record(&packet, "\1a", 3, TYPE_OPT, 1232, 0, "", 0);
+    return packet;
+}
+
+static struct packet make_opt_at_pointer(void)
+{
+    struct packet packet = header(0, 1, 0, 0, 1);
+    put_question(&packet, TYPE_A);
+    put_record(&packet, "\xc0\x0c", 2, TYPE_OPT, 1232, 0, "", 0);
+    return packet;
+}
+
+static struct packet make_opt_after_others(void)
+{
+    struct packet packet = header(0, 1, 0, 0, 3);
+    put_question(&packet, TYPE_A);
+    put_record(&packet, "\xc0\x0c", 2, TYPE_A, CLASS_IN, 0, "1234", 4);
+    put_opt(&packet, 4096, 0x8000, "\0\12\0\10cookies!", 12);
+    put_record(&packet, "\3key", 5, TYPE_TSIG, CLASS_ANY, 0, "whatever", 8);
+    return packet;
+}
+
+static struct packet make_many_additional(void)
+{
+    struct packet packet = header(0, 1, 0, 0, 5);
+    put_question(&packet, TYPE_A);
+    for (int i = 0; i < 5; i++) {
+        put_record(&packet, "", 1, TYPE_A, CLASS_IN, 0, "1234", 4);
+    }
+    return packet;
+}
+
+static struct packet make_ixfr(void)
+{
+    struct packet packet = header(0, 1, 0, 1, 0);
+    put_question(&packet, TYPE_IXFR);
+    put_record(&packet, "\xc0\x0c", 2, TYPE_SOA, CLASS_IN, 0, "soa", 3);
+    return packet;
+}
+
+static struct packet make_authority_record(void)
+{
+    struct packet packet = header(0, 1, 0, 1, 0);
+    put_question(&packet, TYPE_A);
+    put_record(&packet, "\xc0\x0c", 2, TYPE_SOA, CLASS_IN, 0, "soa", 3);
+    return packet;
+}
+
+static struct packet make_ixfr_two(void)
+{
+    struct packet packet = make_ixfr();
+    put_u16(packet.bytes + AT_NSCOUNT, 2);
+    put_record(&packet, "\xc0\x0c", 2, TYPE_SOA, CLASS_IN, 0, "soa", 3);
+    return packet;
+}
+
+static struct packet make_answer_record(void)
+{
+    struct packet packet = header(0, 1, 1, 0, 0);
+    put_question(&packet, TYPE_A);
+    put_record(&packet, "\xc0\x0c", 2, TYPE_A, CLASS_IN, 0, "1234", 4);
+    return packet;
+}
+
+static struct packet make_two_questions(void)
+{
+    struct packet packet = header(0, 2, 0, 0, 0);
+    put_question(&packet, TYPE_A);
+    put_question(&packet, TYPE_AAAA);
+    return packet;
+}
+
+static struct packet make_no_question(void)
+{
+    return header(0, 0, 0, 0, 0);
+}
+
+static struct packet make_compressed_question(void)
+{
+    struct packet packet = header(0, 1, 0, 0, 0);
+    put(&packet, "\xc0\x0c\0\1\0\1", 6);
+    return packet;
+}
+
+static struct packet make_long_name(void)
+{
+    struct packet packet = header(0, 1, 0, 0, 0);
+    for (int i = 0; i < 128; i++) { // 257 octets with the root
+        put(&packet, "\1a", 2);
+    }
+    put(&packet, "\0\0\1\0\1", 5);
+    return packet;
+}
+
+static struct packet make_longest_name(void)
+{
+    struct packet packet = header(0, 1, 0, 0, 0);
+    for (int i = 0; i < 127; i++) { // 255 octets with the root
+        put(&packet, "\1a", 2);
+    }
+    put(&packet, "\0\0\1\0\1", 5);
+    return packet;
+}
+
+static struct packet make_garbage_behind(void)
+{
+    struct packet packet = question(0);
+    put(&packet, "", 1);
+    return packet;
+}
+
+static struct packet make_garbage_behind_opt(void)
+{
+    struct packet packet = with_opt(1232, 0, "", 0);
+    put(&packet, "garbage", 7);
+    return packet;
+}
+
+static struct packet make_response(void)
+{
+    return question(FLAG_QR);
+}
+
+static struct packet make_malformed_response(void)
+{
+    struct packet packet = header(FLAG_QR | 0x7800, 9, 9, 9, 9);
+    return packet;
+}
+
+static struct packet make_notify(void)
+{
+    return question(OPCODE_NOTIFY << 11);
+}
+
+static struct packet make_opcode_15(void)
+{
+    return question(15U << 11);
+}
+
+static struct packet make_version_1(void)
+{
+    return with_opt(1232, 0x00010000, "not options at all", 18);
+}
+
+static struct packet make_version_255(void)
+{
+    return with_opt(1232, 0x00ff8000, "", 0);
+}
+
+static struct packet make_extended_rcode(void)
+{
+    return with_opt(1232, 0xff000000, "", 0);
+}
+
+static struct packet make_small_payload(void)
+{
+    return with_opt(0, 0, "", 0);
+}
+
+static struct packet make_empty_option(void)
+{
+    return with_opt(1232, 0, "\0\3\0\0", 4);
+}
+
+static struct packet make_cut_option(void)
+{
+    return with_opt(1232, 0, "\0\3\0\1", 4);
+}
+
+static struct packet make_option_head_cut(void)
+{
+    return with_opt(1232, 0, "\0\3\0", 3);
+}
+
+static struct packet make_two_subnets(void)
+{
+    return with_opt(1232, 0, "\0\10\0\5\0\1\10\0\12\0\10\0\5\0\1\10\0\12", 18);
+}
+
+static const struct {
+    const char *what;
+    struct packet (*make)(void);
+    enum query_verdict verdict;
+    bool named, edns, dnssec_ok;
+    unsigned payload; // 0: not looked at
+} table[] = {
+    {"plain", make_plain, QUERY_GOOD, true, false, false, 512},
+    {"two OPT", make_two_opts, QUERY_FORMERR, true, true, false, 0},
+    {"OPT not at the root", make_opt_below_root, QUERY_FORMERR, true, false, false, 0},
+    {"OPT at a pointer", make_opt_at_pointer, QUERY_FORMERR, true, false, false, 0},
+    {"OPT between others", make_opt_after_others, QUERY_GOOD, true, true, true, 4096},
+    {"five additional", make_many_additional, QUERY_FORMERR, true, false, false, 0},
+    {"IXFR with its SOA", make_ixfr, QUERY_GOOD, true, false, false, 512},
+    {"IXFR with two", make_ixfr_two, QUERY_FORMERR, true, false, false, 0},
+    {"authority record", make_authority_record, QUERY_FORMERR, true, false, false, 0},
+    {"answer record", make_answer_record, QUERY_FORMERR, true, false, false, 0},
+    {"two questions", make_two_questions, QUERY_FORMERR, false, false, false, 0},
+    {"no question", make_no_question, QUERY_FORMERR, false, false, false, 0},
+    {"compressed question", make_compressed_question, QUERY_FORMERR, false, false, false, 0},
+    {"name of 257", make_long_name, QUERY_FORMERR, false, false, false, 0},
+    {"name of 255", make_longest_name, QUERY_GOOD, true, false, false, 512},
+    {"garbage behind", make_garbage_behind, QUERY_FORMERR, true, false, false, 0},
+    {"garbage behind OPT", make_garbage_behind_opt, QUERY_FORMERR, true, true, false, 0},
+    {"response", make_response, QUERY_SILENCE, false, false, false, 0},
+    {"malformed response", make_malformed_response, QUERY_SILENCE, false, false, false, 0},
+    {"NOTIFY", make_notify, QUERY_NOTIMP, false, false, false, 0},
+    {"opcode 15", make_opcode_15, QUERY_NOTIMP, false, false, false, 0},
+    {"EDNS version 1", make_version_1, QUERY_BADVERS, true, true, false, 1232},
+    {"EDNS version 255", make_version_255, QUERY_BADVERS, true, true, true, 1232},
+    {"extended rcode set", make_extended_rcode, QUERY_GOOD, true, true, false, 1232},
+    {"payload 0", make_small_payload, QUERY_GOOD, true, true, false, 512},
+    {"empty option", make_empty_option, QUERY_GOOD, true, true, false, 1232},
+    {"option cut", make_cut_option, QUERY_FORMERR, true, true, false, 0},
+    {"option head cut", make_option_head_cut, QUERY_FORMERR, true, true, false, 0},
+    {"two subnets", make_two_subnets, QUERY_FORMERR, true, true, false, 0},
+};
+
+static void test_table(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        print_message("%s\n", table[i].what);
+        struct packet packet = table[i].make();
+        struct query query;
+        assert_int_equal(parse(packet.bytes, packet.size, &query), table[i].verdict);
+        if (table[i].verdict == QUERY_SILENCE) {
+            continue;
+        }
+        assert_int_equal(query.name != NULL, table[i].named);
+        assert_int_equal(query.edns, table[i].edns);
+        assert_int_equal(query.dnssec_ok, table[i].dnssec_ok);
+        if (table[i].payload != 0) {
+            assert_int_equal(query.udp_payload, table[i].payload);
+        }
+    }
+}
+
+static void test_fields(void **state)
+{
+    (void)state;
+    struct packet packet = with_opt(1400, 0x8000, "\0\10\0\7\0\1\30\0\300\0\2", 11);
+    struct query query;
+    assert_int_equal(parse(packet.bytes, packet.size, &query), QUERY_GOOD);
+    assert_ptr_equal(query.name, packet.bytes + HEADER_SIZE);
+    assert_int_equal(query.name_size, sizeof(WWW));
+    assert_memory_equal(query.name, WWW, sizeof(WWW)); // case kept
+    assert_memory_equal(query.folded, "\3www\7example\3com", sizeof(WWW));
+    assert_int_equal(query.type, TYPE_A);
+    assert_int_equal(query.class, CLASS_IN);
+    assert_int_equal(query.flags, FLAG_RD);
+    assert_int_equal(query.udp_payload, 1400);
+    assert_true(query.subnet.present);
+    assert_int_equal(query.subnet.source_length, 24);
+    char text[ADDRESS_TEXT_MAX];
+    assert_string_equal(address_format(&query.subnet.address, text), "192.0.2.0");
+}
+
+// A good query cut anywhere is never good, and never read past its end.
+static void test_every_truncation(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct packet packet = table[i].make();
+        for (size_t size = 0; size < packet.size; size++) {
+            struct query query;
+            enum query_verdict verdict = parse(packet.bytes, size, &query);
+            if (size < HEADER_SIZE || table[i].verdict == QUERY_SILENCE) {
+                assert_int_equal(verdict, QUERY_SILENCE);
+            } else if (table[i].verdict == QUERY_GOOD) {
+                assert_int_equal(verdict, QUERY_FORMERR);
+            } else {
+                assert_true(verdict != QUERY_SILENCE);
+            }
+        }
+    }
+}
+
+static void test_counts(void **state)
+{
+    (void)state;
+    for (unsigned section = AT_QDCOUNT; section <= AT_ARCOUNT; section += 2) {
+        for (unsigned count = 0; count <= UINT16_MAX; count++) {
+            struct packet packet = question(0);
+            put_u16(packet.bytes + section, count);
+            struct query query;
+            bool good = section == AT_QDCOUNT ? count == 1 : count == 0;
+            assert_int_equal(query_parse(packet.bytes, packet.size, &query),
+                             good ? QUERY_GOOD : QUERY_FORMERR);
+        }
+    }
+}
+
+// --- client subnets
+
+// RFC 7871, sections 6 and 7.1.2, in its own words: FAMILY 1 or 2; SCOPE PREFIX-LENGTH 0 in
+// queries; ADDRESS of exactly the octets that SOURCE PREFIX-LENGTH needs; the bits behind it 0.
+static bool subnet_is_good(unsigned family, unsigned source, unsigned scope, const uint8_t *address,
+                           size_t size)
+{
+    if (family != 1 && family != 2) {
+        return false;
+    }
+    if (scope != 0 || source > (family == 1 ? 32 : 128)) {
+        return false;
+    }
+    size_t octets = source / 8;
+    if (source % 8 != 0) {
+        octets++;
+    }
+    if (size != octets) {
+        return false;
+    }
+    for (unsigned bit = source; bit < size * 8; bit++) {
+        if (address[bit / 8] & (0x80 >> bit % 8)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum query_verdict parse_subnet(unsigned family, unsigned source, unsigned scope,
+                                       const uint8_t *address, size_t size, struct query *query)
+{
+    uint8_t option[64] = {0, 8};
+    put_u16(option + 2, (unsigned)size + 4);
+    put_u16(option + 4, family);
+    option[6] = (uint8_t)source;
+    option[7] = (uint8_t)scope;
+    memcpy(option + 8, address, size);
+    struct packet packet = with_opt(1232, 0, option, size + 8);
+    return query_parse(packet.bytes, packet.size, query);
+}
+
+static void check_subnet(unsigned family, unsigned source, unsigned scope, const uint8_t *address,
+                         size_t size)
+{
+    struct query query;
+    bool good = subnet_is_good(family, source, scope, address, size);
+    enum query_verdict verdict = parse_subnet(family, source, scope, address, size, &query);
+    if ((verdict == QUERY_GOOD) != good) {
+        fail_msg("family %u, source %u, scope %u, %zu octets: verdict %d", family, source, scope,
+                 size, verdict);
+    }
+    if (good) {
+        assert_true(query.subnet.present);
+        assert_int_equal(query.subnet.source_length, source);
+        assert_int_equal(query.subnet.address.family, family == 1 ? FAMILY_IPV4 : FAMILY_IPV6);
+        uint8_t padded[16] = {0};
+        memcpy(padded, address, size);
+        assert_memory_equal(query.subnet.address.bytes, padded, 16);
+    }
+}
+
+static void test_subnets_exhaustively(void **state)
+{
+    (void)state;
+    for (unsigned family = 0; family <= 4; family++) {
+        for (unsigned source = 0; source <= 255; source++) {
+            for (size_t size = 0; size <= 20; size++) {
+                uint8_t address[20] = {0};
+                for (unsigned scope = 0; scope <= 255; scope++) {
+                    check_subnet(family, source, scope, address, size);
+                }
+                for (unsigned bit = 0; bit < size * 8; bit++) { // each bit by itself
+                    address[bit / 8] = (uint8_t)(0x80 >> bit % 8);
+                    check_subnet(family, source, 0, address, size);
+                    address[bit / 8] = 0;
+                }
+                memset(address, 0xff, sizeof(address));
+                check_subnet(family, source, 0, address, size);
+            }
+        }
+    }
+    struct query query;
+    uint8_t none[1] = {0};
+    assert_int_equal(parse_subnet(0x0101, 0, 0, none, 0, &query), QUERY_FORMERR);
+    assert_int_equal(parse_subnet(0x0100, 8, 0, none, 1, &query), QUERY_FORMERR);
+}
+
+static void test_short_subnets(void **state)
+{
+    (void)state;
+    for (unsigned size = 0; size < 4; size++) { // not even the fixed part
+        uint8_t option[8] = {0, 8, 0, (uint8_t)size, 0, 1, 0};
+        struct packet packet = with_opt(1232, 0, option, 4 + size);
+        struct query query;
+        assert_int_equal(query_parse(packet.bytes, packet.size, &query), QUERY_FORMERR);
+    }
+}
+
+// --- noise
+
+// Good queries with a few bytes changed, and plain noise: some verdict, fields in their ranges.
+static void test_noise(void **state)
+{
+    (void)state;
+    unsigned verdicts[5] = {0};
+    for (int round = 0; round < 300000; round++) {
+        struct packet packet = table[random_below(&dice, ARRAY_SIZE(table))].make();
+        for (unsigned changes = random_below(&dice, 5); changes > 0; changes--) {
+            packet.bytes[random_below(&dice, (uint32_t)packet.size)] =
+                (uint8_t)(random_next(&dice) & (random_next(&dice) & 1 ? 0xff : 3));
+        }
+        size_t size = packet.size - (random_below(&dice, 8) == 0);
+        struct query query;
+        enum query_verdict verdict = parse(packet.bytes, size, &query);
+        verdicts[verdict]++;
+        if (verdict == QUERY_SILENCE) {
+            assert_true(size < HEADER_SIZE || packet.bytes[2] & 0x80);
+            continue;
+        }
+        assert_true(query.udp_payload >= 512);
+        assert_true(verdict != QUERY_GOOD || query.name != NULL);
+        if (query.name != NULL) {
+            assert_int_equal(name_check(query.name, size - HEADER_SIZE), query.name_size);
+            assert_true(HEADER_SIZE + query.name_size + QUESTION_FIXED_SIZE <= (int)size);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
+        assert_true(verdicts[i] > 100);
+    }
+}
+
+int main(void)
+{
+    dice = test_seed();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_every_truncation),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_subnets_exhaustively),
+        cmocka_unit_test(test_short_subnets),
+        cmocka_unit_test(test_noise),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
