@@ -16,8 +16,9 @@
 #include <math.h>
 #include <string.h>
 
-// Location ids fit 16 bits, with one value to spare for whoever indexes by them.
-enum { LOCATIONS_MAX = 65534, MARKS_MAX = 65535 };
+// Location ids fit 16 bits, with one value to spare for whoever indexes by them. The last few
+// thousand are kept for vague locations (country and ISP), for when the others are used up.
+enum { LOCATIONS_MAX = 65534, LOCATIONS_EXACT_MAX = 61000, MARKS_MAX = 65535 };
 
 struct geo {
     struct arena *arena;
@@ -147,29 +148,25 @@ static uint32_t location_add(struct loader *loader, const struct facts *facts)
     return (uint32_t)geo->location_count - 1;
 }
 
-// The id of these facts. When all ids are taken, that of ever vaguer facts.
+// The id of these facts; of vaguer ones when there are too many.
 static uint32_t location_of(struct loader *loader, struct facts facts)
 {
     uint32_t known = key_map_find(&loader->location_ids, facts_key(&facts));
     if (known) {
         return known - 1;
     }
-    if (loader->geo->location_count < LOCATIONS_MAX) {
+    if (loader->geo->location_count < LOCATIONS_EXACT_MAX) {
         return location_add(loader, &facts);
     }
     loader->full = true;
     facts.mark = 0;
+    facts.place = intern_place(&loader->interner, loader->interner.places[facts.place].country, "");
     known = key_map_find(&loader->location_ids, facts_key(&facts));
-    if (!known) {
-        facts.place =
-            intern_place(&loader->interner, loader->interner.places[facts.place].country, "");
-        known = key_map_find(&loader->location_ids, facts_key(&facts));
+    if (known) {
+        return known - 1;
     }
-    if (!known) {
-        facts.isp = 0;
-        known = key_map_find(&loader->location_ids, facts_key(&facts));
-    }
-    return known ? known - 1 : LOCATION_UNKNOWN;
+    return loader->geo->location_count < LOCATIONS_MAX ? location_add(loader, &facts)
+                                                       : LOCATION_UNKNOWN;
 }
 
 // The place with what an override says of it: a region stays while the country does.
@@ -352,7 +349,7 @@ static void geo_finish(struct loader *loader)
     if (loader->full) {
         diags_warning(loader->diags, (struct place){0}, "geo",
                       "more than %d different locations: some networks were given vaguer ones",
-                      LOCATIONS_MAX);
+                      LOCATIONS_EXACT_MAX);
     }
 }
 

@@ -49,6 +49,7 @@ struct geo_match {
     const char *organisation; // of the ASN; "" unknown; lives as long as the geo
 };
 
+// Look-ups cost two walks of a poptrie: for explain and status, not for the query path.
 struct geo_match geo_locate(const struct geo *geo, const struct address *address);
 size_t geo_location_count(const struct geo *geo);
 const struct location *geo_location(const struct geo *geo, uint32_t id);

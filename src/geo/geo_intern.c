@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Small integers for places and ASNs while geo data is loaded.
+// Small integers for places and ASNs while geo data is loaded: what the values of struct runs stand
+// for. The tables only grow; ids are indexes and stay. The thread that loads owns them; the ASN
+// entries and their organisations (in the geo's arena) outlive the load.
 
 #include "geo/geo_load.h"
 
@@ -94,11 +96,12 @@ uint32_t intern_place(struct interner *interner, const char *country, const char
     if (id) {
         return id;
     }
+    // Made before the array moves: the texts may be those of another place.
+    struct place_entry place = {0};
+    memcpy(place.country, country, 2);
+    memcpy(place.region, region, size);
     MEM_GROW(interner->places, interner->place_count, interner->place_capacity);
-    struct place_entry *place = &interner->places[interner->place_count];
-    *place = (struct place_entry){0};
-    memcpy(place->country, country, 2);
-    memcpy(place->region, region, size);
+    interner->places[interner->place_count] = place;
     id = (uint32_t)interner->place_count++;
     key_map_set(&interner->place_ids, key, id);
     return id;

@@ -170,6 +170,7 @@ struct overrides {
     struct runs runs[FAMILIES]; // values are indexes of items; finished
 };
 
+// Reads the file (NULL: none) and flattens it; every fault is reported, its row left out.
 void overrides_read(const char *path, const struct lines *lines, struct interner *interner,
                     struct overrides *overrides, struct diags *diags);
 void overrides_free(struct overrides *overrides);

@@ -38,6 +38,7 @@ struct mmdb {
     size_t record_count, record_capacity;
     struct key_map by_offset; // data offset -> index in records + 1
     size_t schema;            // the one that fitted last
+    bool useful;              // some record had a field that is known here
 };
 
 struct walk {
@@ -47,7 +48,6 @@ struct walk {
     struct layer *layer;
     size_t visits_left;
     bool corrupt;
-    bool useful; // some record had a field that we know
 };
 
 // --- fields
@@ -137,7 +137,7 @@ static void record_decode(struct walk *walk, const MMDB_entry_s *entry, struct r
         size_t schema = (mmdb->schema + i) % ARRAY_SIZE(schemas);
         if (text_get(entry, schemas[schema].country, country)) {
             mmdb->schema = schema;
-            walk->useful = true;
+            mmdb->useful = true;
             country_normalise(country, code);
             text_get(entry, schemas[schema].region, region);
             record->place = intern_place(walk->interner, code, region_of(code, region));
@@ -148,7 +148,7 @@ static void record_decode(struct walk *walk, const MMDB_entry_s *entry, struct r
     }
     uint32_t asn = number_get(entry, asn_path);
     if (asn) {
-        walk->useful = true;
+        mmdb->useful = true;
         text_get(entry, organisation_path, organisation);
         record->asn = intern_asn(walk->interner, asn, organisation);
     }
@@ -248,11 +248,16 @@ static void branch_walk(struct walk *walk, const struct branch *branch, uint64_t
     }
 }
 
+bool mmdb_has_ipv6(const struct mmdb *mmdb)
+{
+    return mmdb->file.metadata.ip_version == 6;
+}
+
 // The branch at which the IPv4 addresses begin: the root, or ::/96 of an IPv6 tree.
 static struct branch ipv4_root(struct walk *walk)
 {
     struct branch branch = {0, MMDB_RECORD_TYPE_SEARCH_NODE, {NULL, 0}}, sides[2];
-    if (walk->mmdb->file.metadata.ip_version == 6) {
+    if (mmdb_has_ipv6(walk->mmdb)) {
         for (unsigned depth = 0; depth < IPV4_DEPTH; depth++) {
             if (branch.type != MMDB_RECORD_TYPE_SEARCH_NODE ||
                 !node_read(walk, branch.record, sides)) {
@@ -291,7 +296,7 @@ void mmdb_read(struct mmdb *mmdb, enum family family, struct interner *interner,
     struct branch root = {0, MMDB_RECORD_TYPE_SEARCH_NODE, {NULL, 0}};
     if (family == FAMILY_IPV4) {
         root = ipv4_root(&walk);
-    } else if (metadata->ip_version == 4) {
+    } else if (!mmdb_has_ipv6(mmdb)) {
         return;
     }
     if (metadata->node_count > 0) {
@@ -303,7 +308,8 @@ void mmdb_read(struct mmdb *mmdb, enum family family, struct interner *interner,
         diags_error(diags, place, NULL, "the search tree is damaged: IPv%d data is incomplete",
                     (int)family);
     }
-    if (mmdb->record_count > 0 && !walk.useful && !walk.corrupt) {
+    bool last = family == FAMILY_IPV6 || !mmdb_has_ipv6(mmdb);
+    if (last && mmdb->record_count > 0 && !mmdb->useful && !walk.corrupt) {
         diags_error(diags, place, NULL,
                     "no record has a field that is known here: expected country_code, "
                     "country.iso_code or autonomous_system_number");
@@ -322,11 +328,6 @@ struct mmdb *mmdb_open(const char *path, struct diags *diags)
     }
     mmdb->path = path;
     return mmdb;
-}
-
-bool mmdb_has_ipv6(const struct mmdb *mmdb)
-{
-    return mmdb->file.metadata.ip_version == 6;
 }
 
 void mmdb_close(struct mmdb *mmdb)

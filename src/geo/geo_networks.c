@@ -62,12 +62,22 @@ static void fault(struct reader *r, enum column column, const char *format, ...)
     r->failed = true;
 }
 
+static char *text_trim(char *text)
+{
+    text += strspn(text, " \t");
+    size_t size = strlen(text);
+    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t')) {
+        text[--size] = 0;
+    }
+    return text;
+}
+
 // --- the header
 
 static bool header_field(struct reader *r, size_t field)
 {
     struct place place = {r->path, r->csv.line, r->csv.columns[field]};
-    const char *name = r->csv.fields[field];
+    const char *name = text_trim(r->csv.fields[field]);
     for (size_t i = 0; i < COLUMNS; i++) {
         if (strcmp(name, column_names[i]) == 0) {
             if (r->fields[i] >= 0) {
@@ -115,13 +125,7 @@ static char *cell(struct reader *r, enum column column)
     if (r->fields[column] < 0 || (size_t)r->fields[column] >= r->csv.count) {
         return empty;
     }
-    char *text = r->csv.fields[r->fields[column]];
-    text += strspn(text, " \t");
-    size_t size = strlen(text);
-    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t')) {
-        text[--size] = 0;
-    }
-    return text;
+    return text_trim(r->csv.fields[r->fields[column]]);
 }
 
 static void read_cidr(struct reader *r, struct prefix *prefix)
