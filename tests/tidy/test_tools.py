@@ -39,9 +39,9 @@ def built_files() -> dict[str, dict]:
         return {}
     rows = {}
     for row in json.loads(database.read_text()):
-        path = (Path(row['directory']) / row['file']).resolve()
-        if path.is_relative_to(ROOT) and path.exists():
-            rows[str(path.relative_to(ROOT))] = row
+        path = os.path.relpath(Path(row['directory']) / row['file'], ROOT)
+        if path in TREE.paths:
+            rows[path] = row
     return rows
 
 
