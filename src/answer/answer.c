@@ -188,7 +188,7 @@ static size_t fast_path(struct response *response)
         return 0;
     }
     const struct generation *generation = response->generation;
-    uint64_t hash = generation_hash(generation, query->folded, query->name_size);
+    uint64_t hash = generation_hash_padded(generation, query->folded, query->name_size);
     const struct node *node =
         index_find(generation->names, hash, query->folded, query->name_size, NODE_OCCLUDED);
     if (node == NULL || node->flags & NODE_CUT) {
@@ -240,6 +240,9 @@ static size_t respond_good(struct response *response)
 static bool source_may_loop(const struct query_source *source)
 {
     static const uint16_t ports[] = {0, 7, 13, 17, 19, 37, 464};
+    if (LIKELY(source->port >= 1024)) {
+        return false;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
         if (source->port == ports[i]) {
             return source->transport == TRANSPORT_UDP;

@@ -38,6 +38,13 @@ static inline uint64_t generation_hash(const struct generation *generation, cons
     return hash_bytes(generation->hash_key, folded, size);
 }
 
+// The same for a name that is padded with zeros (dns/query.h).
+static inline uint64_t generation_hash_padded(const struct generation *generation,
+                                              const uint8_t *folded, size_t size)
+{
+    return hash_words(generation->hash_key, folded, size);
+}
+
 static inline const struct zone_entry *generation_zone(const struct generation *generation,
                                                        const struct node *node)
 {

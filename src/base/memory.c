@@ -62,6 +62,20 @@ char *mem_strdup(const char *text)
     return mem_copy(text, strlen(text) + 1);
 }
 
+char *mem_printf(const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    SP_ASSERT(length >= 0);
+    char *text = mem_alloc((size_t)length + 1);
+    vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return text;
+}
+
 struct arena *arena_new(void)
 {
     struct arena *arena = mem_alloc(sizeof(*arena));

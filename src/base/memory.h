@@ -17,6 +17,7 @@ void *mem_alloc_array(size_t count, size_t size);
 void *mem_resize(void *block, size_t count, size_t size);
 void *mem_copy(const void *bytes, size_t size);
 char *mem_strdup(const char *text);
+char *mem_printf(const char *format, ...) PRINTF_LIKE(1, 2);
 
 // Makes room for one more element in a growing array: `*items` holds `count` of `*capacity`.
 // Doubles, so that n appends cost O(n).

@@ -119,6 +119,28 @@ static bool parse_additional(struct cursor *cursor, struct query *query, unsigne
     return *version > 0 || parse_options(rdata, rdata_size, query);
 }
 
+// Eight octets at a time: an octet above 'A' - 1 and not above 'Z' gets its bit 0x20. Octets from
+// 0x80 on are left alone; length octets are below 'A'.
+static uint64_t fold_word(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101ULL, high = 0x80 * ones;
+    uint64_t low = word & ~high;
+    uint64_t from_a = low + (0x80 - 'A') * ones, past_z = low + (0x80 - 'Z' - 1) * ones;
+    return word | ((from_a & ~past_z & ~word & high) >> 2);
+}
+
+static void fold_padded(const uint8_t *name, size_t size, uint8_t *folded)
+{
+    memset(folded + (size & ~(size_t)7), 0, 16);
+    memcpy(folded, name, size);
+    for (size_t i = 0; i < size; i += 8) {
+        uint64_t word;
+        memcpy(&word, folded + i, 8);
+        word = fold_word(word);
+        memcpy(folded + i, &word, 8);
+    }
+}
+
 static bool parse_question(struct cursor *cursor, struct query *query)
 {
     size_t size = name_check(cursor->at, left(cursor));
@@ -130,7 +152,21 @@ static bool parse_question(struct cursor *cursor, struct query *query)
     query->type = get_u16(cursor->at + size);
     query->class = get_u16(cursor->at + size + 2);
     cursor->at += size + QUESTION_FIXED_SIZE;
-    name_fold(query->name, size, query->folded);
+    fold_padded(query->name, size, query->folded);
+    return true;
+}
+
+// The SOA that a question for IXFR brings (RFC 1995, section 3); it is not looked at.
+static bool skip_authority(struct cursor *cursor, unsigned count)
+{
+    for (; count > 0; count--) {
+        struct query ignored;
+        unsigned version;
+        ignored.edns = true; // an OPT here is a fault, as a second one is
+        if (!parse_additional(cursor, &ignored, &version)) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -158,11 +194,8 @@ enum query_verdict query_parse(const uint8_t *message, size_t size, struct query
         authority > (query->type == TYPE_IXFR ? 1U : 0U)) {
         return QUERY_FORMERR;
     }
-    unsigned version = 0, ignored;
-    bool good = true;
-    for (struct query none = {0}; good && authority > 0; authority--) {
-        good = parse_additional(&cursor, &none, &ignored);
-    }
+    unsigned version = 0;
+    bool good = skip_authority(&cursor, authority);
     for (; good && additional > 0; additional--) {
         good = parse_additional(&cursor, query, &version);
     }

@@ -22,7 +22,9 @@ struct query {
     bool edns, dnssec_ok;
     uint16_t udp_payload; // the client's offer, at least 512
     struct client_subnet subnet;
-    uint8_t folded[NAME_MAX_SIZE + 9]; // the name in lower case; room to read in words
+    // The name in lower case, followed by zeros up to a multiple of eight, and eight more: it may
+    // be read in words.
+    _Alignas(8) uint8_t folded[NAME_MAX_SIZE + 9];
 };
 
 enum query_verdict {

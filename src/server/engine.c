@@ -13,13 +13,33 @@
 
 #include <string.h>
 
+// The callback also comes when only the time to the next possible change moved: no news, and nor is
+// a new check's first success.
+static void log_check(struct engine *engine, int check)
+{
+    struct check_view view;
+    char target[SOCKADDR_TEXT_MAX], detail[256];
+    if (!health_view(engine->health, check, &view) || view.state == engine->by_check[check].seen) {
+        return;
+    }
+    bool news = view.state != CHECK_UP || engine->by_check[check].seen != CHECK_UNKNOWN;
+    engine->by_check[check].seen = view.state;
+    if (news) {
+        log_event(LOG_EVENT_CHECK_CHANGED, "check=%d target=%s state=%s result=%s detail=%s", check,
+                  endpoint_format(&view.target, view.spec->port, target),
+                  check_state_names[view.state], probe_result_names[view.last_result],
+                  log_quote(view.last_detail ? view.last_detail : "", detail, sizeof(detail)));
+    }
+}
+
 static void on_health_changed(void *context, int check)
 {
     struct engine *engine = context;
     if ((size_t)check >= engine->by_check_size) {
         return; // acquired by a load that is not applied yet
     }
-    const struct slot_list *list = &engine->by_check[check];
+    log_check(engine, check);
+    const struct slot_list *list = &engine->by_check[check].slots;
     for (size_t i = 0; i < list->count; i++) {
         engine_mark_dirty(engine, list->slots[i]);
     }
@@ -74,7 +94,7 @@ void engine_free(struct engine *engine)
     }
     territories_free(engine->territories);
     for (size_t i = 0; i < engine->by_check_size; i++) {
-        free(engine->by_check[i].slots);
+        free(engine->by_check[i].slots.slots);
     }
     geo_free(engine->geo);
     if (engine->geo_lines != engine->lines) {
@@ -138,7 +158,7 @@ static void index_pool(struct engine *engine, const struct pool *pool, uint32_t 
 {
     for (size_t i = 0; i < pool->member_count; i++) {
         if (pool->members[i].check >= 0) {
-            struct slot_list *list = &engine->by_check[pool->members[i].check];
+            struct slot_list *list = &engine->by_check[pool->members[i].check].slots;
             MEM_GROW(list->slots, list->count, list->capacity);
             list->slots[list->count++] = slot;
         }
@@ -148,11 +168,16 @@ static void index_pool(struct engine *engine, const struct pool *pool, uint32_t 
 void engine_index_checks(struct engine *engine)
 {
     for (size_t i = 0; i < engine->by_check_size; i++) {
-        free(engine->by_check[i].slots);
+        free(engine->by_check[i].slots.slots);
     }
     free(engine->by_check);
     engine->by_check_size = (size_t)health_count(engine->health);
     engine->by_check = mem_alloc_array(engine->by_check_size, sizeof(*engine->by_check));
+    for (size_t i = 0; i < engine->by_check_size; i++) {
+        struct check_view view;
+        bool used = health_view(engine->health, (int)i, &view);
+        engine->by_check[i].seen = used ? view.state : CHECK_UNKNOWN;
+    }
     for (size_t slot = 0; slot < engine->steered_size; slot++) {
         if (engine->steered[slot] == NULL) {
             continue;

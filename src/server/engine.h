@@ -32,6 +32,7 @@ void load_free(struct load *load);
 // On false the old data keeps serving and load_diags says why.
 bool engine_apply(struct engine *engine, struct load *load);
 
+// What the engine owns, for the daemon's other parts; they live as long as it does.
 struct publisher *engine_publisher(struct engine *engine);
 struct health *engine_health(struct engine *engine);
 

@@ -60,7 +60,10 @@ struct engine {
     // Health: which plans follow from which check, and which wait to be compiled again.
     struct steered **steered; // by slot
     size_t steered_size;
-    struct slot_list *by_check;
+    struct check_links {
+        struct slot_list slots; // of the plans that follow from the check
+        enum check_state seen;  // that the log has told
+    } * by_check;
     size_t by_check_size;
     struct slot_list dirty;
     bool *is_dirty; // by slot; steered_size entries

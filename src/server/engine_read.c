@@ -39,9 +39,7 @@ static bool stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 
 static bool shared_read_if_new(const struct engine *engine, struct load *load)
 {
-    char *path = NULL;
-    int length = asprintf(&path, "%s/shared.yaml", engine->config->store_path);
-    SP_ASSERT(length > 0);
+    char *path = mem_printf("%s/shared.yaml", engine->config->store_path);
     load->shared_stamp = stamp_of(path);
     bool is_new = engine->lines == NULL || !stamp_equal(&load->shared_stamp, &engine->shared_stamp);
     if (is_new) {
@@ -214,9 +212,7 @@ static void zones_read(const struct engine *engine, struct load *load, bool all)
         return;
     }
     for (int i = 0; i < count; i++) {
-        char *path = NULL;
-        int length = asprintf(&path, "%s/%s", folder, entries[i]->d_name);
-        SP_ASSERT(length > 0);
+        char *path = mem_printf("%s/%s", folder, entries[i]->d_name);
         zone_read_if_new(engine, load, path, all);
         free(path);
         free(entries[i]);
