@@ -51,6 +51,7 @@ static inline const char *fixture_path(const char *name)
 static inline const char *fixture_bytes(const char *name, const void *bytes, size_t size)
 {
     const char *path = fixture_path(name);
+    unlink(path); // a file that is cut and written anew would be flushed to disk, each time
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, size, file), size);

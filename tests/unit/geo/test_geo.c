@@ -2,7 +2,7 @@
 //
 // Databases in, locations out: schemas, formats, order of trust, and files that are not what they
 // should be.
-#include "base/hash.h"
+#include "../seed.h"
 #include "fixture.h"
 
 #include <math.h>
@@ -474,8 +474,7 @@ static void test_cut_short(void **state)
 static void test_damaged_bytes(void **state)
 {
     (void)state;
-    uint64_t dice = random_seed();
-    print_message("seed %llu\n", (unsigned long long)dice);
+    uint64_t dice = test_seed();
     size_t size;
     uint8_t *good = sample_mmdb(&size), *bytes = mem_alloc(size);
     for (int round = 0; round < 3000; round++) {
@@ -498,8 +497,7 @@ static void test_garbage_csv(void **state)
 {
     (void)state;
     static const char alphabet[] = "0123456789.,:\"\n\rafAS/-";
-    uint64_t dice = random_seed();
-    print_message("seed %llu\n", (unsigned long long)dice);
+    uint64_t dice = test_seed();
     for (int round = 0; round < 1000; round++) {
         char text[512] = "192.0.2.0,192.0.2.255,64500,Good\n";
         size_t start = strlen(text), size = start + random_below(&dice, 400);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The poptrie against brute force over the segments it was built from.
-#include "base/hash.h"
+#include "../seed.h"
 #include "base/memory.h"
 #include "geo/lpm.h"
 
@@ -266,8 +266,7 @@ static void test_small_maps_are_small(void **state)
 
 int main(void)
 {
-    random_state = random_seed();
-    printf("seed %llu\n", (unsigned long long)random_state);
+    random_state = test_seed();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_maps),      cmocka_unit_test(test_prefix_maps),
         cmocka_unit_test(test_one_value),        cmocka_unit_test(test_extremes),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // networks.csv: what its cells do, what is refused, and a brute-force reading of random files.
-#include "base/hash.h"
+#include "../seed.h"
 #include "fixture.h"
 
 #include <math.h>
@@ -304,8 +304,7 @@ static void test_random_networks(void **state)
 {
     (void)state;
     enum { ROWS = 60 };
-    uint64_t dice = random_seed();
-    print_message("seed %llu\n", (unsigned long long)dice);
+    uint64_t dice = test_seed();
     for (int round = 0; round < 100; round++) {
         struct row rows[ROWS];
         size_t count = 0, used;
