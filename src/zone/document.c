@@ -8,14 +8,11 @@
 #include "zone/document.h"
 
 #include "base/memory.h"
+#include "zone/text_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libfyaml.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 // An entry's arena is used again until it holds this much; one with anchors is kept to the end.
 enum { ARENA_REUSE_SIZE = 1 << 20, ANCHORS_MAX = 1000 };
@@ -54,62 +51,6 @@ static void stop(struct document *document, unsigned line, unsigned column, cons
 {
     fault(document, line, column, text);
     document->ended = true;
-}
-
-static bool file_read(struct document *document, int fd)
-{
-    struct stat status;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        stop(document, 0, 0, "not a regular file");
-        return false;
-    }
-    size_t capacity = MIN((uint64_t)status.st_size, (uint64_t)DOCUMENT_SIZE_MAX) + 1;
-    document->bytes = mem_resize(NULL, capacity + 1, 1);
-    while (document->size < capacity) { // one byte more than allowed shows a file that is too big
-        ssize_t got = read(fd, document->bytes + document->size, capacity - document->size);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            stop(document, 0, 0, strerror(errno));
-            return false;
-        }
-        if (got == 0) {
-            break;
-        }
-        document->size += (size_t)got;
-    }
-    if (document->size > DOCUMENT_SIZE_MAX) {
-        stop(document, 0, 0, "the file is larger than 64 MiB");
-        return false;
-    }
-    document->bytes[document->size] = '\0';
-    const char *nul = memchr(document->bytes, '\0', document->size);
-    if (nul) { // the library would take it for the end
-        unsigned line = 1;
-        for (const char *at = document->bytes; at < nul; at++) {
-            line += *at == '\n';
-        }
-        stop(document, line, 0, "a NUL byte; the file must be UTF-8 text");
-        return false;
-    }
-    return true;
-}
-
-static bool file_load(struct document *document, bool missing_ok)
-{
-    int fd = open(document->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        if (errno != ENOENT || !missing_ok) {
-            stop(document, 0, 0, strerror(errno));
-            return false;
-        }
-        document->ended = true;
-        return true;
-    }
-    bool good = file_read(document, fd);
-    close(fd);
-    return good;
 }
 
 static void discard(struct fy_diag *diag, void *user, const char *text, size_t size)
@@ -166,6 +107,11 @@ static struct fy_event *event_next(struct document *document)
     struct fy_event *event = fy_parser_parse(document->parser);
     if (event == NULL) {
         library_faults(document);
+        return NULL;
+    }
+    const struct fy_mark *mark = fy_event_start_mark(event);
+    if (event->type == FYET_STREAM_END && (!mark || mark->input_pos < document->size)) {
+        stop(document, mark ? (unsigned)mark->line + 1 : 0, 0, "the YAML parser stopped here");
     }
     return event;
 }
@@ -487,13 +433,16 @@ struct document *document_open(const char *path, bool missing_ok, struct diags *
     document->path = path;
     document->diags = diags;
     document->arena = arena_new();
-    if (!file_load(document, missing_ok)) {
+    document->bytes = text_file_read(path, missing_ok, diags, &document->size);
+    if (document->bytes == NULL) {
         document_close(document);
         return NULL;
     }
-    if (!document->ended) {
+    if (document->size > 0) {
         parser_start(document);
         document_begin(document);
+    } else {
+        document->ended = true;
     }
     return document;
 }

@@ -10,7 +10,7 @@
 
 #include "base/diag.h"
 
-enum { DOCUMENT_SIZE_MAX = 64 << 20, DOCUMENT_DEPTH_MAX = 32 };
+enum { DOCUMENT_DEPTH_MAX = 32 };
 
 enum yaml_kind { YAML_NULL, YAML_SCALAR, YAML_LIST, YAML_MAP };
 

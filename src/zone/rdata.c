@@ -481,8 +481,12 @@ static size_t scan_any(struct rdata_scanner *scanner, uint16_t type, const char 
     }
     const char *fault = scan_text(scanner, type, text);
     size_t size = scanner->zs->r_data_length;
-    if (fault == NULL && (size > capacity || !rdata_check(type, scanner->zs->r_data, size))) {
-        fault = size > capacity ? "too long" : "not the form of this record type";
+    if (fault == NULL && size == 0) {
+        fault = "empty record data"; // 0 is how faults are told
+    } else if (fault == NULL && size > capacity) {
+        fault = "too long";
+    } else if (fault == NULL && !rdata_check(type, scanner->zs->r_data, size)) {
+        fault = "not the form of this record type";
     }
     if (fault) {
         *reason = fault;

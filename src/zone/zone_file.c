@@ -215,11 +215,13 @@ static const char *include_path(const struct source *source, const char *name)
 {
     struct arena *arena = zone_arena(source->reader->zone);
     const char *slash = strrchr(source->path, '/');
-    if (name[0] == '/' || slash == NULL) {
-        return arena_strdup(arena, strncmp(name, "./", 2) == 0 ? name + 2 : name);
+    while (strncmp(name, "./", 2) == 0) {
+        name += 2;
     }
-    return arena_printf(arena, "%.*s/%s", (int)(slash - source->path), source->path,
-                        strncmp(name, "./", 2) == 0 ? name + 2 : name);
+    if (name[0] == '/' || slash == NULL) {
+        return arena_strdup(arena, name);
+    }
+    return arena_printf(arena, "%.*s/%s", (int)(slash - source->path), source->path, name);
 }
 
 static void include_read(struct source *source, const uint8_t *origin)
@@ -360,19 +362,39 @@ static bool scanner_resume(struct source *source, const char *at, const uint8_t 
 static void scanner_fault(const struct source *source, const char *at)
 {
     int code = source->scanner->error.code;
+    const char *text = code == ZS_UNCOVERED_STATE ? "invalid syntax" : zs_strerror(code);
     char line[61];
     line_copy(source, at, line, sizeof(line));
-    bool quote = code != ZS_UNCLOSED_MULTILINE && code != ZS_UNCOVERED_STATE && *line;
-    diags_error(source_diags(source), source_place(source), NULL, "%s%s%s%s", zs_strerror(code),
+    bool quote = code != ZS_UNCLOSED_MULTILINE && *line;
+    diags_error(source_diags(source), source_place(source), NULL, "%s%s%s%s", text,
                 quote ? ", in \"" : "", quote ? line : "", quote ? "\"" : "");
 }
 
-// After a fault; `before` is where the scanner stood before. False when nothing more can be read
-// from the file.
-static bool fault_handle(struct source *source, const char *before)
+// Where the faulty line is. In a state that the scanner has no rule for it forgets its position,
+// but not the number of its line.
+static const char *fault_position(const struct source *source, const char *before,
+                                  uint64_t line_before)
+{
+    if (source->scanner->error.code != ZS_UNCOVERED_STATE) {
+        return scanner_position(source);
+    }
+    const char *end = source->text + source->size;
+    for (uint64_t line = line_before; line < source->scanner->line_counter; line++) {
+        const char *newline = memchr(before, '\n', (size_t)(end - before));
+        if (newline == NULL) {
+            return end;
+        }
+        before = newline + 1;
+    }
+    return before;
+}
+
+// After a fault; `before` is where the scanner stood before, in which line. False when nothing more
+// can be read from the file.
+static bool fault_handle(struct source *source, const char *before, uint64_t line_before)
 {
     const zs_scanner_t *scanner = source->scanner;
-    const char *at = scanner_position(source);
+    const char *at = fault_position(source, before, line_before);
     int code = scanner->error.code;
     uint8_t origin[NAME_MAX_SIZE];
     origin_follow(source, before, at);
@@ -397,16 +419,19 @@ static void origin_save(struct source *source)
     }
 }
 
-// An $INCLUDE that the scanner understood: the origin is in its buffer, in presentation form.
-static void include_handle(struct source *source)
+// An $INCLUDE that the scanner understood: the origin is in its buffer, in presentation form. The
+// scanner keeps a place on its call stack for each directive that it hands out (libzscanner 3.2;
+// the seventeenth overruns it), so it starts anew behind the line. False at the end of the file.
+static bool include_handle(struct source *source)
 {
     uint8_t origin[NAME_MAX_SIZE];
-    const char *reason;
+    const char *reason, *at = scanner_position(source);
     if (name_parse((const char *)source->scanner->buffer, NULL, origin, &reason) == 0) {
         diags_error(source_diags(source), source_place(source), "$INCLUDE", "origin: %s", reason);
-        return;
+    } else {
+        include_read(source, origin);
     }
-    include_read(source, origin);
+    return scanner_resume(source, at, source->origin);
 }
 
 static void source_scan(struct source *source, const uint8_t *origin, uint32_t ttl)
@@ -425,6 +450,7 @@ static void source_scan(struct source *source, const uint8_t *origin, uint32_t t
     bool more = source->size > 0;
     while (more) {
         const char *before = scanner_position(source);
+        uint64_t line_before = scanner->line_counter;
         zs_parse_record(scanner); // the state says the same as the result, and more
         switch (scanner->state) {
         case ZS_STATE_DATA:
@@ -432,11 +458,11 @@ static void source_scan(struct source *source, const uint8_t *origin, uint32_t t
             record_add(source);
             break;
         case ZS_STATE_ERROR:
-            more = fault_handle(source, before);
+            more = fault_handle(source, before, line_before);
             break;
         case ZS_STATE_INCLUDE:
             origin_save(source);
-            include_handle(source);
+            more = include_handle(source);
             break;
         default:
             more = false;

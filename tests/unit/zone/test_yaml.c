@@ -380,7 +380,7 @@ static void test_files(void **state)
     outcome_end(&outcome);
 
     file_write(0, "example.com.yaml", "a: 1\n", 5);
-    assert_int_equal(truncate(path, DOCUMENT_SIZE_MAX + 1L), 0);
+    assert_int_equal(truncate(path, TEXT_FILE_SIZE_MAX + 1L), 0);
     outcome = read_path(path, ZONE_FORMAT_YAML, PRECEDENCE_ISP_FIRST);
     expect_diags(&outcome, "0:0 error: the file is larger than 64 MiB\n");
     outcome_end(&outcome);
@@ -393,13 +393,28 @@ static void test_bytes(void **state)
     static const struct {
         const char *bytes;
         size_t size;
-    } rows[] = {{"a: \"\xff\xfe\"\n", 8}, {"a: b\0c\n", 7},         {"\0", 1},
-                {"\xff\xff", 2},          {"a: {type: A\0}\n", 14}, {"a: &\n", 5}};
+        const char *diags;
+    } rows[] = {
+        {"a: \"\xff\xfe\"\n", 8, "1:5 error: not UTF-8 text\n"},
+        {"# caf\xe9\nb: x\n", 12, "1:6 error: not UTF-8 text\n"},  // Latin 1 in a comment
+        {"# x\n\xc0\x80: x\n", 10, "2:1 error: not UTF-8 text\n"}, // an overlong NUL
+        {"\xed\xa0\x80: x\n", 7, "1:1 error: not UTF-8 text\n"},   // half of a pair
+        {"\xf4\x90\x80\x80: x\n", 8, "1:1 error: not UTF-8 text\n"},
+        {"a: 1\xe4\xb8", 6, "1:5 error: not UTF-8 text\n"}, // cut short
+        {"a: b\0c\n", 7, "1:5 error: not UTF-8 text\n"},
+        {"\0", 1, "1:1 error: not UTF-8 text\n"},
+        {"\xff\xfe\x61\0", 4, "1:1 error: not UTF-8 text\n"}, // UTF-16
+        {"a: &\n", 5, "1:5 error: not valid YAML: invalid anchor detected\n"},
+    };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct outcome outcome = read_yaml_bytes(rows[i].bytes, rows[i].size, PRECEDENCE_ISP_FIRST);
-        assert_null(outcome.zone);
+        expect_diags(&outcome, rows[i].diags);
         outcome_end(&outcome);
     }
+    struct outcome outcome =
+        read_yaml("\xef\xbb\xbf# \xe5\x8c\x97\r\na: {type: A, value: 192.0.2.1}\r\n");
+    expect_diags(&outcome, ""); // a byte order mark and DOS line ends are harmless
+    outcome_end(&outcome);
 }
 
 // Aliases of aliases ("a billion laughs") are counted by what they stand for.

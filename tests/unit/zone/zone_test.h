@@ -19,6 +19,7 @@
 #include "dns/types.h"
 #include "zone/document.h"
 #include "zone/readers.h"
+#include "zone/text_file.h"
 
 // A folder for one test program, removed by folder_end, and the files in it by slot.
 static char folder[64];
@@ -135,7 +136,7 @@ static inline void expect_diags(const struct outcome *outcome, const char *expec
 {
     const char *found = diags_text(&outcome->diags);
     if (strcmp(found, expected) != 0) {
-        print_error("expected:\n%sfound:\n%s", expected, found);
+        fprintf(stderr, "expected:\n%sfound:\n%s", expected, found);
         fail();
     }
 }
@@ -270,7 +271,7 @@ struct document_case {
 static inline void expect_text(const char *document, const char *found, const char *expected)
 {
     if (strcmp(found, expected) != 0) {
-        print_error("document:\n%s\nexpected:\n%s\nfound:\n%s\n", document, expected, found);
+        fprintf(stderr, "document:\n%s\nexpected:\n%s\nfound:\n%s\n", document, expected, found);
         fail();
     }
 }
