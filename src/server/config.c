@@ -318,6 +318,8 @@ static char *file_read(const char *path, size_t *size, struct diags *diags)
         diags_error(diags, place, NULL, "cannot read: %s", strerror(errno));
     } else if (*size > CONFIG_SIZE_MAX) {
         diags_error(diags, place, NULL, "is too large: expected 1 MiB at most");
+    } else if (memchr(text, '\0', *size) != NULL) { // libfyaml would take it for the end
+        diags_error(diags, place, NULL, "holds a NUL character: expected text");
     } else {
         fclose(file);
         return text;

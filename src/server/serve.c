@@ -266,6 +266,18 @@ static void on_signal(uv_signal_t *handle, int number)
     stop_begin(server, 0);
 }
 
+// What comes before the loop listens must wait for it: by default it would kill the process, which
+// would leave its socket behind.
+static void signals_hold(bool hold)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static void signal_begin(struct server *server, uv_signal_t *handle, int number)
 {
     uv_signal_init(&server->loop, handle);
@@ -279,6 +291,7 @@ static void handles_open(struct server *server)
     signal_begin(server, &server->signal_term, SIGTERM);
     signal_begin(server, &server->signal_int, SIGINT);
     signal_begin(server, &server->signal_hup, SIGHUP);
+    signals_hold(false);
     uv_timer_init(&server->loop, &server->tick);
     uv_timer_init(&server->loop, &server->deadline);
     server->deadline.data = server;
@@ -365,6 +378,7 @@ int serve(const char *config_path)
     }
     log_set_level(server.config->log_level);
     signal(SIGPIPE, SIG_IGN);
+    signals_hold(true);
     json_object_seed(0); // before any other thread could be the first to ask for it
     int exit_code = run(&server);
     config_free(server.config);
