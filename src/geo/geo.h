@@ -8,7 +8,10 @@
 // may read; loading is slow (seconds for a city database) and belongs on a pool thread.
 //
 // Order of trust, strongest first: networks.csv, ASN sets, organisation-name patterns of the
-// catalogue (with the country), built-in networks. networks.csv overrides only the cells it fills.
+// catalogue (with the country), built-in networks where no ASN is known. networks.csv overrides
+// only the cells it fills; of its networks the narrowest that fills a cell decides it. Of several
+// databases an earlier one wins where it knows. A country that no database knows is that of the
+// ISP.
 #pragma once
 
 #include "base/address.h"
@@ -60,6 +63,7 @@ void geo_walk_asns(const struct geo *geo, enum family family, lpm_visit *visit, 
 
 // What was loaded, for status pages and the log.
 struct geo_summary {
+    // networks: runs of one location, of one ASN; memory_size in bytes
     size_t location_count, network_count_ipv4, network_count_ipv6, asn_network_count, memory_size;
     bool has_places, has_asns; // a city/country database, an ASN database
 };
