@@ -353,10 +353,12 @@ class Row:
             raise RuntimeError(f'bench-load: {done.stderr}')
         sample = json.loads(done.stdout)
         cpu = self.server.cpu_seconds() - cpu
-        sample['qps_per_core'] = sample['answered_in_all'] / cpu if cpu else 0
-        sample['core_busy'] = sample['qps'] / sample['qps_per_core'] if cpu else 0
+        if not cpu or not sample['answered']:
+            raise RuntimeError(f'{self.name}: nothing was answered: {sample}')
         if self.server.name != 'echo' and sample['without_records'] + sample['other_rcode']:
             raise RuntimeError(f'{self.name}: answers without records: {sample}')
+        sample['qps_per_core'] = sample['answered_in_all'] / cpu
+        sample['core_busy'] = sample['qps'] / sample['qps_per_core']
         self.samples.append(sample)
 
     def median(self, key: str) -> float:
@@ -383,15 +385,20 @@ def run_rounds(rows: list[Row], options) -> None:
 
 def print_table(summaries: dict[str, dict]) -> None:
     echo = summaries.get('echo')
-    print(f'{"":18}{"queries/s":>11}{"of echo":>9}{"/s of core":>12}{"of echo":>9}{"busy":>7}'
+    print(f'{"":18}{"queries/s":>11}{"/s of core":>12}{"of echo":>9}{"busy":>7}'
           f'{"lost":>8}{"p50 us":>8}{"p99 us":>8}{"bytes":>9}')
     for name, row in summaries.items():
-        ratios = [row[key] / echo[key] if echo and echo[key] else float('nan')
-                  for key in ('qps', 'qps_per_core')]
+        of_echo = paired_ratio(row, echo) if echo else float('nan')
         size = f'{row["query_bytes"]:.0f}/{row["answer_bytes"]:.0f}'
-        print(f'{name:18}{row["qps"]:11,.0f}{ratios[0]:9.3f}{row["qps_per_core"]:12,.0f}'
-              f'{ratios[1]:9.3f}{row["core_busy"]:7.0%}{row["loss"]:8.3%}{row["p50_us"]:8.0f}'
+        print(f'{name:18}{row["qps"]:11,.0f}{row["qps_per_core"]:12,.0f}{of_echo:9.3f}'
+              f'{row["core_busy"]:7.0%}{row["loss"]:8.3%}{row["p50_us"]:8.0f}'
               f'{row["p99_us"]:8.0f}{size:>9}')
+
+
+def paired_ratio(ours: dict, theirs: dict) -> float:
+    """Median over the rounds of the ratio within a round: what a round has in common drops out."""
+    return statistics.median(a['qps_per_core'] / b['qps_per_core']
+                             for a, b in zip(ours['samples'], theirs['samples']))
 
 
 def print_ratios(summaries: dict[str, dict]) -> dict[str, float]:
@@ -401,7 +408,7 @@ def print_ratios(summaries: dict[str, dict]) -> dict[str, float]:
     pairs.append(('signpost steered', 'signpost static'))
     for ours, theirs in pairs:
         if ours in summaries and theirs in summaries:
-            ratio = summaries[ours]['qps_per_core'] / summaries[theirs]['qps_per_core']
+            ratio = paired_ratio(summaries[ours], summaries[theirs])
             ratios[f'{ours} / {theirs}'] = ratio
             print(f'{ours} / {theirs}: {ratio:.3f}')
     for name, least in (('signpost static / gdnsd', 0.95),
@@ -450,8 +457,8 @@ def parse_arguments():
     add('--build', type=Path, default=ROOT / 'build', help='meson build directory (build)')
     add('--binary', type=Path, help='the server (signpost in the build directory)')
     add('--servers', default='echo,signpost,nsd,knot,gdnsd', help='which ones, with commas')
-    add('--rounds', type=int, default=5, help='rounds (5)')
-    add('--seconds', type=float, default=3, help='seconds a server and round (3)')
+    add('--rounds', type=int, default=15, help='rounds (15)')
+    add('--seconds', type=float, default=1, help='seconds a server and round (1)')
     add('--window', type=int, default=128, help='unanswered queries at any time (128)')
     add('--group', type=int, default=16, help='queries a send, by UDP GSO (16)')
     add('--port', type=int, default=15310, help='first of the ports on 127.0.0.1 (15310)')
@@ -459,7 +466,7 @@ def parse_arguments():
     add('--no-load', action='store_true', help='only count instructions')
     add('--no-instructions', action='store_true', help='do not count instructions')
     add('--install', action='store_true', help='apt-get install the peers and valgrind first')
-    add('--output', type=Path, default=ROOT / 'build' / 'bench.json', help='build/bench.json')
+    add('--output', type=Path, default=ROOT / 'build' / 'bench.json', help='where all samples go (build/bench.json)')
     options = parser.parse_args()
     options.build = options.build.resolve()
     options.tools = options.build / 'bench'
