@@ -466,7 +466,8 @@ def parse_arguments():
     add('--no-load', action='store_true', help='only count instructions')
     add('--no-instructions', action='store_true', help='do not count instructions')
     add('--install', action='store_true', help='apt-get install the peers and valgrind first')
-    add('--output', type=Path, default=ROOT / 'build' / 'bench.json', help='where all samples go (build/bench.json)')
+    add('--output', type=Path, default=ROOT / 'build' / 'bench.json',
+        help='where all samples go (build/bench.json)')
     options = parser.parse_args()
     options.build = options.build.resolve()
     options.tools = options.build / 'bench'
