@@ -247,30 +247,36 @@ size_t lpm_size(const struct lpm *map)
 // --- reading
 
 // Counting bits without the instruction costs more than the memory access. Sanitizers do not get on
-// with the resolver that chooses between the clones when the program is loaded.
+// with the resolver that chooses between the clones when the program is loaded. The clones are
+// static, because clang 14 gives those of a public function a name that no other file can link to.
 #if defined(__x86_64__) && !defined(__POPCNT__) && !defined(SP_DEBUG)
 #define WITH_POPCNT __attribute__((target_clones("popcnt", "default")))
 #else
 #define WITH_POPCNT
 #endif
 
-WITH_POPCNT struct lpm_match lpm_lookup(const struct lpm *map, uint64_t key)
+WITH_POPCNT static uint32_t leaf_find(const struct lpm *map, uint64_t key)
 {
     unsigned offset = map->direct_bits;
     uint32_t word = map->direct[(key >> 1) >> (63 - offset)]; // in two steps: offset may be 0
     while (!(word & LEAF_FLAG)) {
         const struct node *node = &map->nodes[word];
         uint64_t bit = UINT64_C(1) << ((key << offset) >> (64 - STRIDE));
-        if (node->inner & bit) {
-            word = node->first_node + (uint32_t)__builtin_popcountll(node->inner & (bit - 1));
-            offset += STRIDE;
-        } else {
+        if (!(node->inner & bit)) {
             uint64_t upto = bit | (bit - 1);
-            word = LEAF_FLAG | map->leaves[node->first_leaf +
-                                           (uint32_t)__builtin_popcountll(node->starts & upto) - 1];
+            unsigned run = (unsigned)__builtin_popcountll(node->starts & upto);
+            return map->leaves[node->first_leaf + run - 1];
         }
+        word = node->first_node + (uint32_t)__builtin_popcountll(node->inner & (bit - 1));
+        offset += STRIDE;
     }
-    return (struct lpm_match){leaf_value(word), word & ((1U << LENGTH_BITS) - 1)};
+    return word;
+}
+
+struct lpm_match lpm_lookup(const struct lpm *map, uint64_t key)
+{
+    uint32_t leaf = leaf_find(map, key);
+    return (struct lpm_match){leaf_value(leaf), leaf & ((1U << LENGTH_BITS) - 1)};
 }
 
 struct walk {
