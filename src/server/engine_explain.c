@@ -138,6 +138,9 @@ static void explain_rule(struct explanation *x)
             json_object_set_new(item, "share", json_real(rule->share_ppm / 1e6));
             json_object_set_new(item, "client_place", json_real(place / 1e6));
         }
+        if (holds && rule->share_ppm <= place) {
+            place -= rule->share_ppm; // the next share begins where this one ends
+        }
         json_array_append_new(rules, item);
     }
     char summary[256];

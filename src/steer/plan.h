@@ -68,8 +68,8 @@ struct pick {
     uint32_t ttl;
     size_t count;                             // records in answer order
     const uint8_t *records[PLAN_ANSWERS_MAX]; // each: owner pointer 0xC00C, type, class, TTL,
-    uint16_t sizes[PLAN_ANSWERS_MAX];         //       RDLENGTH, rdata; `sizes` bytes long
-    uint16_t choice;                          // which choice was taken, for explain
+    uint32_t sizes[PLAN_ANSWERS_MAX];         //       RDLENGTH, rdata; `sizes` bytes long
+    uint32_t choice;                          // which choice was taken, for explain
 };
 
 // The decision for one query. No lock, no allocation, no system call.
@@ -95,5 +95,6 @@ struct plan_choice_view plan_choice(const struct plan *plan, size_t index);
 size_t plan_choice_member(const struct plan *plan, size_t choice, size_t place, uint32_t *weight);
 // First choice of a class of the territory (class 0 when there is no territory).
 size_t plan_class_choice(const struct plan *plan, uint32_t class_index);
-// The client's place in 0..999,999 that shares are cut from.
+// The client's place in 0..999,999 that shares are cut from: the first share of a chain of rules
+// takes the places below it, the next one those that follow.
 uint32_t plan_share_of_client(const struct plan *plan, const struct address *client);

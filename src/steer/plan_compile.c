@@ -25,6 +25,7 @@ struct compiler {
     struct plan *plan;
     uint16_t *chosen; // members of the choice being made
     size_t chosen_count;
+    int64_t last_good_ns; // when the members that `all_down: last_good` wants went down
 };
 
 // --- step 3: which members
@@ -91,35 +92,74 @@ static size_t min_up_of(const struct pool *pool)
     return MAX(wanted, (size_t)1);
 }
 
+// The pool that a chain goes on with, -1 at its end. Chains are free of loops (the readers refuse
+// them); the bound is a seat belt.
+static int chain_next(const struct compiler *c, int at, size_t *steps)
+{
+    return ++*steps <= c->policy->pool_count ? c->policy->pools[at].fallback : -1;
+}
+
 // First pool of the chain with enough usable members; failing that, the first with any; else -1.
-// Chains are short and free of loops (the readers refuse them); the bound is a seat belt.
 static int pool_of_chain(const struct compiler *c, int first)
 {
     int any = -1;
     size_t steps = 0;
-    for (int at = first; at >= 0 && steps <= c->policy->pool_count; steps++) {
+    for (int at = first; at >= 0; at = chain_next(c, at, &steps)) {
         const struct pool *pool = &c->policy->pools[at];
         size_t usable = usable_count(c, pool);
         if (usable >= min_up_of(pool)) {
             return at;
         }
         any = any < 0 && usable > 0 ? at : any;
-        at = pool->fallback;
     }
     return any;
 }
 
 // --- step 5: TTL
 
-// The least time after which a check of these members could change the answer; 0: none is moving.
-static uint32_t change_in_s(const struct compiler *c, const struct pool *pool)
+// The sooner of two moments in seconds from now; 0 is never.
+static uint32_t sooner(uint32_t a, uint32_t b)
 {
-    uint32_t least = 0;
-    for (size_t i = 0; pool != NULL && i < pool->member_count; i++) {
-        uint32_t change = view_of(c, &pool->members[i]).change_in_s;
-        least = change > 0 && (least == 0 || change < least) ? change : least;
+    return a == 0 || (b > 0 && b < a) ? b : a;
+}
+
+// When a check of these members could first change the answer.
+static uint32_t change_of_pool(const struct compiler *c, const struct pool *pool)
+{
+    uint32_t change = 0;
+    for (size_t i = 0; i < pool->member_count; i++) {
+        change = sooner(change, view_of(c, &pool->members[i]).change_in_s);
     }
-    return least;
+    return change;
+}
+
+// The same for all pools of a chain that `chosen` was taken from: those before it could recover,
+// and where it is taken for want of a better one those behind it too.
+static uint32_t change_of_chain(const struct compiler *c, int first, int chosen)
+{
+    uint32_t change = 0;
+    size_t steps = 0;
+    for (int at = first; at >= 0; at = chain_next(c, at, &steps)) {
+        const struct pool *pool = &c->policy->pools[at];
+        change = sooner(change, change_of_pool(c, pool));
+        if (at == chosen && usable_count(c, pool) >= min_up_of(pool)) {
+            break;
+        }
+    }
+    return change;
+}
+
+// In the flat form: when a dead line before this rule could live again.
+static uint32_t change_of_dead_lines(const struct compiler *c, size_t rule)
+{
+    uint32_t change = 0;
+    for (size_t i = 0; c->policy->form == FORM_FLAT && i < rule; i++) {
+        int pool = (int)c->policy->rules[i].pool;
+        if (pool_of_chain(c, pool) < 0) {
+            change = sooner(change, change_of_chain(c, pool, -1));
+        }
+    }
+    return change;
 }
 
 static uint32_t lowered_ttl(const struct compiler *c, uint32_t towards)
@@ -130,7 +170,7 @@ static uint32_t lowered_ttl(const struct compiler *c, uint32_t towards)
 
 // --- step 4 and the bytes
 
-static uint32_t record_add(struct compiler *c, const struct member *member, uint32_t ttl)
+static size_t record_add(struct compiler *c, const struct member *member, uint32_t ttl)
 {
     struct plan *plan = c->plan;
     size_t size = 12U + member->rdata_size;
@@ -145,9 +185,8 @@ static uint32_t record_add(struct compiler *c, const struct member *member, uint
     put_u32(at + 6, ttl);
     put_u16(at + 10, member->rdata_size);
     memcpy(at + 12, member->rdata, member->rdata_size);
-    uint32_t offset = (uint32_t)plan->record_size;
     plan->record_size += size;
-    return offset;
+    return plan->record_size - size;
 }
 
 // Vose's alias method in integers: columns hold n x weight out of the sum, scaled to 2^32.
@@ -207,7 +246,7 @@ static void members_add(struct compiler *c, struct choice *choice, const struct 
         MEM_GROW(plan->members, plan->member_count, plan->member_capacity);
         plan->members[plan->member_count++] = (struct choice_member){
             .record_offset = record_add(c, member, choice->ttl),
-            .record_size = (uint16_t)(12 + member->rdata_size),
+            .record_size = 12U + member->rdata_size,
             .index = c->chosen[i],
             .weight = weight,
             .identity = hash_bytes(0x7369676e706f7374ULL, member->rdata, member->rdata_size),
@@ -219,17 +258,17 @@ static void members_add(struct compiler *c, struct choice *choice, const struct 
     }
 }
 
-static uint16_t choice_add(struct compiler *c, const struct choice *choice)
+static uint32_t choice_add(struct compiler *c, const struct choice *choice)
 {
     struct plan *plan = c->plan;
-    SP_ASSERT(plan->choice_count < NOT_ONE);
+    SP_ASSERT(plan->choice_count < NO_CHOICE); // each costs more than 64 bytes
     MEM_GROW(plan->choices, plan->choice_count, plan->choice_capacity);
     plan->choices[plan->choice_count] = *choice;
-    return (uint16_t)plan->choice_count++;
+    return (uint32_t)plan->choice_count++;
 }
 
 // Makes a choice of the members in `chosen`.
-static uint16_t choice_of_members(struct compiler *c, struct choice choice,
+static uint32_t choice_of_members(struct compiler *c, struct choice choice,
                                   const struct member *members)
 {
     choice.kind = PICK_MEMBERS;
@@ -242,8 +281,8 @@ static uint16_t choice_of_members(struct compiler *c, struct choice choice,
 
 // --- step 3, end of the chain: everything is down
 
-// The members that were the last to go down.
-static void choose_last_good(struct compiler *c, const struct pool *pool)
+// When the last of a pool's members went down; INT64_MIN when it has none that may ever be used.
+static int64_t last_good_ns(const struct compiler *c, const struct pool *pool)
 {
     int64_t latest = INT64_MIN;
     for (size_t i = 0; i < pool->member_count; i++) {
@@ -251,16 +290,57 @@ static void choose_last_good(struct compiler *c, const struct pool *pool)
             latest = MAX(latest, view_of(c, &pool->members[i]).since_ns);
         }
     }
-    c->chosen_count = 0;
-    for (size_t i = 0; i < pool->member_count; i++) {
-        if (member_may_ever(&pool->members[i]) &&
-            view_of(c, &pool->members[i]).since_ns == latest) {
-            c->chosen[c->chosen_count++] = (uint16_t)i;
-        }
-    }
+    return latest;
 }
 
-static uint16_t choice_of_values(struct compiler *c, struct choice choice)
+static bool accept_last_good(const struct compiler *c, const struct member *member)
+{
+    return member_may_ever(member) && view_of(c, member).since_ns == c->last_good_ns;
+}
+
+// The members of the chain that were the last to go down. Their pool, or -1.
+static int choose_last_good(struct compiler *c, int first)
+{
+    int best = -1;
+    int64_t latest = INT64_MIN;
+    size_t steps = 0;
+    for (int at = first; at >= 0; at = chain_next(c, at, &steps)) {
+        int64_t since = last_good_ns(c, &c->policy->pools[at]);
+        best = since > latest ? at : best;
+        latest = MAX(latest, since);
+    }
+    if (best >= 0) {
+        c->last_good_ns = latest;
+        const struct pool *pool = &c->policy->pools[best];
+        choose(c, pool->members, pool->member_count, accept_last_good);
+    }
+    return best;
+}
+
+// The first pool of the chain with members that may ever be used, all of them; or -1.
+static int choose_possible(struct compiler *c, int first)
+{
+    size_t steps = 0;
+    for (int at = first; at >= 0; at = chain_next(c, at, &steps)) {
+        const struct pool *pool = &c->policy->pools[at];
+        if (choose(c, pool->members, pool->member_count, accept_possible) > 0) {
+            return at;
+        }
+    }
+    return -1;
+}
+
+static bool values_possible(const struct compiler *c)
+{
+    for (size_t i = 0; i < c->policy->value_count; i++) {
+        if (member_may_ever(&c->policy->values[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t choice_of_values(struct compiler *c, struct choice choice)
 {
     choice.pool = NOT_ONE;
     if (choose(c, c->policy->values, c->policy->value_count, accept_possible) > 0) {
@@ -270,51 +350,51 @@ static uint16_t choice_of_values(struct compiler *c, struct choice choice)
     return choice_add(c, &choice);
 }
 
-// Nothing in the chain of this pool is usable: `all_down` decides.
-static uint16_t choice_all_down(struct compiler *c, struct choice choice, size_t first_pool)
+// Nothing in the chain of this pool is usable: `all_down` decides. What it asks for may not be
+// there; then any member of the chain or of the values is better than none.
+static uint32_t choice_all_down(struct compiler *c, struct choice choice, size_t first_pool)
 {
-    const struct pool *pool = &c->policy->pools[first_pool];
+    enum all_down all_down = c->policy->all_down;
     choice.failed_open = true;
     choice.pool = (uint16_t)first_pool;
     choice.ttl = lowered_ttl(c, FAILED_OPEN_TTL_S);
-    switch (c->policy->all_down) {
-    case ALL_DOWN_NONE:
-    case ALL_DOWN_SERVFAIL:
-        choice.kind = c->policy->all_down == ALL_DOWN_NONE ? PICK_NODATA : PICK_SERVFAIL;
+    if (all_down == ALL_DOWN_NONE || all_down == ALL_DOWN_SERVFAIL) {
+        choice.kind = all_down == ALL_DOWN_NONE ? PICK_NODATA : PICK_SERVFAIL;
         return choice_add(c, &choice);
-    case ALL_DOWN_VALUES:
-        return choice_of_values(c, choice);
-    case ALL_DOWN_LAST_GOOD:
-        choose_last_good(c, pool);
-        break;
-    default:
-        choose(c, pool->members, pool->member_count, accept_possible);
     }
-    return c->chosen_count > 0 ? choice_of_members(c, choice, pool->members)
-                               : choice_of_values(c, choice);
+    if (all_down == ALL_DOWN_VALUES && values_possible(c)) {
+        return choice_of_values(c, choice);
+    }
+    int pool = all_down == ALL_DOWN_LAST_GOOD ? choose_last_good(c, (int)first_pool)
+                                              : choose_possible(c, (int)first_pool);
+    if (pool < 0) {
+        return choice_of_values(c, choice);
+    }
+    choice.pool = (uint16_t)pool;
+    return choice_of_members(c, choice, c->policy->pools[pool].members);
 }
 
 // --- step 2: which rule
 
-static uint16_t choice_of_rules(struct compiler *c, const uint16_t *rules, size_t count);
+static uint32_t choice_of_rules(struct compiler *c, const uint16_t *rules, size_t count);
 
-// A choice that was made before for the same rule with the same rest, or NOT_ONE.
-static uint16_t choice_find(const struct compiler *c, uint16_t rule, uint16_t otherwise)
+// A choice that was made before for the same rule with the same rest, or NO_CHOICE.
+static uint32_t choice_find(const struct compiler *c, uint16_t rule, uint32_t otherwise)
 {
     for (size_t i = 0; i < c->plan->choice_count; i++) {
         const struct choice *choice = &c->plan->choices[i];
         if (choice->rule == rule && choice->otherwise == otherwise) {
-            return (uint16_t)i;
+            return (uint32_t)i;
         }
     }
-    return NOT_ONE;
+    return NO_CHOICE;
 }
 
-static uint16_t choice_of_rule(struct compiler *c, uint16_t rule_index, uint16_t otherwise)
+static uint32_t choice_of_rule(struct compiler *c, uint16_t rule_index, uint32_t otherwise)
 {
     const struct rule *rule = &c->policy->rules[rule_index];
-    uint16_t found = choice_find(c, rule_index, otherwise);
-    if (found != NOT_ONE) {
+    uint32_t found = choice_find(c, rule_index, otherwise);
+    if (found != NO_CHOICE) {
         return found;
     }
     struct choice choice = {
@@ -324,13 +404,9 @@ static uint16_t choice_of_rule(struct compiler *c, uint16_t rule_index, uint16_t
         return choice_all_down(c, choice, rule->pool);
     }
     const struct pool *pool = &c->policy->pools[at];
-    uint32_t change = change_in_s(c, pool);
-    if ((size_t)at != rule->pool) { // a recovery of the first pool would change the answer too
-        uint32_t first = change_in_s(c, &c->policy->pools[rule->pool]);
-        change = change == 0 || (first > 0 && first < change) ? first : change;
-    }
     choice.pool = (uint16_t)at;
-    choice.ttl = lowered_ttl(c, change);
+    choice.ttl = lowered_ttl(
+        c, sooner(change_of_chain(c, (int)rule->pool, at), change_of_dead_lines(c, rule_index)));
     choose(c, pool->members, pool->member_count, member_is_usable);
     return choice_of_members(c, choice, pool->members);
 }
@@ -346,20 +422,20 @@ static size_t skip_dead_lines(const struct compiler *c, const uint16_t *rules, s
     return 0; // all are dead: the most specific line fails open
 }
 
-static uint16_t choice_of_rules(struct compiler *c, const uint16_t *rules, size_t count)
+static uint32_t choice_of_rules(struct compiler *c, const uint16_t *rules, size_t count)
 {
     if (c->policy->form == FORM_FLAT && count > 0) {
         size_t skipped = skip_dead_lines(c, rules, count);
-        return choice_of_rule(c, rules[skipped], NOT_ONE);
+        return choice_of_rule(c, rules[skipped], NO_CHOICE);
     }
     if (count == 0) {
         struct choice none = {
-            .rule = NOT_ONE, .share_ppm = SHARE_ALL, .otherwise = NOT_ONE, .ttl = c->ttl};
-        uint16_t found = choice_find(c, NOT_ONE, NOT_ONE);
-        return found != NOT_ONE ? found : choice_of_values(c, none);
+            .rule = NOT_ONE, .share_ppm = SHARE_ALL, .otherwise = NO_CHOICE, .ttl = c->ttl};
+        uint32_t found = choice_find(c, NOT_ONE, NO_CHOICE);
+        return found != NO_CHOICE ? found : choice_of_values(c, none);
     }
     bool shared = c->policy->rules[rules[0]].share_ppm < SHARE_ALL;
-    uint16_t otherwise = shared ? choice_of_rules(c, rules + 1, count - 1) : NOT_ONE;
+    uint32_t otherwise = shared ? choice_of_rules(c, rules + 1, count - 1) : NO_CHOICE;
     return choice_of_rule(c, rules[0], otherwise);
 }
 
@@ -372,20 +448,6 @@ static size_t members_max(const struct policy *policy)
         most = MAX(most, policy->pools[i].member_count);
     }
     return most;
-}
-
-static void sizes_fill(struct plan *plan)
-{
-    for (size_t i = 0; i < plan->choice_count; i++) {
-        struct choice *choice = &plan->choices[i];
-        for (size_t k = 0; k < choice->member_count; k++) {
-            uint16_t size = plan->members[choice->first_member + k].record_size;
-            choice->record_size = k == 0 || choice->record_size == size ? size : 0;
-            if (choice->record_size == 0) {
-                break;
-            }
-        }
-    }
 }
 
 struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t ttl,
@@ -412,7 +474,6 @@ struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t t
         struct territory_class class = territory_class(territory, (uint32_t)i);
         plan->choice_of_class[i] = choice_of_rules(&c, class.rules, class.rule_count);
     }
-    sizes_fill(plan);
     free(c.chosen);
     return plan;
 }

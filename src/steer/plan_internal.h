@@ -16,20 +16,21 @@ struct choice {
     uint16_t answer_count; // records of an answer, 1..PLAN_ANSWERS_MAX
     uint16_t rule, pool;   // NOT_ONE: no rule, top-level values
     uint32_t ttl;
-    uint32_t share_ppm;    // clients whose share is below take this choice
-    uint16_t otherwise;    // the others take this one; NOT_ONE
-    uint16_t record_size;  // when all are of one size; else 0
+    uint32_t share_ppm;    // this part of the clients takes this choice
+    uint32_t otherwise;    // the others take this one; NO_CHOICE
     uint32_t first_member; // index into the plan's member arrays
     uint64_t weight_sum;
 };
 
 enum { NOT_ONE = UINT16_MAX };
 
+#define NO_CHOICE UINT32_MAX
+
 // A member within a choice. Alias table (Walker, Vose): a draw picks a column, then the column
 // itself when a second draw is below `cut`, else `alias`.
 struct choice_member {
-    uint32_t record_offset; // into records
-    uint16_t record_size;
+    size_t record_offset; // into records
+    uint32_t record_size;
     uint16_t index; // in the pool or the values
     uint32_t weight;
     uint32_t cut;
@@ -40,7 +41,7 @@ struct choice_member {
 struct plan {
     const struct territory *territory;
     uint64_t sticky_key;
-    uint16_t *choice_of_class;
+    uint32_t *choice_of_class;
     size_t class_count;
     struct choice *choices;
     size_t choice_count, choice_capacity;

@@ -46,7 +46,7 @@ struct plan_choice_view plan_choice(const struct plan *plan, size_t index)
         .answer_count = choice->answer_count,
         .member_count = choice->member_count,
         .share_ppm = choice->share_ppm,
-        .otherwise = index_or_none(choice->otherwise),
+        .otherwise = choice->otherwise == NO_CHOICE ? -1 : (int)choice->otherwise,
     };
 }
 

@@ -23,6 +23,7 @@ struct territory_match {
     uint8_t scope; // widest prefix around the client with this class: 0..32 or 0..64
 };
 
+// Any thread, no lock, no allocation.
 struct territory_match territory_lookup(const struct territory *territory,
                                         const struct address *client);
 
