@@ -22,17 +22,24 @@ static inline uint64_t hash_u64(uint64_t key, uint64_t value)
     return hash_mix(value ^ 0x9e3779b97f4a7c15ULL ^ key, key ^ 0xe7037ed1a0b428dbULL);
 }
 
+// Eight bytes as a number, the first one lowest: the same on every machine.
+static inline uint64_t hash_word(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
 static inline uint64_t hash_bytes(uint64_t key, const void *bytes, size_t length)
 {
     const uint8_t *at = bytes;
     uint64_t hash = key ^ (length * 0xa0761d6478bd642fULL);
     uint64_t word;
     for (; length >= 8; at += 8, length -= 8) {
-        memcpy(&word, at, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        word = __builtin_bswap64(word);
-#endif
-        hash = hash_mix(hash ^ word, 0xe7037ed1a0b428dbULL);
+        hash = hash_mix(hash ^ hash_word(at), 0xe7037ed1a0b428dbULL);
     }
     word = 0;
     switch (length) { // the tail, without reading past the end
@@ -59,13 +66,10 @@ static inline uint64_t hash_words(uint64_t key, const void *bytes, size_t length
 {
     const uint8_t *at = bytes;
     uint64_t hash = key ^ (length * 0xa0761d6478bd642fULL);
-    uint64_t word;
     for (; length >= 8; at += 8, length -= 8) {
-        memcpy(&word, at, 8);
-        hash = hash_mix(hash ^ word, 0xe7037ed1a0b428dbULL);
+        hash = hash_mix(hash ^ hash_word(at), 0xe7037ed1a0b428dbULL);
     }
-    memcpy(&word, at, 8);
-    return hash_mix(hash ^ (length ? word : 0), 0x8ebc6af09c88c6e3ULL);
+    return hash_mix(hash ^ (length ? hash_word(at) : 0), 0x8ebc6af09c88c6e3ULL);
 }
 
 // splitmix64: passes BigCrush, one multiply chain, 8 bytes of state. One state a thread.

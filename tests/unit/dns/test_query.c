@@ -508,6 +508,35 @@ static void test_short_subnets(void **state)
     }
 }
 
+// --- the folded name
+
+static void test_folded_and_padded(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 100000; round++) {
+        struct packet packet = header(0, 1, 0, 0, 0);
+        size_t used = 0, wanted = random_below(&dice, 254);
+        while (used < wanted) {
+            uint8_t label[64] = {(uint8_t)(1 + random_below(&dice, MIN(63U, wanted - used)))};
+            for (unsigned i = 1; i <= label[0]; i++) {
+                label[i] = (uint8_t)random_next(&dice);
+            }
+            put(&packet, label, label[0] + 1U);
+            used += label[0] + 1U;
+        }
+        put(&packet, "\0\0\1\0\1", 5);
+        struct query query;
+        if (used + 1 > NAME_MAX_SIZE) {
+            continue;
+        }
+        memset(query.folded, 0xee, sizeof(query.folded));
+        assert_int_equal(query_parse(packet.bytes, packet.size, &query), QUERY_GOOD);
+        uint8_t expected[NAME_MAX_SIZE + 9] = {0};
+        name_fold(packet.bytes + HEADER_SIZE, used + 1, expected);
+        assert_memory_equal(query.folded, expected, ((used + 1 + 7) & ~(size_t)7) + 8);
+    }
+}
+
 // --- noise
 
 // Good queries with a few bytes changed, and plain noise: some verdict, fields in their ranges.
@@ -532,6 +561,9 @@ static void test_noise(void **state)
         assert_true(query.udp_payload >= 512);
         assert_true(verdict != QUERY_GOOD || query.name != NULL);
         if (query.name != NULL) {
+            uint8_t folded[NAME_MAX_SIZE + 9] = {0};
+            name_fold(query.name, query.name_size, folded);
+            assert_memory_equal(query.folded, folded, ((query.name_size + 7) & ~7) + 8);
             assert_int_equal(name_check(query.name, size - HEADER_SIZE), query.name_size);
             assert_true(HEADER_SIZE + query.name_size + QUESTION_FIXED_SIZE <= (int)size);
         }
@@ -551,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_subnets_exhaustively),
         cmocka_unit_test(test_short_subnets),
+        cmocka_unit_test(test_folded_and_padded),
         cmocka_unit_test(test_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
