@@ -62,6 +62,7 @@ void change_drop(struct change *change);
 struct generation_summary {
     size_t zone_count, name_count, plan_count, memory_size;
 };
+// For status pages and metrics.
 struct generation_summary generation_summary(const struct generation *generation);
 
 // Cold look-ups for explain and the API. NULL when there is none.

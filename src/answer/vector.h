@@ -23,6 +23,7 @@ static inline const void *vector_get(const struct vector *vector, uint32_t slot)
     return vector->chunks[slot / VECTOR_CHUNK_SIZE]->items[slot % VECTOR_CHUNK_SIZE];
 }
 
+// An empty vector, and the end of this version with all its chunks (no other version may live).
 struct vector *vector_new(void);
 void vector_free_all(struct vector *vector);
 

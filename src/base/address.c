@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Text and socket forms of addresses. Everything that takes text is strict: decimal digits only, no
+// signs, no spaces, no short forms, so that what an operator wrote is what is meant.
 #include "base/address.h"
 
 #include <arpa/inet.h>
@@ -66,10 +69,11 @@ bool prefix_parse(const char *text, struct prefix *prefix, bool *host_bits)
     if (host_bits) {
         *host_bits = false;
     }
-    if (strlen(text) >= sizeof(copy)) {
+    size_t size = strlen(text) + 1;
+    if (size > sizeof(copy)) {
         return false;
     }
-    strcpy(copy, text);
+    memcpy(copy, text, size);
     char *slash = strchr(copy, '/');
     if (slash) {
         *slash = '\0';

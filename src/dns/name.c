@@ -43,15 +43,10 @@ size_t name_check(const uint8_t *wire, size_t available)
     return 0;
 }
 
-static inline uint8_t fold(uint8_t c)
-{
-    return (uint8_t)(c - 'A') < 26 ? c | 0x20 : c;
-}
-
 void name_fold(const uint8_t *name, size_t size, uint8_t *folded)
 {
     for (size_t i = 0; i < size; i++) {
-        folded[i] = fold(name[i]);
+        folded[i] = octet_fold(name[i]);
     }
 }
 
@@ -62,7 +57,7 @@ bool name_equal(const uint8_t *a, const uint8_t *b)
         return false;
     }
     for (size_t i = 0; i < size; i++) {
-        if (fold(a[i]) != fold(b[i])) {
+        if (octet_fold(a[i]) != octet_fold(b[i])) {
             return false;
         }
     }
@@ -102,7 +97,7 @@ static int label_compare(const uint8_t *a, const uint8_t *b)
 {
     unsigned common = MIN(a[0], b[0]);
     for (unsigned i = 1; i <= common; i++) {
-        int difference = fold(a[i]) - fold(b[i]);
+        int difference = octet_fold(a[i]) - octet_fold(b[i]);
         if (difference != 0) {
             return difference;
         }

@@ -19,6 +19,12 @@ unsigned name_label_count(const uint8_t *name);
 // uncompressed name. Safe on any bytes.
 size_t name_check(const uint8_t *wire, size_t available);
 
+// One octet in lower case. Names are compared without regard to case (RFC 4343).
+static inline uint8_t octet_fold(uint8_t octet)
+{
+    return (uint8_t)(octet - 'A') < 26 ? octet | 0x20 : octet;
+}
+
 // Copies `size` bytes of wire form with A-Z folded to a-z (length octets are below 64, so folding
 // blindly is safe). Both buffers need no padding.
 void name_fold(const uint8_t *name, size_t size, uint8_t *folded);

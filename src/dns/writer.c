@@ -17,18 +17,13 @@ void writer_begin(struct writer *writer, uint8_t *message, size_t size, size_t l
     writer->target_count = 1;
 }
 
-static uint8_t fold(uint8_t c)
-{
-    return (uint8_t)(c - 'A') < 26 ? c | 0x20 : c;
-}
-
 static bool label_equal(const uint8_t *a, const uint8_t *b)
 {
     if (a[0] != b[0]) {
         return false;
     }
     for (unsigned i = 1; i <= a[0]; i++) {
-        if (fold(a[i]) != fold(b[i])) {
+        if (octet_fold(a[i]) != octet_fold(b[i])) {
             return false;
         }
     }
