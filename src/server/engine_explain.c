@@ -254,19 +254,65 @@ static size_t make_query(const struct explanation *x, uint8_t *message)
     return HEADER_SIZE + x->owner->name_size + QUESTION_FIXED_SIZE;
 }
 
+// The name at `at` of a message of our own, without compression; returns where it ends there.
+static size_t name_expand(const uint8_t *message, size_t at, uint8_t name[NAME_MAX_SIZE],
+                          size_t *size)
+{
+    size_t end = 0;
+    *size = 0;
+    while (message[at] != 0) {
+        if (message[at] >= 0xc0) {
+            end = end == 0 ? at + 2 : end;
+            at = get_u16(message + at) & 0x3fff;
+            continue;
+        }
+        size_t label_size = message[at] + 1U;
+        memcpy(name + *size, message + at, label_size);
+        *size += label_size;
+        at += label_size;
+    }
+    name[(*size)++] = 0;
+    return end == 0 ? at + 1 : end;
+}
+
+// The rdata at `at` with its names written out. Returns its size.
+static size_t rdata_expand(const uint8_t *message, size_t at, uint16_t type, size_t size,
+                           uint8_t *rdata)
+{
+    const struct rr_type_info *info = rr_type_find(type);
+    size_t end = at + size, used = 0;
+    if (info != NULL && info->name_count > 0 && info->compressible) {
+        memcpy(rdata, message + at, info->name_offset);
+        used = info->name_offset;
+        at += info->name_offset;
+        for (unsigned i = 0; i < info->name_count; i++) {
+            size_t name_size;
+            at = name_expand(message, at, rdata + used, &name_size);
+            used += name_size;
+        }
+    }
+    memcpy(rdata + used, message + at, end - at);
+    return used + end - at;
+}
+
 static json_t *answer_records(const uint8_t *message, size_t at)
 {
     json_t *list = json_array();
+    uint8_t *rdata = mem_alloc(ANSWER_TCP_MAX + 2 * NAME_MAX_SIZE);
     for (unsigned left = get_u16(message + AT_ANCOUNT); left > 0; left--) {
-        at += 2; // the answer to a name that exists points back to the question
+        uint8_t owner[NAME_MAX_SIZE];
+        size_t owner_size;
+        at = name_expand(message, at, owner, &owner_size);
         uint16_t type = get_u16(message + at), size = get_u16(message + at + 8);
+        size_t rdata_size = rdata_expand(message, at + RR_FIXED_SIZE, type, size, rdata);
         char text[1024], type_text[RR_TYPE_TEXT_MAX];
-        rdata_format(type, message + at + RR_FIXED_SIZE, size, text, sizeof(text));
+        rdata_format(type, rdata, rdata_size, text, sizeof(text));
         json_array_append_new(
             list, json_pack("{s:s, s:I, s:s}", "type", rr_type_format(type, type_text), "ttl",
                             (json_int_t)get_u32(message + at + 4), "value", text));
         at += RR_FIXED_SIZE + size;
     }
+    free(rdata);
     return list;
 }
 
@@ -297,6 +343,16 @@ static const struct zone_state *zone_of_name(const struct engine *engine, const 
     }
 }
 
+// Empty non-terminals exist, too; the model does not list them.
+static bool name_exists(const struct zone *zone, const uint8_t *name)
+{
+    bool found = zone_find(zone, name) != NULL;
+    for (size_t i = 0; i < zone_owner_count(zone) && !found; i++) {
+        found = name_within(zone_owner(zone, i)->name, name);
+    }
+    return found;
+}
+
 // Finds the RRset, through the wildcard above it when the name itself does not exist.
 static const char *find_rrset(struct explanation *x, const uint8_t *name, uint16_t type)
 {
@@ -314,7 +370,7 @@ static const char *find_rrset(struct explanation *x, const uint8_t *name, uint16
             memcpy(wildcard + 2, name, size);
             x->owner = zone_find(zone, wildcard);
         }
-        if (zone_find(zone, name) != NULL) {
+        if (name_exists(zone, name)) {
             break; // the closest encloser: no wildcard above it applies (RFC 4592, 3.3.1)
         }
     }
