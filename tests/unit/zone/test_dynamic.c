@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Steered RRsets: octoDNS's rules with ours, rows with lines, `signpost`, checks.
+// octoDNS's `dynamic`: pools and rules, with ours beside them.
 #include "zone_test.h"
 
 static const struct document_case good_documents[] = {
@@ -83,208 +83,6 @@ static const struct document_case good_documents[] = {
        "a: line=cn\n"
        "c: geo=EU\n"
        "d:\n"}}},
-    {"w:\n"
-     "  type: A\n"
-     "  ttl: 3\n"
-     "  records:\n"
-     "    - {value: 192.0.2.1, line: default}\n"
-     "    - {value: 203.0.113.2, line: cn-unicom, status: paused}\n"
-     "    - {value: 203.0.113.1, line: 电信, enabled: false, remark: moved}\n"
-     "    - {value: 203.0.113.3, line: cn-guangdong, status: down}\n"
-     "    - {value: 203.0.113.4, line: cn-telecom-gd}\n"
-     "    - {value: 10.1.0.1, line: office}\n"
-     "    - {value: 192.0.2.2, status: up}\n",
-     "",
-     {{"w", "A",
-       "3 [192.0.2.1] [192.0.2.2]\n"
-       "flat rotate 0 all min_ttl=3 values 192.0.2.1*1 192.0.2.2*1/up\n"
-       "office 10.1.0.1*1\n"
-       "cn-telecom-gd 203.0.113.4*1\n"
-       "cn-unicom 203.0.113.2*1/off\n"
-       "cn-telecom 203.0.113.1*1/off\n"
-       "cn-gd 203.0.113.3*1/down\n"
-       "default 192.0.2.1*1 192.0.2.2*1/up\n"
-       "office: line=office\n"
-       "cn-telecom-gd: line=cn-telecom-gd\n"
-       "cn-unicom: line=cn-unicom\n"
-       "cn-telecom: line=cn-telecom\n"
-       "cn-gd: line=cn-gd\n"
-       "default:\n"}}},
-    {"w: {type: MX, records: [{value: {preference: 10, exchange: a.example.net.}, weight: "
-     "5}, {value: {preference: 20, exchange: b.example.net.}, line: cn}]}\n",
-     "",
-     {{"w", "MX",
-       "3600 [10 a.example.net.]\n"
-       "flat weighted 1 all min_ttl=5 values 10 a.example.net.*5\n"
-       "cn 20 b.example.net.*1\n"
-       "default 10 a.example.net.*5\n"
-       "cn: line=cn\n"
-       "default:\n"}}},
-    {"w: {type: A, records: [{value: 192.0.2.2, enabled: false}]}\n",
-     "1:14 warning w.records: every row is paused: the name has no A record\n",
-     {{"w", "A", "-"}}},
-    {"w: {type: A, value: 192.0.2.9, records: [{value: 192.0.2.2, line: cn}]}\n",
-     "1:32 warning w.records: no row on the line \"default\": clients of other lines get "
-     "the values beside\n",
-     {{"w", "A",
-       "3600 [192.0.2.9]\n"
-       "flat rotate 0 all min_ttl=5 values 192.0.2.9*1\n"
-       "cn 192.0.2.2*1\n"
-       "cn: line=cn\n"}}},
-    {"w: {type: A, records: [{value: 192.0.2.2, line: cn}]}\n",
-     "1:14 warning w.records: no row on the line \"default\": clients of other lines get "
-     "no answer\n",
-     {{"w", "A",
-       "3600 [192.0.2.2]\n"
-       "flat rotate 0 all min_ttl=5 values\n"
-       "cn 192.0.2.2*1\n"
-       "cn: line=cn\n"}}},
-    {"w: {type: A, records: [{value: 192.0.2.2, enabled: false}, {value: 192.0.2.3, line: "
-     "cn}]}\n",
-     "",
-     {{"w", "A",
-       "3600 [192.0.2.3]\n"
-       "flat rotate 0 all min_ttl=5 values\n"
-       "cn 192.0.2.3*1\n"
-       "default 192.0.2.2*1/off\n"
-       "cn: line=cn\n"
-       "default:\n"}}},
-    {"w: {type: CNAME, records: [{value: a.example.net.}, {value: b.example.net.}, "
-     "{value: c.example.net., line: cn}]}\n",
-     "",
-     {{"w", "CNAME",
-       "3600 [a.example.net.]\n"
-       "flat rotate 1 all min_ttl=5 values a.example.net.*1 b.example.net.*1\n"
-       "cn c.example.net.*1\n"
-       "default a.example.net.*1 b.example.net.*1\n"
-       "cn: line=cn\n"
-       "default:\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: sticky}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain sticky 1 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: ordered, "
-     "answers: all, all_down: servfail, min_ttl: 60}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain ordered 0 servfail min_ttl=60 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: {}}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"
-       "check https port=443 host=w.example.com path=/_dns ca=- verify=1 every=10000/2000ms "
-       "2/3\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
-     "{protocol: HTTP, host: null, path: /x, port: 80}}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"
-       "check http port=80 host=- path=/x ca=- verify=1 every=10000/2000ms 2/3\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
-     "{protocol: HTTP}}}\n",
-     "1:65 warning w.octodns.healthcheck: the port is 443, octoDNS's default for HTTP "
-     "too; write it if it is 80\n",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"
-       "check http port=443 host=w.example.com path=/_dns ca=- verify=1 every=10000/2000ms "
-       "2/3\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
-     "{protocol: TCP, port: 80}}, signpost: {check: {interval: 1, timeout: 0.5, rise: 1, "
-     "fall: 4}}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"
-       "check tcp port=80 host=- path=- ca=- verify=1 every=1000/500ms 1/4\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
-     "{protocol: UDP}}}\n",
-     "1:65 warning w.octodns.healthcheck: checks of kind udp are not run yet: the members "
-     "count as up\n",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
-     "icmp}}}\n",
-     "1:66 warning w.signpost.check: checks of kind icmp are not run yet: the members "
-     "count as up\n",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
-     "https, ca: ca.pem, verify: false, interval: 1m, timeout: 1500ms}}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"
-       "check https port=443 host=w.example.com path=/ ca=./ca.pem verify=0 "
-       "every=60000/1500ms 2/3\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
-     "https, ca: /etc/ca.pem, host: x.example.net, interval: 2h}}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"
-       "check https port=443 host=x.example.net path=/ ca=/etc/ca.pem verify=1 "
-       "every=7200000/2000ms 2/3\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
-     "http, host: , interval: 500ms}}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"
-       "check http port=80 host=- path=/ ca=- verify=1 every=500/500ms 2/3\n"}}},
-    {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: tcp, "
-     "port: 25, interval: 0.1}}}\n",
-     "",
-     {{"w", "A",
-       "60 [192.0.2.1] [192.0.2.2]\n"
-       "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
-       "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"
-       "check tcp port=25 host=- path=- ca=- verify=1 every=100/100ms 2/3\n"}}},
-    {"w: {type: TXT, values: [a, b], signpost: {check: {kind: tcp, port: 1}}}\n",
-     "1:43 warning w.signpost.check: checks are run on addresses: the members of a TXT "
-     "record count as up\n",
-     {{"w", "TXT",
-       "3600 [\"a\"] [\"b\"]\n"
-       "plain rotate 0 all min_ttl=5 values a*1 b*1\n"
-       "default a*1 b*1\n"
-       "default:\n"}}},
-    {"w: {type: A, values: [192.0.2.1, 192.0.2.1]}\n", "", {{"w", "A", "3600 [192.0.2.1]"}}},
 };
 
 static const struct document_case bad_documents[] = {
@@ -601,34 +399,6 @@ static const struct document_case bad_documents[] = {
              "      - {geos: [EU], pool: a}\n"
              "      - {pool: b}\n",
      .diags = "5:27 error w.dynamic.pools.a.fallback: there is no pool \"default\"\n"},
-    {.text = "g: {type: A, records: [], dynamic: {}}\n"
-             "h: {type: A, records: []}\n"
-             "i: {type: A, records: {value: 192.0.2.1}}\n",
-     .diags = "1:14 error g.records: \"records\" and \"dynamic\" do not go together\n"
-              "2:14 error h.records: expected 1 to 4096 rows, found 0\n"
-              "3:14 error i.records: expected a list, found a mapping\n"},
-    {.text = "w: {type: A, records: [{value: 192.0.2.1, line: nope}, {line: default}, {value: x}, "
-             "5, {value: 192.0.2.1, weight: -1, status: off, enabled: yes, ttl: 5, lien: x}, "
-             "{value: 192.0.2.1, line: cn-telecm}]}\n",
-     .diags = "1:49 error w.records[0].line: there is no line \"nope\"\n"
-              "1:56 error w.records[1]: missing \"value\"\n"
-              "1:81 error w.records[2].value: expected A record data, found \"x\": not an IPv4 "
-              "address\n"
-              "1:85 error w.records[3]: expected a mapping, found a single value\n"
-              "1:160 warning w.records[4].lien: unknown key, left out of account; did you mean "
-              "\"line\"?\n"
-              "1:115 error w.records[4].weight: expected a whole number from 0 to 1000000, found "
-              "\"-1\"\n"
-              "1:151 warning w.records[4].ttl: records of one name and type have one TTL; set it "
-              "beside \"records\"\n"
-              "1:127 error w.records[4].status: expected one of obey, up, down, paused; found "
-              "\"off\"\n"
-              "1:141 error w.records[4].enabled: expected true or false, found \"yes\"\n"
-              "1:189 error w.records[5].line: there is no line \"cn-telecm\"; did you mean "
-              "\"cn-telecom\"?\n"},
-    {.text = "w: {type: A, records: [{value: 192.0.2.1}, {value: 192.0.2.2}, {value: 192.0.2.1, "
-             "weight: 4}]}\n",
-     .diags = "1:14 warning w.records: the value 192.0.2.1 is here twice; the weights add up\n"},
     {.text = "j: {type: NS, value: a., signpost: {}}\n"
              "k: {type: MX, values: [10 a.], dynamic: {}}\n"
              "l: {type: DNAME, records: [{value: a.}]}\n"
@@ -637,92 +407,11 @@ static const struct document_case bad_documents[] = {
               "2:32 error k.dynamic: \"dynamic\" is for A, AAAA and CNAME; use \"records\" for MX\n"
               "3:18 error l.records: DNAME records cannot be steered; write \"values\" alone\n"
               "4:25 error m.octodns: DS records cannot be steered; write \"values\" alone\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: round, "
-             "answers: 65, all_down: x, min_ttl: 61, chek: {}}}\n",
-     .diags =
-         "1:120 warning w.signpost.chek: unknown key, left out of account; did you mean "
-         "\"check\"?\n"
-         "1:74 error w.signpost.method: expected one of rotate, random, weighted, sticky, "
-         "ordered; found \"round\"\n"
-         "1:90 error w.signpost.answers: expected a whole number from 1 to 64, found \"65\"\n"
-         "1:104 error w.signpost.all_down: expected one of all, last_good, values, none, "
-         "servfail; found \"x\"\n"
-         "1:116 error w.signpost.min_ttl: expected a whole number from 0 to 60, found \"61\"\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {answers: few, "
-             "check: {kind: tcp, interval: 0, timeout: 5000h, rise: 0, fall: 101, port: 70000}}}\n",
-     .diags = "1:75 error w.signpost.answers: expected \"all\" or a whole number from 1 to 64, "
-              "found \"few\"\n"
-              "1:109 error w.signpost.check.interval: expected a time from 100ms to 86400s such as "
-              "500ms, 10s or 1m, found \"0\"\n"
-              "1:121 error w.signpost.check.timeout: expected a time from 10ms to 3600s such as "
-              "500ms, 10s or 1m, found \"5000h\"\n"
-              "1:134 error w.signpost.check.rise: expected a whole number from 1 to 100, found "
-              "\"0\"\n"
-              "1:143 error w.signpost.check.fall: expected a whole number from 1 to 100, found "
-              "\"101\"\n"
-              "1:154 error w.signpost.check.port: expected a whole number from 1 to 65535, found "
-              "\"70000\"\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {answers: 0, check: "
-             "{kind: http, path: x, host: 'a b', ca: , verify: no}}}\n",
-     .diags =
-         "1:75 error w.signpost.answers: expected a whole number from 1 to 64, found \"0\"\n"
-         "1:120 error w.signpost.check.ca: expected a value, found nothing\n"
-         "1:134 error w.signpost.check.verify: expected true or false, found \"no\"\n"
-         "1:114 error w.signpost.check.host: expected no blanks, control characters or "
-         "characters outside ASCII\n"
-         "1:104 error w.signpost.check.path: expected a path that begins with /, found \"x\"\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
-             "http, path: \"/a\\r\\nX: y\", host: \"a\\nb\"}}}\n",
-     .diags = "1:113 error w.signpost.check.host: expected no blanks, control characters or "
-              "characters outside ASCII\n"
-              "1:93 error w.signpost.check.path: expected no blanks, control characters or "
-              "characters outside ASCII\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
-             "ftp}}}\n",
-     .diags = "1:80 error w.signpost.check.kind: expected one of tcp, http, https, icmp, udp; "
-              "found \"ftp\"\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {interval: "
-             "5}}}\n",
-     .diags = "1:66 error w.signpost.check: missing \"kind\": say tcp, http or https (or write "
-              "octodns.healthcheck)\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
-             "tcp}}}\n",
-     .diags = "1:66 error w.signpost.check: missing \"port\"\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: tcp, "
-             "port: 80, interval: 1, timeout: 2}}}\n",
-     .diags = "1:117 error w.signpost.check.timeout: the timeout must not be longer than the "
-              "interval\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: nearest}}\n",
-     .diags = "1:74 error w.signpost.method: expected one of rotate, random, weighted, sticky, "
-              "ordered; found \"nearest\"\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: 5}\n",
-     .diags = "1:65 error w.signpost: expected a mapping, found a single value\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: 5}}\n",
-     .diags = "1:73 error w.signpost.check: expected a mapping, found a single value\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
-             "{protocol: DNS}, healthchek: {}}}\n",
-     .diags = "1:95 warning w.octodns.healthchek: unknown key, left out of account; did you mean "
-              "\"healthcheck\"?\n"
-              "1:89 error w.octodns.healthcheck.protocol: expected one of TCP, HTTP, HTTPS, ICMP, "
-              "UDP; found \"DNS\"\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
-             "{protocl: TCP, port: 0}}}\n",
-     .diags = "1:88 warning w.octodns.healthcheck.protocl: unknown key, left out of account; did "
-              "you mean \"protocol\"?\n"
-              "1:99 error w.octodns.healthcheck.port: expected a whole number from 1 to 65535, "
-              "found \"0\"\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
-             "true}}\n",
-     .diags = "1:78 error w.octodns.healthcheck: expected a mapping, found a single value\n"},
     {.text = "w: {type: CNAME, values: [a., b.], dynamic: {pools: {a: {values: [{value: c.}]}}, "
              "rules: [{pool: a}]}, signpost: {answers: 2}}\n",
      .diags = "1:18 error w.values: a CNAME has one value\n"
               "1:124 error w.signpost.answers: a CNAME answer is one record; leave \"answers\" "
               "out\n"},
-    {.text = "w: {type: A, signpost: {method: rotate}}\n"
-             "x: {type: A, values: [192.0.2.1, x], signpost: {}}\n",
-     .diags = "1:1 error w: missing \"value\", \"values\", \"records\" or \"dynamic\"\n"
-              "2:34 error x.values[1]: expected A record data, found \"x\": not an IPv4 address\n"},
     {.text = "w: {type: A, value: 192.0.2.1, dynamic: {pools: {a: {values: [{value: "
              "192.0.2.1}]}}, rules: [{pool: a}]}, geo: {}}\n",
      .diags = "1:107 error w.geo: octoDNS's old \"geo\" is not supported and does not go with "
@@ -746,42 +435,6 @@ static void test_bad(void **state)
 {
     (void)state;
     run(bad_documents, ARRAY_SIZE(bad_documents));
-}
-
-// The order of the rules in the flat form, as a list of pools.
-static void expect_order(const char *text, enum line_precedence precedence, const char *expected)
-{
-    struct outcome outcome = read_yaml_bytes(text, strlen(text), precedence);
-    expect_diags(&outcome, "");
-    const struct policy *policy = find_rrset(&outcome, "w", TYPE_A)->policy;
-    char order[512] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        used += (size_t)snprintf(order + used, sizeof(order) - used, "%s%s", i ? " " : "",
-                                 policy->pools[policy->rules[i].pool].name);
-        assert_int_equal(policy->rules[i].line_count, i + 1 < policy->rule_count);
-    }
-    assert_string_equal(order, expected);
-    outcome_end(&outcome);
-}
-
-// The worked difference between providers: an ISP, its province, both, beside the default.
-static void test_precedence(void **state)
-{
-    (void)state;
-    const char *text = "w:\n  type: A\n  records:\n"
-                       "    - {value: 192.0.2.8}\n"
-                       "    - {value: 192.0.2.9, line: cn-guangdong}\n"
-                       "    - {value: 192.0.2.10, line: cn-telecom}\n"
-                       "    - {value: 192.0.2.11, line: cn}\n"
-                       "    - {value: 192.0.2.12, line: asia}\n"
-                       "    - {value: 192.0.2.13, line: overseas}\n"
-                       "    - {value: 192.0.2.14, line: cn-telecom-gd}\n"
-                       "    - {value: 192.0.2.15, line: office}\n";
-    expect_order(text, PRECEDENCE_ISP_FIRST,
-                 "office cn-telecom-gd cn-telecom cn-gd cn asia overseas default");
-    expect_order(text, PRECEDENCE_PROVINCE_FIRST,
-                 "office cn-telecom-gd cn-gd cn-telecom cn asia overseas default");
 }
 
 static char *many(const char *head, const char *format, size_t count, const char *tail)
@@ -820,11 +473,6 @@ static void test_limits(void **state)
     expect_many(many(rules, rule, RULES_MAX - 1, last), "");
     expect_many(many(rules, rule, RULES_MAX, last),
                 "6:5 error w.dynamic.rules: expected 1 to 1000 rules, found 1001\n");
-    const char *rows = "w:\n  type: A\n  records:\n";
-    const char *row = "    - {remark: %zu-%zu, value: 10.0.%zu.%zu}\n";
-    expect_many(many(rows, row, RRSET_MEMBERS_MAX, ""), "");
-    expect_many(many(rows, row, RRSET_MEMBERS_MAX + 1, ""),
-                "3:3 error w.records: expected 1 to 4096 rows, found 4097\n");
 }
 
 // Networks of many rules are compared by hashing: a hundred thousand take no quadratic time. The
@@ -851,8 +499,9 @@ static void test_many_subnets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),         cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_precedence),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_many_subnets),
     };
     folder_begin();
