@@ -21,7 +21,7 @@
 enum { PAGE_SLOTS = 510, PAGE_FILL_MAX = 330, BITS_MAX = 28 };
 
 struct page {
-    uint32_t edit; // number of the edit that made it
+    uint64_t edit; // number of the edit that made it
     uint16_t used;
     uint8_t depth; // bits of the hash that all its names share
     uint64_t slots[PAGE_SLOTS];
@@ -36,7 +36,7 @@ struct index {
 };
 
 struct index_edit {
-    uint32_t number;
+    uint64_t number;
     uint64_t hash_key;
     struct index *index;
     const struct index *old;
@@ -163,7 +163,7 @@ static struct index *directory_copy(const struct index *old, unsigned bits)
 
 struct index_edit *index_edit_begin(const struct index *old, uint64_t hash_key)
 {
-    static uint32_t last_number; // one control thread
+    static uint64_t last_number; // one control thread
     struct index_edit *edit = mem_alloc(sizeof(*edit));
     edit->number = ++last_number;
     edit->hash_key = hash_key;

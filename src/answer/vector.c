@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct vector_edit {
-    uint32_t number;
+    uint64_t number;
     struct vector *vector;
     const struct vector *old;
     struct vector_chunk **retired;
@@ -36,7 +36,7 @@ void vector_free_all(struct vector *vector)
 
 struct vector_edit *vector_edit_begin(const struct vector *old)
 {
-    static uint32_t last_number; // one control thread
+    static uint64_t last_number; // one control thread
     struct vector_edit *edit = mem_alloc(sizeof(*edit));
     edit->number = ++last_number;
     edit->old = old;

@@ -9,7 +9,7 @@
 enum { VECTOR_CHUNK_SIZE = 256 };
 
 struct vector_chunk {
-    uint32_t edit;
+    uint64_t edit; // number of the edit that made it
     const void *items[VECTOR_CHUNK_SIZE];
 };
 
