@@ -49,11 +49,9 @@ static bool subnet_is_usable(const struct client_subnet *subnet)
     return !zeros && b[0] != 0xff && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
 }
 
-static const struct address *client_of(const struct query *query, const struct query_source *source,
-                                       const struct answer_options *options)
+static bool is_located(const struct query *query, const struct answer_options *options)
 {
-    bool by_subnet = query->subnet.present && options->ecs && subnet_is_usable(&query->subnet);
-    return by_subnet ? &query->subnet.address : &source->address;
+    return query->subnet.present && options->ecs && subnet_is_usable(&query->subnet);
 }
 
 // --- closing the message
@@ -84,13 +82,11 @@ static size_t put_opt(struct response *response, size_t size)
     put_u16(at + 9, (unsigned)option_size);
     if (option_size > 0) {
         const struct client_subnet *subnet = &query->subnet;
-        bool located = client_of(query, &(struct query_source){0},
-                                 &response->generation->options) == &subnet->address;
         put_u16(at + 11, OPTION_ECS);
         put_u16(at + 13, (unsigned)option_size - 4);
         put_u16(at + 15, subnet->address.family == FAMILY_IPV4 ? 1 : 2);
         at[17] = subnet->source_length;
-        at[18] = located ? response->scope : 0;
+        at[18] = response->located ? response->scope : 0;
         memcpy(at + 19, subnet->address.bytes, option_size - 8);
     }
     response->additional_count++;
@@ -288,9 +284,10 @@ size_t answer(const struct generation *generation, struct worker *worker, const 
     struct response response = {.generation = generation,
                                 .worker = worker,
                                 .query = &query,
-                                .client = *client_of(&query, source, &generation->options),
+                                .located = is_located(&query, &generation->options),
                                 .message = out,
                                 .question_end = HEADER_SIZE};
+    response.client = response.located ? query.subnet.address : source->address;
     if (query.name != NULL && verdict != QUERY_NOTIMP) {
         response.question_end += query.name_size + QUESTION_FIXED_SIZE;
     }

@@ -20,6 +20,7 @@ struct response {
     struct worker *worker;
     const struct query *query;
     struct address client; // the accepted client subnet, else the source
+    bool located;          // it is the subnet
     uint8_t *message;
     size_t question_end; // header and question stand before it
     size_t limit;        // largest size, with the room for OPT already taken off

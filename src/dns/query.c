@@ -57,16 +57,20 @@ static bool parse_subnet(const uint8_t *data, size_t size, struct client_subnet 
     if ((family != 1 && family != 2) || scope != 0) {
         return false;
     }
-    struct address address = {.family = family == 1 ? FAMILY_IPV4 : FAMILY_IPV6};
-    if (length > family_bits(address.family) || size - 4 != (length + 7) / 8) {
+    enum family kind = family == 1 ? FAMILY_IPV4 : FAMILY_IPV6;
+    size_t octets = (length + 7) / 8;
+    if (length > family_bits(kind) || size - 4 != octets) {
         return false;
     }
-    memcpy(address.bytes, data + 4, size - 4);
-    subnet->address = address;
-    address_mask(&subnet->address, length);
+    unsigned spare = (unsigned)(8 * octets) - length; // bits of the last octet that must be zero
+    if (spare > 0 && data[4 + octets - 1] & ((1U << spare) - 1)) {
+        return false;
+    }
+    subnet->address = (struct address){.family = (uint8_t)kind};
+    memcpy(subnet->address.bytes, data + 4, octets);
     subnet->present = true;
     subnet->source_length = (uint8_t)length;
-    return address_equal(&address, &subnet->address);
+    return true;
 }
 
 static bool parse_options(const uint8_t *data, size_t size, struct query *query)
@@ -94,7 +98,12 @@ static bool parse_options(const uint8_t *data, size_t size, struct query *query)
 static bool parse_additional(struct cursor *cursor, struct query *query, unsigned *version)
 {
     const uint8_t *owner = cursor->at;
-    if (!skip_name(cursor) || left(cursor) < RR_FIXED_SIZE) {
+    if (left(cursor) > 0 && *owner == 0) {
+        cursor->at++; // the root: OPT, nearly always
+    } else if (!skip_name(cursor)) {
+        return false;
+    }
+    if (left(cursor) < RR_FIXED_SIZE) {
         return false;
     }
     unsigned type = get_u16(cursor->at);

@@ -5,6 +5,9 @@
 
 #include "base/base.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
 enum { HEADER_SIZE = 12, QUESTION_FIXED_SIZE = 4, RR_FIXED_SIZE = 10 };
 
 // Bits of the third and fourth header octets, as one number.
@@ -29,14 +32,15 @@ static inline uint32_t get_u32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+// Stores in one piece: compilers merge single octets when they are read, but not when written.
 static inline void put_u16(uint8_t *at, unsigned value)
 {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
+    uint16_t wire = htons((uint16_t)value);
+    memcpy(at, &wire, sizeof(wire));
 }
 
 static inline void put_u32(uint8_t *at, uint32_t value)
 {
-    put_u16(at, value >> 16);
-    put_u16(at + 2, value & 0xffff);
+    uint32_t wire = htonl(value);
+    memcpy(at, &wire, sizeof(wire));
 }
