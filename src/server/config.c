@@ -8,6 +8,7 @@
 #include "server/config_options.h"
 
 #include "base/clock.h"
+#include "base/text_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -303,32 +304,6 @@ static void parse(const struct walk *walk, const char *text, size_t size)
     fy_diag_destroy(collector);
 }
 
-// The whole file in one block from the heap, or NULL with one error.
-static char *file_read(const char *path, size_t *size, struct diags *diags)
-{
-    struct place place = {path, 0, 0};
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL) {
-        diags_error(diags, place, NULL, "cannot open: %s", strerror(errno));
-        return NULL;
-    }
-    char *text = mem_alloc(CONFIG_SIZE_MAX + 1);
-    *size = fread(text, 1, CONFIG_SIZE_MAX + 1, file);
-    if (ferror(file)) {
-        diags_error(diags, place, NULL, "cannot read: %s", strerror(errno));
-    } else if (*size > CONFIG_SIZE_MAX) {
-        diags_error(diags, place, NULL, "is too large: expected 1 MiB at most");
-    } else if (memchr(text, '\0', *size) != NULL) { // libfyaml would take it for the end
-        diags_error(diags, place, NULL, "holds a NUL character: expected text");
-    } else {
-        fclose(file);
-        return text;
-    }
-    fclose(file);
-    free(text);
-    return NULL;
-}
-
 // When the file was changed last; 0 when there is none.
 static int64_t file_changed_ns(const char *path)
 {
@@ -351,7 +326,7 @@ struct config *config_read(const char *path, struct diags *diags)
 {
     size_t size;
     int64_t changed_ns = file_changed_ns(path);
-    char *text = file_read(path, &size, diags);
+    char *text = text_file_read(path, CONFIG_SIZE_MAX_MIB, false, diags, &size);
     if (text == NULL) {
         return NULL;
     }

@@ -47,7 +47,7 @@ struct config {
 };
 
 // The largest configuration that is read.
-enum { CONFIG_SIZE_MAX = 1 << 20 };
+enum { CONFIG_SIZE_MAX_MIB = 1 };
 
 // Reads and checks the file; all faults go to `diags` with place and key. NULL when there was an
 // error.

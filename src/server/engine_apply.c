@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "dns/types.h"
+#include "health/target.h"
 
 #include <string.h>
 
@@ -45,8 +46,21 @@ static struct address member_address(uint16_t type, const struct member *member)
     return address;
 }
 
-static void checks_acquire(struct engine *engine, const struct rrset *rrset)
+// A target that no probe may go to keeps its member out for ever: better said than found out.
+static void check_target(struct apply *apply, const struct member *member,
+                         const struct address *target)
 {
+    const struct config *config = apply->engine->config;
+    if (target_denied(target, config->health_allow, config->health_allow_count)) {
+        diags_warning(&apply->load->diags, member->place, member->text,
+                      "probes may not go to this address, so its check never succeeds; allow its "
+                      "network in health.allow of the configuration");
+    }
+}
+
+static void checks_acquire(struct apply *apply, const struct rrset *rrset)
+{
+    struct engine *engine = apply->engine;
     const struct policy *policy = rrset->policy;
     for (size_t i = 0; i < policy->value_count; i++) {
         policy->values[i].check = -1;
@@ -57,6 +71,7 @@ static void checks_acquire(struct engine *engine, const struct rrset *rrset)
             member->check = -1;
             if (check_is_run(policy, rrset->type, member)) {
                 struct address target = member_address(rrset->type, member);
+                check_target(apply, member, &target);
                 member->check = health_acquire(engine->health, &target, &policy->check);
             }
         }
@@ -82,7 +97,7 @@ static struct plan *make_plan(void *context, const struct owner *owner, const st
 {
     struct apply *apply = context;
     struct engine *engine = apply->engine;
-    checks_acquire(engine, rrset);
+    checks_acquire(apply, rrset);
     struct steered *steered = mem_alloc(sizeof(*steered));
     *steered = (struct steered){.slot = slot, .owner = owner, .rrset = rrset};
     steered->territory =

@@ -8,7 +8,7 @@
 #include "zone/document.h"
 
 #include "base/memory.h"
-#include "zone/text_file.h"
+#include "base/text_file.h"
 
 #include <libfyaml.h>
 #include <stdio.h>
@@ -433,7 +433,8 @@ struct document *document_open(const char *path, bool missing_ok, struct diags *
     document->path = path;
     document->diags = diags;
     document->arena = arena_new();
-    document->bytes = text_file_read(path, missing_ok, diags, &document->size);
+    document->bytes =
+        text_file_read(path, DOCUMENT_SIZE_MAX_MIB, missing_ok, diags, &document->size);
     if (document->bytes == NULL) {
         document_close(document);
         return NULL;

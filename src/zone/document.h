@@ -10,7 +10,7 @@
 
 #include "base/diag.h"
 
-enum { DOCUMENT_DEPTH_MAX = 32 };
+enum { DOCUMENT_DEPTH_MAX = 32, DOCUMENT_SIZE_MAX_MIB = 64 };
 
 enum yaml_kind { YAML_NULL, YAML_SCALAR, YAML_LIST, YAML_MAP };
 

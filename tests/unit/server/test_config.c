@@ -270,21 +270,28 @@ static void test_file_refused(void **state)
     char line[256], expected[256];
     assert_null(config_read(in_folder("missing.yaml"), &diags));
     assert_int_equal(diags.count, 1);
-    snprintf(expected, sizeof(expected), "%s: error: cannot open: No such file or directory",
+    snprintf(expected, sizeof(expected), "%s: error: No such file or directory",
              in_folder("missing.yaml"));
     assert_string_equal(diag_format(&diags.items[0], line, sizeof(line)), expected);
     diags_clear(&diags);
     assert_null(config_read(folder, &diags)); // a folder opens but cannot be read
     assert_int_equal(diags.count, 1);
     diags_clear(&diags);
-    char *large = mem_alloc(CONFIG_SIZE_MAX + 2);
-    memset(large, '#', CONFIG_SIZE_MAX + 1);
-    document_write(large, CONFIG_SIZE_MAX + 1);
+    char *large = mem_alloc(((size_t)CONFIG_SIZE_MAX_MIB << 20) + 2);
+    memset(large, '#', ((size_t)CONFIG_SIZE_MAX_MIB << 20) + 1);
+    document_write(large, ((size_t)CONFIG_SIZE_MAX_MIB << 20) + 1);
     assert_null(config_read(path, &diags));
     assert_int_equal(diags.count, 1);
-    assert_string_equal(diags.items[0].message, "is too large: expected 1 MiB at most");
+    assert_string_equal(diags.items[0].message, "the file is larger than 1 MiB");
     diags_clear(&diags);
     free(large);
+    static const char latin[] = "workers: 1 # \xe9\nunknown: 1\n"; // the library would end there
+    document_write(latin, sizeof(latin) - 1);
+    assert_null(config_read(path, &diags));
+    assert_string_equal(diags.items[0].message, "not UTF-8 text");
+    assert_int_equal(diags.items[0].line, 1);
+    assert_int_equal(diags.items[0].column, 14);
+    diags_clear(&diags);
 }
 
 static void test_compare(void **state)

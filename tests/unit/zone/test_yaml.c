@@ -380,7 +380,7 @@ static void test_files(void **state)
     outcome_end(&outcome);
 
     file_write(0, "example.com.yaml", "a: 1\n", 5);
-    assert_int_equal(truncate(path, TEXT_FILE_SIZE_MAX + 1L), 0);
+    assert_int_equal(truncate(path, ((long)DOCUMENT_SIZE_MAX_MIB << 20) + 1), 0);
     outcome = read_path(path, ZONE_FORMAT_YAML, PRECEDENCE_ISP_FIRST);
     expect_diags(&outcome, "0:0 error: the file is larger than 64 MiB\n");
     outcome_end(&outcome);

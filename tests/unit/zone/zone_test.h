@@ -19,7 +19,7 @@
 #include "dns/types.h"
 #include "zone/document.h"
 #include "zone/readers.h"
-#include "zone/text_file.h"
+#include "zone/document.h"
 
 // A folder for one test program, removed by folder_end, and the files in it by slot.
 static char folder[64];

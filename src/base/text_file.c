@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Reading a document's file: into memory, because a mapped file that is cut short while it is read
-// would kill the process, and only if it is text. Called by document.c.
-#include "zone/text_file.h"
+// would kill the process, and only if it is text. The YAML library takes bytes that are no UTF-8,
+// and NULs, for the end of the file and says nothing: half a zone would be served.
+#include "base/text_file.h"
 
 #include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@ struct text_file {
     struct diags *diags;
     char *bytes;
     size_t size;
+    unsigned size_max_mib;
 };
 
 static bool fault(const struct text_file *file, unsigned line, unsigned column, const char *text)
@@ -45,8 +48,6 @@ static size_t character_size(const uint8_t *at, size_t left)
     return overlong || outside ? 0 : size;
 }
 
-// The library takes bytes that are no UTF-8 for the end of the file and says nothing: half a zone
-// would be served. So they are looked for before.
 static bool text_check(const struct text_file *file)
 {
     const uint8_t *bytes = (const uint8_t *)file->bytes;
@@ -70,8 +71,10 @@ static bool file_read(struct text_file *file, int fd)
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         return fault(file, 0, 0, "not a regular file");
     }
-    if (status.st_size > TEXT_FILE_SIZE_MAX) {
-        return fault(file, 0, 0, "the file is larger than 64 MiB");
+    if (status.st_size > (int64_t)file->size_max_mib << 20) {
+        char text[64];
+        snprintf(text, sizeof(text), "the file is larger than %u MiB", file->size_max_mib);
+        return fault(file, 0, 0, text);
     }
     size_t capacity = (size_t)status.st_size;
     file->bytes = mem_resize(NULL, capacity + 1, 1);
@@ -92,9 +95,10 @@ static bool file_read(struct text_file *file, int fd)
     return text_check(file);
 }
 
-char *text_file_read(const char *path, bool missing_ok, struct diags *diags, size_t *size)
+char *text_file_read(const char *path, unsigned size_max_mib, bool missing_ok, struct diags *diags,
+                     size_t *size)
 {
-    struct text_file file = {.path = path, .diags = diags};
+    struct text_file file = {.path = path, .diags = diags, .size_max_mib = size_max_mib};
     bool good;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0) {
