@@ -4,9 +4,9 @@
 // one is in territory_build.c.
 //
 // The key of a territory is everything that its maps depend on: the form, and of each rule its
-// targets, its share and which earlier rule has the same pool (classes that lead to the same pools
-// in the same order are one class, so the scope is as wide as the answers allow). Owned by the
-// control thread; a territory itself is immutable.
+// targets, its share, whether it is final and which earlier rule has the same pool (classes that
+// lead to the same pools in the same order are one class, so the scope is as wide as the answers
+// allow). Owned by the control thread; a territory itself is immutable.
 #include "steer/territory_internal.h"
 
 #include "base/hash.h"
@@ -55,6 +55,7 @@ static void key_put_rule(struct key *key, const struct policy *policy, const str
 {
     key_put_u64(key, first_rule_of_pool(policy, rule->pool));
     key_put_u64(key, rule->share_ppm);
+    key_put_u64(key, rule_is_final(policy, rule));
     key_put_u64(key, rule->line_count);
     key_put(key, rule->lines, rule->line_count * sizeof(*rule->lines));
     key_put_u64(key, rule->geo_count);

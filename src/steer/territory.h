@@ -27,8 +27,8 @@ struct territory_match {
 struct territory_match territory_lookup(const struct territory *territory,
                                         const struct address *client);
 
-// A class: the rules (indexes into policy.rules) that hold its clients, in rule order. For policies
-// where the first match decides, nothing follows the first rule whose share is everybody.
+// A class: the rules (indexes into policy.rules) that hold its clients, in rule order. Nothing
+// follows the first that surely decides (rule_is_final, steer/rule.h).
 struct territory_class {
     const uint16_t *rules;
     size_t rule_count;

@@ -263,8 +263,8 @@ static uint32_t class_intern(struct builder *b, const uint16_t *rules, size_t co
     return (uint32_t)t->class_count++;
 }
 
-// The rules of a set that can still decide: in the flat form all of them (a line without a usable
-// member falls through), else those up to the first that takes everybody.
+// The rules of a set that can still decide: those up to the first that surely does. In the flat
+// form a line whose members may all go down falls through.
 static uint32_t class_of(struct builder *b, uint32_t set)
 {
     if (set < b->class_of_set_size && b->class_of_set[set] != 0) {
@@ -272,8 +272,8 @@ static uint32_t class_of(struct builder *b, uint32_t set)
     }
     size_t count;
     const uint16_t *rules = rulesets_rules(b->sets, set, &count);
-    for (size_t i = 0; i < count && b->policy->form != FORM_FLAT; i++) {
-        if (b->policy->rules[rules[i]].share_ppm >= 1000000) {
+    for (size_t i = 0; i < count; i++) {
+        if (rule_is_final(b->policy, &b->policy->rules[rules[i]])) {
             count = i + 1;
         }
     }

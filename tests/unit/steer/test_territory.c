@@ -44,7 +44,9 @@ static struct list brute_list(const struct world *world, const struct policy *po
             continue;
         }
         list_add(&list, rule);
-        if (policy->form != FORM_FLAT && rule->share_ppm == 1000000) {
+        const struct pool *pool = &policy->pools[rule->pool];
+        bool falls_through = policy->form == FORM_FLAT && pool->members[0].check >= 0;
+        if (rule->share_ppm == 1000000 && !falls_through) {
             break;
         }
     }
@@ -152,6 +154,18 @@ static void mark_subnets(struct world *world, const struct policy *policy)
     }
 }
 
+// Pools of one member each, checked or not.
+static struct pool *random_pools(struct world *world, struct arena *arena, size_t count)
+{
+    struct pool *pools = arena_alloc(arena, count * sizeof(*pools));
+    for (size_t i = 0; i < count; i++) {
+        pools[i].members = arena_alloc(arena, sizeof(*pools[i].members));
+        pools[i].members[0].check = (int)roll(world, 2) - 1;
+        pools[i].member_count = 1;
+    }
+    return pools;
+}
+
 static void test_territories_equal_brute_force(void **state)
 {
     (void)state;
@@ -163,6 +177,7 @@ static void test_territories_equal_brute_force(void **state)
         for (int i = 0; i < 12; i++) {
             struct arena *arena = arena_new();
             struct policy policy = {.pool_count = 1 + roll(&world, 6)};
+            policy.pools = random_pools(&world, arena, policy.pool_count);
             random_rules(&world, arena, &policy);
             mark_subnets(&world, &policy);
             struct territory *territory = territory_acquire(set, &policy, world.lines, world.geo);
@@ -220,8 +235,16 @@ static void test_interning(void **state)
         {.pool = 1, .share_ppm = 1000000, .geos = geos, .geo_count = 1},
         {.pool = 2, .share_ppm = 1000000},
     };
-    struct policy policy = {
-        .form = FORM_DYNAMIC, .pool_count = 3, .rules = rules, .rule_count = ARRAY_SIZE(rules)};
+    struct member checked = {.check = 0};
+    struct pool pools[3];
+    for (size_t i = 0; i < ARRAY_SIZE(pools); i++) {
+        pools[i] = (struct pool){.members = &checked, .member_count = 1};
+    }
+    struct policy policy = {.form = FORM_DYNAMIC,
+                            .pools = pools,
+                            .pool_count = ARRAY_SIZE(pools),
+                            .rules = rules,
+                            .rule_count = ARRAY_SIZE(rules)};
     struct territory *first = territory_acquire(set, &policy, world.lines, world.geo);
     assert_ptr_equal(territory_acquire(set, &policy, world.lines, world.geo), first);
     rules[0].pool = 2; // another numbering of the pools, the same pattern: 2 1 0
@@ -229,7 +252,7 @@ static void test_interning(void **state)
     assert_ptr_equal(territory_acquire(set, &policy, world.lines, world.geo), first);
     assert_int_equal(territories_count(set), 1);
 
-    struct territory *others[6];
+    struct territory *others[7];
     rules[2].pool = 2; // now the first and the last lead to one pool
     others[0] = territory_acquire(set, &policy, world.lines, world.geo);
     rules[2].pool = 0;
@@ -241,6 +264,8 @@ static void test_interning(void **state)
     rules[0].subnets = &subnet;
     policy.form = FORM_FLAT;
     others[3] = territory_acquire(set, &policy, world.lines, world.geo);
+    checked.check = -1; // a line that never falls through
+    others[6] = territory_acquire(set, &policy, world.lines, world.geo);
     policy.form = FORM_DYNAMIC;
     geos[0] = "EU";
     others[4] = territory_acquire(set, &policy, world.lines, world.geo);
