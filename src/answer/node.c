@@ -93,17 +93,15 @@ static void add_owner(struct builder *b, const struct owner *owner)
     struct name_entry *entry = add(b, name, size);
     entry->owner = owner;
     entry->flags |= flags_of_owner(owner, size == b->apex_size);
-    bool wildcard = name_is_wildcard(name);
-    while (size > b->apex_size) {
+    bool known = false; // then the rest of the way up is known too
+    while (size > b->apex_size && !known) {
+        bool wildcard = name_is_wildcard(name); // also one without records (RFC 4592, 2.2.2)
         size -= name[0] + 1U;
         name += name[0] + 1;
         size_t before = b->count;
         struct name_entry *parent = add(b, name, size);
         parent->flags |= wildcard ? NODE_HAS_WILDCARD : 0;
-        if (b->count == before && !wildcard) {
-            break; // the rest of the way up is known
-        }
-        wildcard = false;
+        known = b->count == before;
     }
 }
 
@@ -143,8 +141,9 @@ static size_t put_records(uint8_t *at, const struct rrset *rrset, struct node_rr
         put_u32(at + size + 6, rrset->ttl);
         put_u16(at + size + 10, record->rdata_size);
         memcpy(at + size + 12, record->rdata, record->rdata_size);
-        uint16_t record_size = (uint16_t)(12 + record->rdata_size);
-        entry->record_size = i == 0 || entry->record_size == record_size ? record_size : 0;
+        size_t record_size = 12U + record->rdata_size;
+        bool equal = record_size <= UINT16_MAX && (i == 0 || entry->record_size == record_size);
+        entry->record_size = equal ? (uint16_t)record_size : 0;
         size += record_size;
     }
     return size;
