@@ -25,6 +25,9 @@ static const char *fault_of(const uint8_t *message, size_t size, const struct no
         return "no response";
     }
     unsigned flags = get_u16(message + AT_FLAGS), answers = get_u16(message + AT_ANCOUNT);
+    if (flags & FLAG_TC) {
+        return "more than a message can hold";
+    }
     if (node->flags & NODE_CUT && rrset->type != TYPE_DS) {
         bool refers = (flags & 15) == RCODE_NOERROR && get_u16(message + AT_NSCOUNT) > 0;
         return refers ? NULL : "no referral";
@@ -38,20 +41,13 @@ static const char *fault_of(const uint8_t *message, size_t size, const struct no
     return answers == 0 ? "an empty answer" : NULL;
 }
 
-// A child zone that is served here too answers for the names that it shares with its parent.
-static bool is_answered_by(const struct generation *generation, const struct node *node)
-{
-    uint64_t hash = generation_hash(generation, node_name(node), node->name_size);
-    return index_find(generation->names, hash, node_name(node), node->name_size, NODE_OCCLUDED) ==
-           node;
-}
-
 bool self_query_node(const struct generation *generation, struct worker *worker,
                      const struct node *node, struct diags *diags)
 {
     static uint8_t message[ANSWER_TCP_MAX]; // one control thread
-    if (node->flags & NODE_OCCLUDED || !is_answered_by(generation, node)) {
-        return true;
+    if (node->flags & NODE_OCCLUDED ||
+        generation_node(generation, node_name(node), node->name_size) != node) {
+        return true; // a child zone that is served here too answers for the name
     }
     struct query_source source = {.address = {.family = FAMILY_IPV4, .bytes = {192, 0, 2, 1}},
                                   .port = 53000,
