@@ -177,6 +177,16 @@ static size_t put_steered(struct response *response, const struct node_rrset *rr
     return pick.count > 0 ? size : 0;
 }
 
+// Whether a zone below the node's own answers for its name. Costs nothing while no zone's apex is
+// that deep.
+static bool is_in_child_zone(const struct generation *generation, const struct query *query,
+                             const struct node *node)
+{
+    unsigned labels = node->apex_label_count;
+    return generation->apex_labels_max > labels && node->label_count > labels + 1 &&
+           generation_apex_between(generation, query->folded, query->name_size, labels) != NULL;
+}
+
 static size_t fast_path(struct response *response)
 {
     const struct query *query = response->query;
@@ -187,7 +197,7 @@ static size_t fast_path(struct response *response)
     uint64_t hash = generation_hash_padded(generation, query->folded, query->name_size);
     const struct node *node =
         index_find(generation->names, hash, query->folded, query->name_size, NODE_OCCLUDED);
-    if (node == NULL || node->flags & NODE_CUT) {
+    if (node == NULL || node->flags & NODE_CUT || is_in_child_zone(generation, query, node)) {
         return 0;
     }
     const struct node_rrset *rrset = node_rrset(node, query->type);

@@ -25,9 +25,10 @@ struct generation {
     uint64_t number;
     uint64_t hash_key;
     struct index *names;
-    struct vector *zones; // struct zone_entry
-    struct vector *plans; // struct plan
-    unsigned labels_max;  // no name is deeper
+    struct vector *zones;     // struct zone_entry
+    struct vector *plans;     // struct plan
+    unsigned labels_max;      // no name is deeper
+    unsigned apex_labels_max; // nor any zone's apex
     size_t zone_count, plan_count, node_bytes;
     struct answer_options options;
 };
@@ -50,6 +51,15 @@ static inline const struct zone_entry *generation_zone(const struct generation *
 {
     return vector_get(generation->zones, node->zone);
 }
+
+// The deepest apex strictly above the name that has more than `labels` labels, or NULL: a zone that
+// is served here and lies between a name and a zone with an apex of so many labels. It answers for
+// the name, though the other zone has records there and no delegation.
+const struct node *generation_apex_between(const struct generation *generation,
+                                           const uint8_t *folded, size_t size, unsigned labels);
+// The node that answers for the name; NULL when there is none.
+const struct node *generation_node(const struct generation *generation, const uint8_t *folded,
+                                   size_t size);
 
 // Asks the generation for each RRset of a node and checks the answers; false with an error in
 // `diags` at the first wrong one (self_query.c).

@@ -362,6 +362,7 @@ void change_zone(struct change *change, const struct zone *zone, plan_maker *pla
     struct slot_context slots = {change, new->slot, plan_of, context};
     new->nodes = zone_nodes_build(zone, new->slot, slots_of_rrset, &slots);
     change->next->labels_max = MAX(change->next->labels_max, new->nodes.labels_max);
+    change->next->apex_labels_max = MAX(change->next->apex_labels_max, name_label_count(apex));
     for (size_t i = 0; i < new->nodes.count; i++) {
         new->nodes.nodes[i] = node_put(change, new->nodes.nodes[i]);
         if (new->nodes.nodes[i]->flags & NODE_APEX) {

@@ -27,9 +27,29 @@ struct walk {
     size_t name_size;
     const uint8_t *owner; // the same as it is written out
     uint8_t owner_store[NAME_MAX_SIZE];
-    const struct zone_entry *zone; // of the first name
+    const struct zone_entry *zone;            // of the first name
+    uint64_t followed[CHAIN_MAX + 1];         // hashes of the names that were aliases
+    const struct node *dnames[CHAIN_MAX + 1]; // that have been written
+    unsigned followed_count, dname_count;
+    uint32_t negative_ttl_max; // a NODATA by policy may be a matter of seconds
     bool truncated;
 };
+
+// The name within one zone, whose apex is at or above it.
+static struct place_found find_in_zone(const struct generation *generation, const uint8_t *name,
+                                       size_t size, uint32_t zone)
+{
+    struct place_found found = {0};
+    for (const uint8_t *at = name;; size -= at[0] + 1U, at += at[0] + 1) {
+        uint64_t hash = generation_hash(generation, at, size);
+        const struct node *node = index_find_in_zone(generation->names, hash, at, size, zone);
+        if (node != NULL && !(node->flags & NODE_OCCLUDED)) {
+            found.node = at == name ? node : NULL;
+            found.encloser = node;
+            return found;
+        }
+    }
+}
 
 static struct place_found find_name(const struct generation *generation, const uint8_t *name,
                                     size_t size, uint16_t type)
@@ -38,21 +58,30 @@ static struct place_found find_name(const struct generation *generation, const u
     uint64_t hash = generation_hash(generation, name, size);
     if (type == TYPE_DS) { // the parent's side of a cut answers for DS (RFC 4035, 3.1.4.1)
         found.node = index_find(generation->names, hash, name, size, NODE_OCCLUDED | NODE_APEX);
+        if (found.node != NULL &&
+            generation_apex_between(generation, name, size, found.node->apex_label_count) != NULL) {
+            found.node = NULL; // it is not the parent's
+        }
     }
     if (found.node == NULL) {
         found.node = index_find(generation->names, hash, name, size, NODE_OCCLUDED);
     }
     found.encloser = found.node;
     unsigned labels = name_label_count(name);
+    size_t left = size;
     for (const uint8_t *at = name; found.encloser == NULL && labels > 0;) {
-        size -= at[0] + 1U;
+        left -= at[0] + 1U;
         at += at[0] + 1;
         if (--labels <= generation->labels_max) { // nothing deeper exists: no use in asking
-            hash = generation_hash(generation, at, size);
-            found.encloser = index_find(generation->names, hash, at, size, NODE_OCCLUDED);
+            hash = generation_hash(generation, at, left);
+            found.encloser = index_find(generation->names, hash, at, left, NODE_OCCLUDED);
         }
     }
-    return found;
+    const struct node *child =
+        found.encloser
+            ? generation_apex_between(generation, name, size, found.encloser->apex_label_count)
+            : NULL;
+    return child ? find_in_zone(generation, name, size, child->zone) : found;
 }
 
 // --- writing
@@ -91,7 +120,10 @@ static bool put_rrset(struct walk *walk, const uint8_t *owner, const struct node
 static void put_negative(struct walk *walk)
 {
     const struct zone_entry *zone = walk->zone;
-    if (!put_record(walk, zone->apex, zone->negative_soa)) {
+    const uint8_t *record = zone->negative_soa;
+    uint32_t ttl = MIN(get_u32(record + 6), walk->negative_ttl_max);
+    if (!writer_put(&walk->writer, zone->apex, TYPE_SOA, CLASS_IN, ttl, record + 12,
+                    get_u16(record + 10))) {
         walk->truncated = true;
         return;
     }
@@ -129,6 +161,17 @@ static bool put_addresses(struct walk *walk, const uint8_t *host)
     return fits;
 }
 
+// Whether an earlier record of the RRset names the same host.
+static bool is_named_before(const uint8_t *first, const uint8_t *at, unsigned name_offset)
+{
+    for (const uint8_t *earlier = first; earlier < at; earlier += record_step(earlier)) {
+        if (name_equal(earlier + name_offset, at + name_offset)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Addresses of the names in an RRset. `required`: names at or below this one must fit (glue).
 static void put_additional(struct walk *walk, const struct node *node,
                            const struct node_rrset *rrset, const uint8_t *required)
@@ -137,10 +180,13 @@ static void put_additional(struct walk *walk, const struct node *node,
     if (info == NULL || !info->wants_additional) {
         return;
     }
-    const uint8_t *at = node_records(node, rrset), *end = at + rrset->size;
+    const uint8_t *first = node_records(node, rrset), *at = first, *end = at + rrset->size;
+    unsigned name_offset = 12U + info->name_offset;
     for (unsigned names = 0; at < end && names < ADDITIONAL_NAMES_MAX; names++) {
-        const uint8_t *host = at + 12 + info->name_offset;
-        if (!put_addresses(walk, host) && required != NULL && name_within(host, required)) {
+        const uint8_t *host = at + name_offset;
+        bool known = is_named_before(first, at, name_offset);
+        if (!known && !put_addresses(walk, host) && required != NULL &&
+            name_within(host, required)) {
             walk->truncated = true;
         }
         at += record_step(at);
@@ -179,6 +225,13 @@ static enum step deny(struct walk *walk, bool name_exists)
     return STEP_DONE;
 }
 
+// The answer so far is all there is: the resolver asks on where the chain has come to.
+static enum step end_of_chain(struct walk *walk)
+{
+    counter_add(&walk->response->worker->counters.noerror);
+    return STEP_DONE;
+}
+
 // Goes on with another name: into walk->name folded and walk->owner as written.
 static void move_to(struct walk *walk, const uint8_t *target, size_t size)
 {
@@ -188,17 +241,57 @@ static void move_to(struct walk *walk, const uint8_t *target, size_t size)
     name_fold(target, size, walk->name);
 }
 
+// Whether the chain has been at this name before: a loop, and the answer ends.
+static bool is_followed(struct walk *walk)
+{
+    uint64_t hash = generation_hash(walk->response->generation, walk->name, walk->name_size);
+    for (unsigned i = 0; i < walk->followed_count; i++) {
+        if (walk->followed[i] == hash) {
+            return true;
+        }
+    }
+    walk->followed[walk->followed_count++] = hash;
+    return false;
+}
+
+// The DNAME itself, once an answer.
+static bool put_dname(struct walk *walk, const struct node *node, const uint8_t *record)
+{
+    for (unsigned i = 0; i < walk->dname_count; i++) {
+        if (walk->dnames[i] == node) {
+            return true;
+        }
+    }
+    walk->dnames[walk->dname_count++] = node;
+    walk->response->answer_count++;
+    return put_record(walk, node_name(node), record);
+}
+
+static enum step finish_steered(struct walk *walk, const struct pick *pick)
+{
+    struct response *response = walk->response;
+    if (pick->kind == PICK_SERVFAIL) {
+        response->rcode = RCODE_SERVFAIL;
+        counter_add(&response->worker->counters.servfail);
+        return STEP_DONE;
+    }
+    walk->negative_ttl_max = pick->ttl;
+    return deny(walk, true);
+}
+
 static enum step follow_cname(struct walk *walk, const struct node *node)
 {
     const struct node_rrset *rrset = node_rrset(node, TYPE_CNAME);
     struct response *response = walk->response;
     const uint8_t *record = node_records(node, rrset);
     struct pick pick;
+    if (is_followed(walk)) {
+        return end_of_chain(walk);
+    }
     if (rrset->plan != 0) {
         response_pick(response, rrset, &pick);
         if (pick.kind != PICK_MEMBERS) {
-            response->rcode = pick.kind == PICK_SERVFAIL ? RCODE_SERVFAIL : RCODE_NOERROR;
-            return pick.kind == PICK_NODATA ? deny(walk, true) : STEP_DONE;
+            return finish_steered(walk, &pick);
         }
         record = pick.records[0];
     }
@@ -220,11 +313,13 @@ static enum step follow_dname(struct walk *walk, const struct node *node)
     struct response *response = walk->response;
     const struct node_rrset *rrset = node_rrset(node, TYPE_DNAME);
     const uint8_t *record = node_records(node, rrset), *target = record + 12;
-    if (!put_record(walk, node_name(node), record)) {
+    if (is_followed(walk)) {
+        return end_of_chain(walk);
+    }
+    if (!put_dname(walk, node, record)) {
         walk->truncated = true;
         return STEP_DONE;
     }
-    response->answer_count++;
     size_t prefix = walk->name_size - node->name_size, target_size = name_size(target);
     uint8_t name[NAME_MAX_SIZE];
     if (prefix + target_size > NAME_MAX_SIZE) {
@@ -248,13 +343,8 @@ static enum step put_steered(struct walk *walk, const struct node_rrset *rrset)
     struct response *response = walk->response;
     struct pick pick;
     response_pick(response, rrset, &pick);
-    if (pick.kind == PICK_SERVFAIL) {
-        response->rcode = RCODE_SERVFAIL;
-        counter_add(&response->worker->counters.servfail);
-        return STEP_DONE;
-    }
-    if (pick.kind == PICK_NODATA) {
-        return deny(walk, true);
+    if (pick.kind != PICK_MEMBERS) {
+        return finish_steered(walk, &pick);
     }
     for (size_t i = 0; i < pick.count; i++) {
         if (!put_record(walk, walk->owner, pick.records[i])) {
@@ -319,17 +409,27 @@ static const struct node *find_wildcard(const struct walk *walk, const struct no
                               size, encloser->zone);
 }
 
+static enum step refuse(struct walk *walk)
+{
+    walk->response->rcode = RCODE_REFUSED;
+    counter_add(&walk->response->worker->counters.refused);
+    return STEP_DONE;
+}
+
 static enum step take_step(struct walk *walk, bool first)
 {
     struct response *response = walk->response;
     uint16_t type = response->query->type;
+    if (type == TYPE_AXFR || type == TYPE_IXFR) {
+        return refuse(walk); // no zone is handed out
+    }
     struct place_found found = find_name(response->generation, walk->name, walk->name_size, type);
-    if (found.encloser == NULL ||
-        (!first && generation_zone(response->generation, found.encloser) != walk->zone)) {
-        response->rcode = first ? RCODE_REFUSED : RCODE_NOERROR;
-        counter_add(first ? &response->worker->counters.refused
-                          : &response->worker->counters.noerror);
-        return STEP_DONE; // nobody's zone, or the chain has left it
+    if (found.encloser == NULL && first) {
+        return refuse(walk); // nobody's zone
+    }
+    if (!first && (found.encloser == NULL ||
+                   generation_zone(response->generation, found.encloser) != walk->zone)) {
+        return end_of_chain(walk); // the chain has left the zone
     }
     if (first) {
         walk->zone = generation_zone(response->generation, found.encloser);
@@ -351,15 +451,18 @@ static enum step take_step(struct walk *walk, bool first)
 size_t response_resolve(struct response *response)
 {
     const struct query *query = response->query;
-    struct walk walk = {.response = response, .owner = query->name, .name_size = query->name_size};
+    struct walk walk = {.response = response,
+                        .owner = query->name,
+                        .name_size = query->name_size,
+                        .negative_ttl_max = UINT32_MAX};
     memcpy(walk.name, query->folded, query->name_size);
     writer_begin(&walk.writer, response->message, response->question_end, response->limit);
     enum step step = STEP_ON;
     for (int links = 0; step == STEP_ON && links <= CHAIN_MAX && !walk.truncated; links++) {
         step = take_step(&walk, links == 0);
     }
-    if (step == STEP_ON && !walk.truncated) { // a loop, or a chain longer than we follow
-        counter_add(&response->worker->counters.noerror);
+    if (step == STEP_ON && !walk.truncated) { // longer than we follow
+        end_of_chain(&walk);
     }
     if (walk.truncated) {
         response->flags |= FLAG_TC;
