@@ -476,7 +476,7 @@ def parse_arguments():
 
 
 def build_tools(options) -> None:
-    targets = [f'bench/bench-{name}' for name in ('load', 'echo', 'instructions')]
+    targets = [f'bench/bench-{name}' for name in ('load', 'echo', 'instructions', 'publish')]
     for command in (['meson', 'configure', str(options.build), '-Dbench=true'],
                     ['ninja', '-C', str(options.build), *targets]):
         done = subprocess.run(command, capture_output=True, text=True)
@@ -558,6 +558,17 @@ def measure(options, folder: Path) -> dict:
             'geo': [path.name for path in databases]}
 
 
+def measure_publishing(tools: Path) -> list[str]:
+    """What a change of one name costs beside few names and beside many."""
+    lines = []
+    for names in (1000, 1000000):
+        done = subprocess.run([str(tools / 'bench-publish'), str(names)], capture_output=True,
+                              text=True, timeout=120, check=True)
+        lines.append(done.stdout.strip())
+        print(f'publishing: {lines[-1]}')
+    return lines
+
+
 def main():
     options = parse_arguments()
     if not {0, 1} <= os.sched_getaffinity(0):
@@ -580,6 +591,7 @@ def main():
         result['instructions'] = measure_instructions(folder, options.tools)
         for kind, value in result['instructions'].items():
             print(f'user-space instructions a query inside answer(), {kind}: {value:.0f}')
+    result['publish'] = measure_publishing(options.tools)
     options.output.write_text(json.dumps(result, indent=1) + '\n')
     say(f'written: {options.output}')
 
