@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The message around the answer: EDNS, sizes and truncation, client subnets, verdicts, counters.
+#include "ask.h"
+
+static struct publisher *publisher;
+static struct worker *worker;
+
+static const struct generation *current(void)
+{
+    return publisher_current(publisher);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    publisher = publisher_simple();
+    worker = worker_new(1);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    publisher_free(publisher);
+    worker_free(worker);
+    return 0;
+}
+
+// --- truncation
+
+static void put_sized_zone(void)
+{
+    char lines[16384] = "x.test. 60 NS ns.x.test.\n"
+                        "ns.x.test. 60 A 192.0.2.250\n"
+                        "alias.x.test. 60 CNAME many.x.test.\n"
+                        "cut.x.test. 60 NS far.invalid.\n"
+                        "cut.x.test. 60 NS in.cut.x.test.\n"
+                        "mx.x.test. 60 MX 10 many.x.test.\n";
+    size_t used = strlen(lines);
+    for (unsigned i = 1; i <= 60; i++) {
+        used +=
+            (size_t)snprintf(lines + used, sizeof(lines) - used,
+                             "many.x.test. 60 A 192.0.2.%u\ns.x.test. 60 A 198.51.100.%u\n", i, i);
+    }
+    for (unsigned i = 1; i <= 12; i++) {
+        used += (size_t)snprintf(lines + used, sizeof(lines) - used,
+                                 "in.cut.x.test. 60 AAAA 2001:db8::%x\n", i);
+    }
+    struct zone *zone = zone_of("x.test.", lines);
+    steer(zone, "s.x.test.", TYPE_A, METHOD_ROTATE, 40);
+    put_zone(publisher, zone);
+}
+
+static size_t size_of_reply(const struct question *question, bool *truncated)
+{
+    struct reply *reply = ask(current(), worker, question);
+    assert_non_null(reply);
+    size_t size = reply->size;
+    *truncated = reply->tc;
+    if (reply->tc) { // nothing but the question and OPT
+        assert_int_equal(reply->counts[0] + reply->counts[1] + reply->counts[2], 0);
+    }
+    reply_free(reply);
+    return size;
+}
+
+// Whole when it fits, TC when not, at every size that a client may offer.
+static void check_sizes(const char *name, uint16_t type)
+{
+    struct question question = {.name = name, .type = type, .tcp = true, .edns = true};
+    bool truncated;
+    size_t whole = size_of_reply(&question, &truncated);
+    assert_false(truncated);
+    question.tcp = false;
+    for (unsigned payload = 0; payload <= 1500; payload++) {
+        question.payload = payload ? payload : 1;
+        size_t size = size_of_reply(&question, &truncated);
+        size_t limit = MIN(MAX(payload, 512U), (unsigned)ANSWER_UDP_MAX);
+        assert_true(size <= limit);
+        if (truncated != (whole > limit)) {
+            fail_msg("%s: %zu octets, limit %zu, truncated %d", name, whole, limit, truncated);
+        }
+        assert_true(truncated || size == whole);
+    }
+    question.edns = false; // 512 without EDNS
+    size_t size = size_of_reply(&question, &truncated);
+    assert_true(size <= 512);
+    assert_int_equal(truncated, whole - 11 > 512);
+}
+
+static void test_truncation_at_every_size(void **state)
+{
+    (void)state;
+    put_sized_zone();
+    check_sizes("many.x.test.", TYPE_A);  // prepared records
+    check_sizes("s.x.test.", TYPE_A);     // steered
+    check_sizes("alias.x.test.", TYPE_A); // through the writer
+    check_sizes("cut.x.test.", TYPE_A);   // glue within the delegation must fit (RFC 9471)
+    check_sizes("ns.x.test.", TYPE_A);    // always fits
+}
+
+// Additional records that only help are left out without TC.
+static void test_additional_is_optional(void **state)
+{
+    (void)state;
+    put_sized_zone();
+    struct question question = {.name = "mx.x.test.", .type = TYPE_MX};
+    struct reply *reply = ask(current(), worker, &question);
+    assert_false(reply->tc);
+    assert_int_equal(reply->counts[0], 1);
+    assert_int_equal(reply->counts[2], 0); // all of an RRset or nothing
+    reply_free(reply);
+    question.tcp = true;
+    reply = ask(current(), worker, &question);
+    assert_int_equal(reply->counts[2], 60);
+    reply_free(reply);
+}
+
+static void test_same_host_twice(void **state)
+{
+    (void)state;
+    put_zone(publisher, zone_of("x.test.", "_s._udp.x.test. 60 SRV 1 1 1 h.x.test.\n"
+                                           "_s._udp.x.test. 60 SRV 1 1 2 H.x.test.\n"
+                                           "h.x.test. 60 A 192.0.2.1\n"));
+    struct question question = {.name = "_s._udp.x.test.", .type = TYPE_SRV};
+    struct reply *reply = ask(current(), worker, &question);
+    assert_int_equal(reply->counts[0], 2);
+    assert_int_equal(reply->counts[2], 1);
+    reply_free(reply);
+}
+
+// More records than 16-bit pointers reach, over TCP.
+static void test_large_over_tcp(void **state)
+{
+    (void)state;
+    char *lines = mem_alloc(200000);
+    size_t used = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        used += (size_t)snprintf(lines + used, 200,
+                                 "big.test. 60 MX %u m%u.some-longer-label-%u.big.test.\n", i, i,
+                                 i % 37);
+    }
+    put_zone(publisher, zone_of("big.test.", lines));
+    free(lines);
+    struct question question = {.name = "big.test.", .type = TYPE_MX, .tcp = true};
+    struct reply *reply = ask(current(), worker, &question);
+    assert_true(reply->size > 0x4000);
+    assert_int_equal(reply->counts[0], 1000);
+    for (unsigned i = 0; i < 1000; i++) {
+        char expected[128];
+        snprintf(expected, sizeof(expected),
+                 "big.test. 60 MX %u m%u.some-longer-label-%u.big.test.", i, i, i % 37);
+        assert_string_equal(reply->lines[0][i], expected);
+    }
+    reply_free(reply);
+}
+
+// --- EDNS and client subnets
+
+static void test_edns(void **state)
+{
+    (void)state;
+    put_zone(publisher, zone_of("x.test.", "a.x.test. 60 A 192.0.2.1\n"));
+    struct question question = {.name = "a.x.test.", .type = TYPE_A, .edns = true};
+    struct reply *reply = ask(current(), worker, &question);
+    assert_int_equal(reply->payload, 1232);
+    assert_false(reply->dnssec_ok);
+    assert_false(reply->subnet);
+    reply_free(reply);
+    question.dnssec_ok = true;
+    reply = ask(current(), worker, &question);
+    assert_true(reply->dnssec_ok); // RFC 3225
+    reply_free(reply);
+}
+
+static const struct {
+    const char *subnet;
+    unsigned family, source, scope;
+} subnet_table[] = {
+    {"203.0.113.0/24", 1, 24, 24},
+    {"203.0.0.0/16", 1, 16, 24},
+    {"203.0.113.7", 1, 32, 24},
+    {"0.0.0.0/0", 1, 0, 0},
+    {"2001:db8::/56", 2, 56, 56},
+    {"2001:db8::/32", 2, 32, 56},
+    {"::/0", 2, 0, 0},
+    {"127.0.0.0/8", 1, 8, 0},
+    {"169.254.0.0/16", 1, 16, 0},
+    {"::1", 2, 128, 0},
+    {"fe80::/10", 2, 10, 0},
+    {"224.0.0.0/4", 1, 4, 0},
+    {"10.0.0.0/8", 1, 8, 24},
+};
+
+// Echoed, with the scope of what was decided; unroutable subnets count as none.
+static void test_client_subnets(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of("x.test.", "s.x.test. 60 A 192.0.2.1\n"
+                                           "s.x.test. 60 A 192.0.2.2\n"
+                                           "s.x.test. 60 A 192.0.2.3\n"
+                                           "plain.x.test. 60 A 192.0.2.4\n"
+                                           "al.x.test. 60 CNAME s.x.test.\n");
+    steer(zone, "s.x.test.", TYPE_A, METHOD_STICKY, 1);
+    put_zone(publisher, zone);
+    static const char *const names[] = {"s.x.test.", "al.x.test.", "plain.x.test.", "no.x.test."};
+    for (size_t i = 0; i < ARRAY_SIZE(subnet_table); i++) {
+        for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
+            struct question question = {
+                .name = names[n], .type = TYPE_A, .subnet = subnet_table[i].subnet};
+            print_message("%s for %s\n", names[n], question.subnet);
+            struct reply *reply = ask(current(), worker, &question);
+            assert_true(reply->subnet);
+            assert_int_equal(reply->subnet_family, subnet_table[i].family);
+            assert_int_equal(reply->subnet_source, subnet_table[i].source);
+            assert_int_equal(reply->subnet_scope, n < 2 ? subnet_table[i].scope : 0);
+            reply_free(reply);
+        }
+    }
+}
+
+// The subnet decides, not the source; a source counts where there is no usable subnet.
+static void test_who_is_the_client(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of("x.test.", "s.x.test. 60 A 192.0.2.1\ns.x.test. 60 A 192.0.2.2\n"
+                                           "s.x.test. 60 A 192.0.2.3\ns.x.test. 60 A 192.0.2.4\n");
+    steer(zone, "s.x.test.", TYPE_A, METHOD_STICKY, 1);
+    put_zone(publisher, zone);
+    unsigned differ = 0;
+    for (unsigned i = 1; i < 100; i++) {
+        char source[32], subnet[40];
+        snprintf(source, sizeof(source), "198.18.%u.77", i);
+        snprintf(subnet, sizeof(subnet), "198.18.%u.0/24", i);
+        struct question by_source = {.name = "s.x.test.", .type = TYPE_A, .source = source};
+        struct question by_subnet = {.name = "s.x.test.", .type = TYPE_A, .subnet = subnet};
+        struct question opted_out = {
+            .name = "s.x.test.", .type = TYPE_A, .source = source, .subnet = "0.0.0.0/0"};
+        struct question plain = {.name = "s.x.test.", .type = TYPE_A};
+        struct reply *a = ask(current(), worker, &by_source),
+                     *b = ask(current(), worker, &by_subnet),
+                     *c = ask(current(), worker, &opted_out), *d = ask(current(), worker, &plain);
+        assert_string_equal(a->lines[0][0], b->lines[0][0]);
+        assert_string_equal(a->lines[0][0], c->lines[0][0]);
+        differ += strcmp(a->lines[0][0], d->lines[0][0]) != 0;
+        reply_free(a);
+        reply_free(b);
+        reply_free(c);
+        reply_free(d);
+    }
+    assert_in_range(differ, 40, 95);
+}
+
+// --- policies that answer nothing
+
+static void test_nodata_and_servfail_by_policy(void **state)
+{
+    (void)state;
+    static const uint16_t types[] = {TYPE_A, TYPE_CNAME};
+    static const char *const rdata[] = {"192.0.2.1", "a.x.test."};
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        for (int servfail = 0; servfail < 2; servfail++) {
+            char lines[128], type[RR_TYPE_TEXT_MAX];
+            snprintf(lines, sizeof(lines), "s.x.test. 60 %s %s\n", rr_type_format(types[i], type),
+                     rdata[i]);
+            struct zone *zone = zone_of("x.test.", lines);
+            struct policy *policy = steer(zone, "s.x.test.", types[i], METHOD_ROTATE, 0);
+            policy->all_down = servfail ? ALL_DOWN_SERVFAIL : ALL_DOWN_NONE;
+            policy->pools[0].members[0].status = STATUS_DOWN;
+            put_zone(publisher, zone);
+            struct question question = {.name = "s.x.test.", .type = TYPE_A};
+            struct reply *reply = ask(current(), worker, &question);
+            assert_int_equal(reply->rcode, servfail ? RCODE_SERVFAIL : RCODE_NOERROR);
+            assert_int_equal(reply->counts[0], 0);
+            // NODATA is remembered by resolvers for the policy's TTL, not the zone's 300 s.
+            assert_int_equal(reply->counts[1], !servfail);
+            assert_true(servfail || strncmp(reply->lines[1][0], "x.test. 10 SOA ", 15) == 0);
+            reply_free(reply);
+        }
+    }
+}
+
+// --- rotation through answer()
+
+static void check_rotation(const char *name, unsigned count)
+{
+    char last[64] = "", first[64] = "";
+    unsigned changes = 0;
+    for (unsigned i = 0; i < 30 * count; i++) {
+        struct question question = {.name = name, .type = TYPE_A, .tcp = i & 1};
+        struct reply *reply = ask(current(), worker, &question);
+        assert_int_equal(reply->counts[0], count);
+        changes += strcmp(last, reply->lines[0][0]) != 0;
+        snprintf(last, sizeof(last), "%s", reply->lines[0][0]);
+        if (i == 0) {
+            snprintf(first, sizeof(first), "%s", last);
+        }
+        assert_int_equal(strcmp(first, last) == 0, i % count == 0); // comes round exactly
+        reply_free(reply);
+    }
+    assert_int_equal(changes, 30 * count);
+}
+
+// Static and steered RRsets go round evenly, also when they are asked for by turns.
+static void test_rotation(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of("x.test.", "st.x.test. 60 A 192.0.2.1\nst.x.test. 60 A 192.0.2.2\n"
+                                           "st.x.test. 60 A 192.0.2.3\ndy.x.test. 60 A 192.0.2.4\n"
+                                           "dy.x.test. 60 A 192.0.2.5\nal.x.test. 60 CNAME "
+                                           "st.x.test.\n");
+    steer(zone, "dy.x.test.", TYPE_A, METHOD_ROTATE, 0);
+    put_zone(publisher, zone);
+    check_rotation("st.x.test.", 3);
+    check_rotation("dy.x.test.", 2);
+    unsigned firsts[2][6] = {0};
+    for (unsigned i = 0; i < 600; i++) {
+        struct question question = {.name = i & 1 ? "st.x.test." : "dy.x.test.", .type = TYPE_A};
+        struct reply *reply = ask(current(), worker, &question);
+        firsts[i & 1][reply->lines[0][0][strlen(reply->lines[0][0]) - 1] - '0']++;
+        reply_free(reply);
+    }
+    assert_int_equal(firsts[1][1], 100);
+    assert_int_equal(firsts[1][2], 100);
+    assert_int_equal(firsts[0][4], 150);
+    struct question question = {.name = "al.x.test.", .type = TYPE_A}; // behind an alias too
+    unsigned behind[6] = {0};
+    for (unsigned i = 0; i < 300; i++) {
+        struct reply *reply = ask(current(), worker, &question);
+        behind[reply->lines[0][1][strlen(reply->lines[0][1]) - 1] - '0']++;
+        reply_free(reply);
+    }
+    assert_int_equal(behind[1], 100);
+}
+
+// --- CHAOS
+
+static void test_chaos(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint16_t type;
+        const char *reply;
+    } table[] = {
+        {"version.bind.", TYPE_TXT, "NOERROR aa | version.bind. 0 TXT \"Signpost test\" | |"},
+        {"VERSION.server.", TYPE_TXT, "NOERROR aa | VERSION.server. 0 TXT \"Signpost test\" | |"},
+        {"id.server.", TYPE_ANY, "NOERROR aa | id.server. 0 TXT \"node \\\"1\\\"\" | |"},
+        {"hostname.bind.", TYPE_TXT, "NOERROR aa | hostname.bind. 0 TXT \"node \\\"1\\\"\" | |"},
+        {"id.server.", TYPE_A, "NOERROR aa | | |"},
+        {"x.test.", TYPE_TXT, "REFUSED | | |"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct question question = {
+            .name = table[i].name, .type = table[i].type, .class = CLASS_CH, .edns = i & 1};
+        struct reply *reply = ask(current(), worker, &question);
+        char text[512];
+        assert_string_equal(reply_text(reply, text, sizeof(text)), table[i].reply);
+        reply_free(reply);
+    }
+    struct answer_options silent = {.udp_payload_max = 1232, .ecs = true};
+    struct publisher *other = publisher_new(&silent);
+    struct question question = {.name = "version.bind.", .type = TYPE_TXT, .class = CLASS_CH};
+    struct reply *reply = ask(publisher_current(other), worker, &question);
+    assert_int_equal(reply->rcode, RCODE_REFUSED);
+    reply_free(reply);
+    publisher_free(other);
+}
+
+// --- verdicts
+
+static size_t answer_bytes(const uint8_t *query, size_t size, uint16_t port, struct reply *reply)
+{
+    struct query_source source = {.address = {.family = FAMILY_IPV4, .bytes = {192, 0, 2, 9}},
+                                  .port = port,
+                                  .transport = TRANSPORT_UDP};
+    memset(reply, 0, sizeof(*reply));
+    reply->size = answer(current(), worker, query, size, &source, reply->message);
+    if (reply->size > 0) {
+        decode(reply, query);
+    }
+    return reply->size;
+}
+
+static void test_verdicts(void **state)
+{
+    (void)state;
+    put_zone(publisher, zone_of("x.test.", "a.x.test. 60 TXT \"t\"\n"));
+    struct reply *reply = mem_alloc(sizeof(*reply));
+    struct question question = {.name = "a.x.test.", .type = TYPE_TXT, .edns = true};
+    uint8_t query[512], broken[512];
+    size_t size = query_make(&question, 0xbeef, query), opt = size - 11;
+
+    memcpy(broken, query, size);
+    broken[2] |= 0x80; // a response is never answered
+    assert_int_equal(answer_bytes(broken, size, 53, reply), 0);
+    assert_int_equal(answer_bytes(query, 11, 53, reply), 0); // nor is a runt
+    static const uint16_t loops[] = {0, 7, 13, 17, 19, 37};
+    for (size_t i = 0; i < ARRAY_SIZE(loops); i++) {
+        assert_int_equal(answer_bytes(query, size, loops[i], reply), 0);
+    }
+    memcpy(broken, query, size);
+    broken[2] = 0x28; // opcode UPDATE: header only, opcode kept
+    assert_int_equal(answer_bytes(broken, size, 53, reply), HEADER_SIZE);
+    assert_int_equal(reply->rcode, RCODE_NOTIMP);
+    assert_int_equal(reply->message[2], 0xa8);
+
+    memcpy(broken, query, size);
+    broken[opt + 6] = 1; // EDNS version 1
+    assert_int_equal(answer_bytes(broken, size, 53, reply), size);
+    assert_int_equal(reply->rcode, RCODE_BADVERS);
+    assert_true(reply->edns);
+
+    assert_int_equal(answer_bytes(query, size - 1, 53, reply), size - 11); // cut OPT
+    assert_int_equal(reply->rcode, RCODE_FORMERR);
+    assert_false(reply->edns);
+    memcpy(broken, query, size);
+    put_u16(broken + AT_QDCOUNT, 2);
+    assert_int_equal(answer_bytes(broken, size, 53, reply), HEADER_SIZE);
+    assert_int_equal(reply->rcode, RCODE_FORMERR);
+
+    question.class = CLASS_ANY; // no class of ours
+    size = query_make(&question, 1, query);
+    assert_int_equal(answer_bytes(query, size, 53, reply), size);
+    assert_int_equal(reply->rcode, RCODE_REFUSED);
+    free(reply);
+}
+
+// The answer may be written over the query.
+static void test_in_place(void **state)
+{
+    (void)state;
+    put_sized_zone();
+    static const char *const names[] = {"ns.x.test.", "cut.x.test.", "mx.x.test.", "no.x.test."};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        struct question question = {
+            .name = names[i], .type = TYPE_MX, .subnet = "203.0.113.0/24", .dnssec_ok = true};
+        uint8_t message[ANSWER_UDP_MAX], apart[ANSWER_UDP_MAX];
+        size_t size = query_make(&question, 7, message);
+        struct query_source source = {.address = {.family = FAMILY_IPV4}, .port = 53000};
+        struct worker *twins[] = {worker_new(5), worker_new(5)}; // the same dice and turns
+        size_t apart_size = answer(current(), twins[0], message, size, &source, apart);
+        size = answer(current(), twins[1], message, size, &source, message);
+        worker_free(twins[0]);
+        worker_free(twins[1]);
+        assert_int_equal(size, apart_size);
+        assert_memory_equal(message, apart, size);
+    }
+}
+
+static void test_counters(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of("x.test.", "a.x.test. 60 A 192.0.2.1\ns.x.test. 60 A 192.0.2.2\n");
+    steer(zone, "s.x.test.", TYPE_A, METHOD_ROTATE, 0);
+    put_zone(publisher, zone);
+    static const char *const names[] = {"a.x.test.", "s.x.test.", "no.x.test.", "elsewhere."};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        struct question question = {.name = names[i], .type = TYPE_A, .edns = i & 1};
+        reply_free(ask(current(), worker, &question));
+    }
+    struct question question = {.name = "a.x.test.", .type = TYPE_MX, .tcp = true};
+    reply_free(ask(current(), worker, &question));
+    const struct worker_counters *c = worker_counters(worker);
+    assert_int_equal(c->queries_udp, 4);
+    assert_int_equal(c->queries_tcp, 1);
+    assert_int_equal(c->noerror, 2);
+    assert_int_equal(c->steered, 1);
+    assert_int_equal(c->nodata, 1);
+    assert_int_equal(c->nxdomain, 1);
+    assert_int_equal(c->refused, 1);
+    assert_int_equal(c->edns, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_truncation_at_every_size, start, end),
+        cmocka_unit_test_setup_teardown(test_additional_is_optional, start, end),
+        cmocka_unit_test_setup_teardown(test_same_host_twice, start, end),
+        cmocka_unit_test_setup_teardown(test_large_over_tcp, start, end),
+        cmocka_unit_test_setup_teardown(test_edns, start, end),
+        cmocka_unit_test_setup_teardown(test_client_subnets, start, end),
+        cmocka_unit_test_setup_teardown(test_who_is_the_client, start, end),
+        cmocka_unit_test_setup_teardown(test_nodata_and_servfail_by_policy, start, end),
+        cmocka_unit_test_setup_teardown(test_rotation, start, end),
+        cmocka_unit_test_setup_teardown(test_chaos, start, end),
+        cmocka_unit_test_setup_teardown(test_verdicts, start, end),
+        cmocka_unit_test_setup_teardown(test_in_place, start, end),
+        cmocka_unit_test_setup_teardown(test_counters, start, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
