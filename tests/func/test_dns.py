@@ -169,6 +169,9 @@ def test_dname(server):
         ('old.test.example.', 600, 'DNAME', ['new.test.example.']),
         ('a.old.test.example.', 600, 'CNAME', ['a.new.test.example.']),
         ('a.new.test.example.', 600, 'A', ['192.0.2.60'])]
+    # A question for CNAME is answered by the one that was made.
+    reply = server.ask('nothing.old.test.example', 'CNAME')
+    assert rcode(reply) == 'NOERROR' and len(reply.answer) == 2 and reply.authority == []
     assert values(server.ask('old.test.example', 'DNAME'), 'DNAME') == ['new.test.example.']
     assert is_denied(server.ask('old.test.example', 'A'), 'NOERROR')
     long = '.'.join(['l' * 60] * 3) + '.' + 'm' * 45

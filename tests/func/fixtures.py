@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures: daemons that must end well, folders that nobody serves yet."""
+
+import contextlib
+
+import pytest
+
+from harness import Folder, Server
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'sanitizer: also worth running on the sanitizer builds')
+
+
+def daemons(exits: contextlib.ExitStack):
+    """A function that makes a daemon: zones by file name, options of signpost.yaml."""
+    def make(zones: dict | None = None, *, folder: Folder | None = None, ready: bool = True,
+             prefix: list[str] | None = None, environment: dict | None = None,
+             **options) -> Server:
+        if folder is None:
+            folder = Folder(**options)
+            exits.callback(folder.remove)
+        for name, content in (zones or {}).items():
+            folder.zone(name, content)
+        server = Server(folder, prefix, **(environment or {}))
+        exits.callback(server.kill)
+        if ready:
+            server.wait_ready()
+            exits.callback(server.stop)
+        return server
+    return make
+
+
+@pytest.fixture
+def daemon():
+    with contextlib.ExitStack() as exits:
+        yield daemons(exits)
+
+
+@pytest.fixture(scope='module')
+def module_daemon():
+    with contextlib.ExitStack() as exits:
+        yield daemons(exits)
+
+
+@pytest.fixture
+def folder():
+    """Makes folders that nobody serves yet."""
+    with contextlib.ExitStack() as exits:
+        def make(**options) -> Folder:
+            made = Folder(**options)
+            exits.callback(made.remove)
+            return made
+        yield make
