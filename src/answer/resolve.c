@@ -334,6 +334,9 @@ static enum step follow_dname(struct walk *walk, const struct node *node)
         return STEP_DONE;
     }
     response->answer_count++;
+    if (response->query->type == TYPE_CNAME) { // this is what was asked for
+        return end_of_chain(walk);
+    }
     move_to(walk, name, prefix + target_size);
     return STEP_ON;
 }
