@@ -187,17 +187,12 @@ static bool is_in_child_zone(const struct generation *generation, const struct q
            generation_apex_between(generation, query->folded, query->name_size, labels) != NULL;
 }
 
-static size_t fast_path(struct response *response)
+static size_t fast_path(struct response *response, const struct node *node)
 {
     const struct query *query = response->query;
-    if (!is_plain(query->type)) {
-        return 0;
-    }
     const struct generation *generation = response->generation;
-    uint64_t hash = generation_hash_padded(generation, query->folded, query->name_size);
-    const struct node *node =
-        index_find(generation->names, hash, query->folded, query->name_size, NODE_OCCLUDED);
-    if (node == NULL || node->flags & NODE_CUT || is_in_child_zone(generation, query, node)) {
+    if (node == NULL || !is_plain(query->type) || node->flags & NODE_CUT ||
+        is_in_child_zone(generation, query, node)) {
         return 0;
     }
     const struct node_rrset *rrset = node_rrset(node, query->type);
@@ -213,9 +208,9 @@ static size_t fast_path(struct response *response)
                : 0;
 }
 
-static size_t respond_in(struct response *response)
+static size_t respond_in(struct response *response, const struct node *node)
 {
-    size_t size = fast_path(response);
+    size_t size = fast_path(response, node);
     if (LIKELY(size > 0)) {
         counter_add(&response->worker->counters.noerror);
         return size;
@@ -225,12 +220,12 @@ static size_t respond_in(struct response *response)
     return response_resolve(response);
 }
 
-static size_t respond_good(struct response *response)
+static size_t respond_good(struct response *response, const struct node *node)
 {
     struct worker_counters *counters = &response->worker->counters;
     switch (response->query->class) {
     case CLASS_IN:
-        return respond_in(response);
+        return respond_in(response, node);
     case CLASS_CH:
         return response_chaos(response);
     default:
@@ -281,34 +276,63 @@ static size_t limit_of(const struct generation *generation, const struct query *
     return MIN(offered, MAX(ours, (size_t)PAYLOAD_WITHOUT_EDNS));
 }
 
-size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *message,
-              size_t message_size, const struct query_source *source, uint8_t *out)
+// --- the stages of a message
+
+static void pending_parse(struct pending *pending, const struct generation *generation,
+                          const uint8_t *message, size_t size)
 {
-    struct query query;
-    enum query_verdict verdict = query_parse(message, message_size, &query);
-    if (verdict == QUERY_SILENCE || source_may_loop(source)) {
+    struct query *query = &pending->query;
+    pending->verdict = query_parse(message, size, query);
+    pending->node = NULL;
+    pending->plan = NULL;
+    if (LIKELY(pending->verdict == QUERY_GOOD)) {
+        pending->hash = generation_hash_padded(generation, query->folded, query->name_size);
+    }
+}
+
+// Looks the name up for the fast path; resolve.c looks for itself.
+static void pending_find(struct pending *pending, const struct generation *generation)
+{
+    const struct query *query = &pending->query;
+    if (pending->verdict != QUERY_GOOD) {
+        return;
+    }
+    pending->node = index_find(generation->names, pending->hash, query->folded, query->name_size,
+                               NODE_OCCLUDED);
+    const struct node_rrset *rrset = pending->node ? node_rrset(pending->node, query->type) : NULL;
+    if (rrset != NULL && rrset->plan != 0) {
+        pending->plan = vector_get(generation->plans, rrset->plan - 1);
+    }
+}
+
+static size_t pending_answer(struct pending *pending, const struct generation *generation,
+                             struct worker *worker, const uint8_t *message,
+                             const struct query_source *source, uint8_t *out)
+{
+    struct query *query = &pending->query;
+    if (pending->verdict == QUERY_SILENCE || source_may_loop(source)) {
         counter_add(&worker->counters.dropped);
         return 0;
     }
-    count_query(&worker->counters, &query, source);
+    count_query(&worker->counters, query, source);
     struct response response = {.generation = generation,
                                 .worker = worker,
-                                .query = &query,
-                                .located = is_located(&query, &generation->options),
+                                .query = query,
+                                .located = is_located(query, &generation->options),
                                 .message = out,
                                 .question_end = HEADER_SIZE};
-    response.client = response.located ? query.subnet.address : source->address;
-    if (query.name != NULL && verdict != QUERY_NOTIMP) {
-        response.question_end += query.name_size + QUESTION_FIXED_SIZE;
+    response.client = response.located ? query->subnet.address : source->address;
+    if (query->name != NULL && pending->verdict != QUERY_NOTIMP) {
+        response.question_end += query->name_size + QUESTION_FIXED_SIZE;
     }
     if (out != message) {
         memcpy(out, message, response.question_end);
     }
-    response.limit = limit_of(generation, &query, source) - opt_size(&response);
+    response.limit = limit_of(generation, query, source) - opt_size(&response);
     size_t size = response.question_end;
-    switch (verdict) {
+    switch (pending->verdict) {
     case QUERY_FORMERR:
-        query.subnet.present = false; // it may be what was malformed
+        query->subnet.present = false; // it may be what was malformed
         response.rcode = RCODE_FORMERR;
         counter_add(&worker->counters.formerr);
         break;
@@ -321,7 +345,49 @@ size_t answer(const struct generation *generation, struct worker *worker, const 
         counter_add(&worker->counters.badvers);
         break;
     default:
-        size = respond_good(&response);
+        size = respond_good(&response, pending->node);
     }
     return finish(&response, size);
+}
+
+size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *query,
+              size_t query_size, const struct query_source *source, uint8_t *out)
+{
+    struct pending pending;
+    pending_parse(&pending, generation, query, query_size);
+    pending_find(&pending, generation);
+    return pending_answer(&pending, generation, worker, query, source, out);
+}
+
+void answer_batch(const struct generation *generation, struct worker *worker,
+                  struct message *messages, size_t count)
+{
+    enum { TABLES_AHEAD = 2 }; // messages between a plan's tables and their use
+    struct pending *pending = worker->pending;
+    SP_ASSERT(count <= ANSWER_BATCH_MAX);
+    for (size_t i = 0; i < count; i++) {
+        pending_parse(&pending[i], generation, messages[i].query, messages[i].query_size);
+        if (pending[i].verdict == QUERY_GOOD) {
+            index_prefetch(generation->names, pending[i].hash);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (pending[i].verdict == QUERY_GOOD) {
+            index_prefetch_node(generation->names, pending[i].hash);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        pending_find(&pending[i], generation);
+        if (pending[i].plan != NULL) {
+            plan_prefetch(pending[i].plan);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i + TABLES_AHEAD < count && pending[i + TABLES_AHEAD].plan != NULL) {
+            plan_prefetch_tables(pending[i + TABLES_AHEAD].plan);
+        }
+        struct message *message = &messages[i];
+        message->out_size = pending_answer(&pending[i], generation, worker, message->query,
+                                           &message->source, message->out);
+    }
 }

@@ -81,6 +81,20 @@ void index_prefetch(const struct index *index, uint64_t hash)
     __builtin_prefetch(&index->pages[directory_at(index, hash)]->slots[slot_start(hash)]);
 }
 
+void index_prefetch_node(const struct index *index, uint64_t hash)
+{
+    const struct page *page = index->pages[directory_at(index, hash)];
+    uint64_t tag = tag_of(hash);
+    for (unsigned at = slot_start(hash); page->slots[at] != 0; at = next_slot(at)) {
+        if ((page->slots[at] & ~ADDRESS_MASK) == tag) {
+            const char *node = (const char *)node_of(page->slots[at]);
+            __builtin_prefetch(node);
+            __builtin_prefetch(node + 64); // a name and an address or two end here
+            return;
+        }
+    }
+}
+
 const struct node *index_find(const struct index *index, uint64_t hash, const uint8_t *name,
                               size_t size, unsigned without)
 {

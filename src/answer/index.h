@@ -24,8 +24,10 @@ const struct node *index_find(const struct index *index, uint64_t hash, const ui
 // The node of that name in that zone, whatever its flags.
 const struct node *index_find_in_zone(const struct index *index, uint64_t hash, const uint8_t *name,
                                       size_t size, uint32_t zone);
-// Brings the page of a hash nearer to the processor.
+// Bring what a look-up will touch nearer to the processor: first the place in the page, then (when
+// that has come) the node that stands there.
 void index_prefetch(const struct index *index, uint64_t hash);
+void index_prefetch_node(const struct index *index, uint64_t hash);
 
 // A new version to edit; `old` stays as it is.
 struct index_edit;

@@ -9,9 +9,19 @@
 #include "dns/query.h"
 #include "dns/writer.h"
 
+// A query on its way through the stages of a batch.
+struct pending {
+    struct query query;
+    enum query_verdict verdict;
+    uint64_t hash;           // of the name, when there is one
+    const struct node *node; // of the name; NULL: none, or not looked for
+    const struct plan *plan; // that will decide; NULL: none, or not looked for
+};
+
 struct worker {
     uint64_t random;
     struct worker_counters counters;
+    struct pending pending[ANSWER_BATCH_MAX];
     uint32_t turns[TURNS_COUNT];
 };
 

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 
 enum {
-    BATCH_MAX = 64,
+    BATCH_MAX = ANSWER_BATCH_MAX,
     SLOT_SIZE = 2048,
     // Slots begin in different cache sets: the headers of a batch would else share two of them.
     SLOT_STRIDE = SLOT_SIZE + 64,
@@ -50,6 +50,7 @@ struct udp_batch {
     struct iovec in_parts[BATCH_MAX], out_parts[BATCH_MAX];
     union peer peers[BATCH_MAX];
     union control controls[BATCH_MAX];
+    struct message messages[BATCH_MAX];
     uint8_t slots[BATCH_MAX][SLOT_STRIDE];
 };
 
@@ -99,21 +100,26 @@ static void control_turn(struct msghdr *message)
     }
 }
 
-// Answers message i of the batch; true when out[at] was filled.
-static bool answer_one(struct udp_batch *batch, unsigned i, unsigned at, bool wildcard,
-                       const struct generation *generation, struct worker *worker)
+// Makes the messages of a received batch; those from no address that we know stay empty.
+static void messages_make(struct udp_batch *batch, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct message *message = &batch->messages[i];
+        message->query = message->out = batch->slots[i];
+        message->query_size = batch->in[i].msg_len;
+        message->source.transport = TRANSPORT_UDP;
+        if (!address_from_sockaddr(&batch->peers[i].any, &message->source.address,
+                                   &message->source.port)) {
+            message->query_size = 0;
+        }
+    }
+}
+
+// Fills out[at] with the answer to message i.
+static void answer_put(struct udp_batch *batch, unsigned i, unsigned at, bool wildcard)
 {
     struct msghdr *in = &batch->in[i].msg_hdr;
-    struct query_source source = {.transport = TRANSPORT_UDP};
-    if (!address_from_sockaddr(&batch->peers[i].any, &source.address, &source.port)) {
-        return false;
-    }
-    uint8_t *slot = batch->slots[i];
-    size_t size = answer(generation, worker, slot, batch->in[i].msg_len, &source, slot);
-    if (size == 0) {
-        return false;
-    }
-    batch->out_parts[at] = (struct iovec){slot, size};
+    batch->out_parts[at] = (struct iovec){batch->slots[i], batch->messages[i].out_size};
     struct msghdr *out = &batch->out[at].msg_hdr;
     out->msg_name = in->msg_name;
     out->msg_namelen = in->msg_namelen;
@@ -125,7 +131,6 @@ static bool answer_one(struct udp_batch *batch, unsigned i, unsigned at, bool wi
         out->msg_control = NULL;
         out->msg_controllen = 0;
     }
-    return true;
 }
 
 // sendmmsg fails only for its first message (unreachable, refused, forbidden by a firewall): that
@@ -157,11 +162,15 @@ static unsigned serve_batch(struct udp_batch *batch, const struct udp_socket *so
     }
     const struct generation *generation =
         atomic_load_explicit(responder->root, memory_order_acquire);
+    messages_make(batch, (unsigned)received);
+    answer_batch(generation, responder->worker, batch->messages, (unsigned)received);
+    rcu_quiescent();
     unsigned count = 0;
     for (unsigned i = 0; i < (unsigned)received; i++) {
-        count += answer_one(batch, i, count, socket->wildcard, generation, responder->worker);
+        if (batch->messages[i].out_size > 0) {
+            answer_put(batch, i, count++, socket->wildcard);
+        }
     }
-    rcu_quiescent();
     if (count > 0) {
         send_all(socket->fd, batch->out, count);
     }

@@ -76,6 +76,11 @@ struct pick {
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
                struct pick *pick);
 
+// Bring what plan_pick will touch nearer to the processor: first the plan, then (when that has
+// come) its tables.
+void plan_prefetch(const struct plan *plan);
+void plan_prefetch_tables(const struct plan *plan);
+
 // The inside of a choice, for explain and simulate.
 struct plan_choice_view {
     enum pick_kind kind;

@@ -213,6 +213,20 @@ static uint8_t scope_of(const struct choice *first, const struct choice *last,
     return (uint8_t)MAX(scope, length);
 }
 
+void plan_prefetch(const struct plan *plan)
+{
+    __builtin_prefetch(plan);
+    __builtin_prefetch((const char *)plan + 64);
+}
+
+void plan_prefetch_tables(const struct plan *plan)
+{
+    __builtin_prefetch(plan->choice_of_class);
+    __builtin_prefetch(plan->choices);
+    __builtin_prefetch(plan->members);
+    __builtin_prefetch(plan->records);
+}
+
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
                struct pick *pick)
 {

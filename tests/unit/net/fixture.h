@@ -75,6 +75,16 @@ size_t answer(const struct generation *generation, struct worker *worker, const 
     return size;
 }
 
+void answer_batch(const struct generation *generation, struct worker *worker,
+                  struct message *messages, size_t count)
+{
+    SP_ASSERT(count > 0 && count <= ANSWER_BATCH_MAX);
+    for (size_t i = 0; i < count; i++) {
+        messages[i].out_size = answer(generation, worker, messages[i].query, messages[i].query_size,
+                                      &messages[i].source, messages[i].out);
+    }
+}
+
 struct server {
     struct net *net;
     struct generation generation;
