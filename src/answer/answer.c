@@ -129,22 +129,6 @@ static bool is_plain(uint16_t type)
     }
 }
 
-void response_pick(struct response *response, const struct node_rrset *rrset, struct pick *pick)
-{
-    const struct plan *plan = vector_get(response->generation->plans, rrset->plan - 1);
-    struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
-    plan_pick(plan, &response->client, &dice, pick);
-    response->scope = MAX(response->scope, pick->scope);
-    counter_add(&response->worker->counters.steered);
-}
-
-size_t response_rotation(struct response *response, const struct node_rrset *rrset)
-{
-    SP_DEBUG_ASSERT(rrset->record_size != 0); // only addresses are rotated
-    struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
-    return (size_t)(dice_turn(&dice, 0) % rrset->count) * rrset->record_size;
-}
-
 static size_t put_static(struct response *response, const struct node *node,
                          const struct node_rrset *rrset)
 {

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What the fast path and the full algorithm both ask of a response in the making. See respond.h.
+#include "answer/respond.h"
+
+void response_pick(struct response *response, const struct node_rrset *rrset, struct pick *pick)
+{
+    const struct plan *plan = vector_get(response->generation->plans, rrset->plan - 1);
+    struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
+    plan_pick(plan, &response->client, &dice, pick);
+    response->scope = MAX(response->scope, pick->scope);
+    counter_add(&response->worker->counters.steered);
+}
+
+size_t response_rotation(struct response *response, const struct node_rrset *rrset)
+{
+    SP_DEBUG_ASSERT(rrset->record_size != 0); // only addresses are rotated
+    struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
+    return (size_t)(dice_turn(&dice, 0) % rrset->count) * rrset->record_size;
+}
