@@ -560,13 +560,8 @@ def measure(options, folder: Path) -> dict:
 
 def measure_publishing(tools: Path) -> list[str]:
     """What a change of one name costs beside few names and beside many."""
-    lines = []
-    for names in (1000, 1000000):
-        done = subprocess.run([str(tools / 'bench-publish'), str(names)], capture_output=True,
-                              text=True, timeout=120, check=True)
-        lines.append(done.stdout.strip())
-        print(f'publishing: {lines[-1]}')
-    return lines
+    return [subprocess.check_output([str(tools / 'bench-publish'), names], text=True, timeout=120)
+            for names in ('1000', '1000000')]
 
 
 def main():
@@ -592,6 +587,7 @@ def main():
         for kind, value in result['instructions'].items():
             print(f'user-space instructions a query inside answer(), {kind}: {value:.0f}')
     result['publish'] = measure_publishing(options.tools)
+    print(''.join(result['publish']), end='')
     options.output.write_text(json.dumps(result, indent=1) + '\n')
     say(f'written: {options.output}')
 

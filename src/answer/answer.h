@@ -59,8 +59,6 @@ const struct worker_counters *worker_counters(const struct worker *worker);
 size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *query,
               size_t query_size, const struct query_source *source, uint8_t *out);
 
-// The same for many messages at once: what each will touch is fetched while the others are worked
-// on, so that a batch waits for memory together and not one by one. count <= ANSWER_BATCH_MAX.
 enum { ANSWER_BATCH_MAX = 64 };
 
 struct message {
@@ -71,5 +69,7 @@ struct message {
     size_t out_size; // written: bytes of the answer; 0: send nothing
 };
 
+// The same for many messages at once: what each will touch is fetched while the others are worked
+// on, so that a batch waits for memory together and not one by one. count <= ANSWER_BATCH_MAX.
 void answer_batch(const struct generation *generation, struct worker *worker,
                   struct message *messages, size_t count);
