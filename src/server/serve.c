@@ -112,6 +112,19 @@ static void handles_close(struct server *server)
     }
 }
 
+// What comes while the loop does not listen must not end the process, as it would by default: not
+// before (its socket would be left behind), and not after (with another exit code). All threads are
+// made while signals are held, so the main thread speaks for all.
+static void signals_hold(bool hold)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 // Nothing reads the engine any more: it ends, and with it all handles of the loop, which returns.
 static void stop_finish(struct server *server)
 {
@@ -121,6 +134,7 @@ static void stop_finish(struct server *server)
     server->reload = NULL;
     server->engine = NULL;
     server->prober = NULL;
+    signals_hold(true);
     handles_close(server);
 }
 
@@ -266,18 +280,6 @@ static void on_signal(uv_signal_t *handle, int number)
     stop_begin(server, 0);
 }
 
-// What comes before the loop listens must wait for it: by default it would kill the process, which
-// would leave its socket behind.
-static void signals_hold(bool hold)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
-}
-
 static void signal_begin(struct server *server, uv_signal_t *handle, int number)
 {
     uv_signal_init(&server->loop, handle);
@@ -291,7 +293,6 @@ static void handles_open(struct server *server)
     signal_begin(server, &server->signal_term, SIGTERM);
     signal_begin(server, &server->signal_int, SIGINT);
     signal_begin(server, &server->signal_hup, SIGHUP);
-    signals_hold(false);
     uv_timer_init(&server->loop, &server->tick);
     uv_timer_init(&server->loop, &server->deadline);
     server->deadline.data = server;
@@ -342,7 +343,8 @@ static bool start(struct server *server, struct diags *diags)
     prober_uv_attach(server->prober, engine_health(server->engine));
     server->reload = reload_new(&server->loop, server->engine, config, on_reloaded, server);
     handles_open(server);
-    reload_request(server->reload, NULL, NULL);
+    reload_request(server->reload, NULL, NULL); // makes the threads of the pool
+    signals_hold(false);
     return true;
 }
 
