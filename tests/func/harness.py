@@ -260,9 +260,16 @@ class Server:
         assert status == 200, body
         return int(re.search(rf'^signpost_{name} (\d+)$', body, re.M)[1])
 
+    def settled_mark(self) -> int:
+        """A mark behind the lines of all reloads that have ended: the log is read by a thread."""
+        ended = self.metric('reloads_total') + self.metric('reloads_refused_total')
+        eventually(lambda: sum(line.event in ('reloaded', 'reload-refused')
+                               for line in self.log.since()) >= ended)
+        return self.log.mark()
+
     def hang_up(self) -> LogLine:
         """SIGHUP; the line that says how it ended."""
-        mark = self.log.mark()
+        mark = self.settled_mark()
         self.process.send_signal(signal.SIGHUP)
         return self.log.wait('reloaded', 'reload-refused', since=mark)
 

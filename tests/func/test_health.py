@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+import wire
+from asker import Asker
 from harness import SLOW, eventually, ttl, values
 from targets import targets
 
@@ -301,6 +303,26 @@ def test_ttl_follows_a_wobbling_check(daemon):
         assert answers(server) == addresses(members)
         members[0].switch(200)
         eventually(lambda: ttl(server.ask('www.example.org')) == 300)
+
+
+def test_no_answer_is_lost_or_empty_while_members_come_and_go(daemon):
+    with targets(4, 200) as members:
+        known = set(addresses(members))
+        check = {'interval': 0.1, 'timeout': 0.1, 'rise': 1, 'fall': 1}
+        server = daemon({'example.org.yaml': {'www': record(members, check=check)}}, workers=2)
+        judge = (lambda reply: wire.texts(reply) and set(wire.texts(reply)) <= known)
+        askers = [Asker(server, 'www.example.org', tcp, judge) for tcp in (False, True, False)]
+        try:
+            for turn in range(12):
+                member = members[turn % 4]
+                mode = 200 if member.mode == 503 else 503
+                mark = server.log.mark()
+                member.switch(mode)
+                server.log.wait('check-changed', since=mark)
+        finally:
+            for asker in askers:
+                asker.finish()
+        assert min(asker.count for asker in askers) > 12
 
 
 def test_octodns_healthcheck_on_every_form(daemon):

@@ -6,13 +6,13 @@ import os
 import re
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
 
 import wire
-from harness import SIGNPOST, SLOW, WAIT, eventually, make_query, process_environment, rcode, ttl
+from asker import Asker
+from harness import SIGNPOST, SLOW, WAIT, eventually, process_environment, rcode, ttl
 from targets import targets
 
 pytestmark = pytest.mark.sanitizer
@@ -196,7 +196,7 @@ def test_wrong_files_are_refused_and_the_old_data_keeps_serving(daemon, folder, 
     result = made.cli('reload', '--json')
     assert result.returncode == 1 and json.loads(result.stdout)['errors'] == problem['errors']
     # by the signal
-    mark = server.log.mark()
+    mark = server.settled_mark()
     assert server.hang_up().event == 'reload-refused'
     told = [line.fields for line in server.log.since(mark) if line.event == 'input-error']
     assert len(told) == len(problem['errors'])
@@ -279,34 +279,6 @@ def test_checks_keep_their_state(daemon):
 
 
 # --- under load
-
-class Asker:
-    """Asks one question after the other and judges each answer."""
-
-    def __init__(self, server, name, tcp, judge):
-        self.end, self.count, self.faults = threading.Event(), 0, []
-        self.question = make_query(name).to_wire()
-        self.judge = judge
-        self.thread = threading.Thread(target=self.run, args=(server, tcp))
-        self.thread.start()
-
-    def run(self, server, tcp):
-        with server.client(tcp=tcp) as client:
-            while not self.end.is_set() and len(self.faults) < 5:
-                try:
-                    reply = client.exchange(self.question)
-                except (OSError, wire.Closed) as error:
-                    self.faults.append(repr(error))
-                    return
-                if not self.judge(reply):
-                    self.faults.append(wire.texts(reply) or reply)
-                self.count += 1
-
-    def finish(self):
-        self.end.set()
-        self.thread.join(WAIT * 2)
-        assert not self.faults, self.faults
-
 
 def test_no_answer_is_lost_or_empty(daemon):
     """Zones are put, changed and removed while questions flow; the answers are always old or new,

@@ -13,6 +13,7 @@ import pytest
 
 from harness import ROOT, WAIT, Server, cli, make_query
 from targets import targets
+from test_examples import Examples
 from wire import Closed, taken_port
 
 pytestmark = pytest.mark.sanitizer
@@ -33,14 +34,15 @@ def refused(folder, config=None):
 
 def test_config_is_missing(folder):
     made = folder()
-    assert refused(made, made.path / 'none.yaml') == \
-        [f'{made.path}/none.yaml: error: cannot open: No such file or directory']
+    lines = refused(made, made.path / 'none.yaml')
+    assert len(lines) == 1 and lines[0].startswith(f'{made.path}/none.yaml: error: ')
+    assert 'No such file or directory' in lines[0]
 
 
 def test_config_cannot_be_read(folder):
     made = folder()
     lines = refused(made, made.zones)
-    assert len(lines) == 1 and str(made.zones) in lines[0] and 'directory' in lines[0]
+    assert len(lines) == 1 and lines[0].startswith(f'{made.zones}: error: ')
 
 
 FAULTS = {
@@ -229,9 +231,15 @@ def test_no_server_to_talk_to(folder, command):
 
 
 def test_check_of_the_examples():
-    result = cli('check', '-c', str(ROOT / 'examples/signpost.yaml'))
+    folder = Examples()
+    try:
+        result = folder.cli('check')
+    finally:
+        folder.remove()
     assert result.returncode == 0, result.stdout
-    assert result.stdout.splitlines()[-1].startswith('good: 2 zones')
+    lines = result.stdout.splitlines()
+    assert lines[-1].startswith('good: 2 zones')
+    assert all('geo database is missing' in line for line in lines[:-1])
 
 
 # --- systemd
@@ -325,9 +333,9 @@ def test_end_while_files_are_read(daemon):
 
 def test_second_signal_changes_nothing(daemon):
     server = daemon({'example.org.yaml': ZONE}, ready=False).wait_ready()
-    for _ in range(3):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(server.process.pid, signal.SIGTERM)
+    while server.process.poll() is None:  # until the very end of the process
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            server.process.send_signal(number)
     server.stop()
 
 

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Odd, new and broken messages: RFC 8906's list and more, and what deserves silence."""
 
+import contextlib
 import random
+import select
 import socket
 import struct
+import time
 
 import dns.edns
 import dns.flags
 import dns.message
 import pytest
 
-from harness import has_flag, make_query, rcode
+from harness import SLOW, WAIT, has_flag, make_query, rcode
 
 pytestmark = pytest.mark.sanitizer
 
@@ -266,6 +269,45 @@ def test_rubbish_does_no_harm(server):
                 assert reply[3] & 15 == 0
     assert server.values('www.test.example') == ['192.0.2.1']
     assert server.values('www.test.example', tcp=True) == ['192.0.2.1']
+
+
+def is_closed(client) -> bool:
+    client.socket.settimeout(WAIT)
+    try:
+        return client.socket.recv(1) == b''
+    except ConnectionResetError:
+        return True
+
+
+def test_idle_tcp_clients_are_sent_away(daemon):
+    server = daemon({'test.example.zone': ZONE}, limits={'tcp_idle': 1})
+    with server.client(tcp=True) as idle, server.client(tcp=True) as busy:
+        begin = time.monotonic()
+        while not select.select([idle.socket], [], [], 0.2)[0]:
+            assert busy.exchange(QUESTION)[:2] == QUESTION[:2]
+        assert is_closed(idle) and 0.9 < time.monotonic() - begin < 1 + 2 * SLOW
+        assert busy.exchange(QUESTION)[:2] == QUESTION[:2]
+
+
+def test_newcomers_displace_the_longest_idle(daemon):
+    server = daemon({'test.example.zone': ZONE},
+                    limits={'tcp_clients': 4, 'tcp_clients_per_address': 3, 'tcp_idle': 300})
+    with contextlib.ExitStack() as exits:
+        def connect(source):
+            client = exits.enter_context(server.client(tcp=True, source=source))
+            assert client.exchange(QUESTION)[:2] == QUESTION[:2]
+            return client
+
+        first = [connect('127.0.0.2') for _ in range(3)]
+        assert first[0].exchange(QUESTION)[:2] == QUESTION[:2]  # now the second is the idlest
+        first.append(connect('127.0.0.2'))  # an address has its share
+        assert is_closed(first[1])
+        other = connect('127.0.0.3')
+        assert first[2].exchange(QUESTION)[:2] == QUESTION[:2]
+        last = connect('127.0.0.4')  # all places are taken
+        assert is_closed(first[0])
+        for client in (first[2], first[3], other, last):
+            assert client.exchange(QUESTION)[:2] == QUESTION[:2]
 
 
 def test_slow_and_idle_tcp_clients_do_not_stand_in_the_way(server):

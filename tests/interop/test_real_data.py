@@ -79,6 +79,12 @@ def test_operators_networks_come_first(server):
     assert server.values('places.example.com', ecs='198.51.100.9') == [EUROPE]
 
 
+def test_check_takes_the_databases(server):
+    result = server.folder.cli('check', '--json')
+    found = json.loads(result.stdout)
+    assert result.returncode == 0 and found['good'] and found['zones'] == 2, found
+
+
 def test_explain_knows_the_operator(server):
     for client, country, isp in (('202.96.209.133', 'CN', 'cn-telecom'),
                                  ('2408:8000::1', 'CN', 'cn-unicom'), ('8.8.8.8', 'US', '')):
