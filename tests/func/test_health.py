@@ -114,14 +114,18 @@ def test_exactly_fall_and_rise_probes(daemon):
                     assert server.checks()[flaky.endpoint]['state'] == 'up'
                     assert flaky.address in answers(server)
             eventually(lambda: flaky.address in answers(server))
-        before = failures()
-        flaky.switch(503)
-        eventually(lambda: flaky.address not in answers(server), what='the fall')
-        assert failures() >= before + FALL
-        before = good()
-        flaky.switch(200)
-        eventually(lambda: flaky.address in answers(server), what='the rise')
-        assert good() >= before + RISE
+        falls, rises = [], []
+        for _ in range(3):
+            before = failures()
+            flaky.switch(503)
+            eventually(lambda: flaky.address not in answers(server), what='the fall')
+            falls.append(failures() - before)
+            before = good()
+            flaky.switch(200)
+            eventually(lambda: flaky.address in answers(server), what='the rise')
+            rises.append(good() - before)
+        # On a busy machine another probe may have ended before the count was asked for.
+        assert min(falls) == FALL and min(rises) == RISE, (falls, rises)
 
 
 def test_slow_target(daemon):

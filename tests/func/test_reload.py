@@ -131,7 +131,8 @@ FAULTS = {  # files, and the places (file, line, column, text) that must be told
                              [('zones/example.net.zone', None, None, 'CNAME')]),
     'no NS': ({'example.net.zone': '@ 60 SOA a b 1 2 3 4 5\nwww 60 A 1.2.3.4\n'}, None),
     'YAML': ({'example.org.yaml': 'www: {type: AAB}\napi:\n  type: A\n  value: 1.2.3\n'},
-             [('zones/example.org.yaml', 1, 13, 'AAB'), ('zones/example.org.yaml', 4, 10, '1.2.3')]),
+             [('zones/example.org.yaml', 1, 13, 'AAB'),
+              ('zones/example.org.yaml', 4, 10, '1.2.3')]),
     'YAML syntax': ({'example.org.yaml': 'www:\n  type: A\n value: [\n'},
                     [('zones/example.org.yaml', None, None, '')]),
     'rules': ({'example.org.yaml': {'www': {
@@ -139,7 +140,8 @@ FAULTS = {  # files, and the places (file, line, column, text) that must be told
             'pools': {'a': {'fallback': 'b', 'values': [{'value': '192.0.2.1'}]},
                       'b': {'fallback': 'a', 'values': [{'value': '192.0.2.2'}]}},
             'rules': [{'pool': 'a'}, {'pool': 'nowhere'}]}}}},
-              [('zones/example.org.yaml', 6, 7, 'circle'), ('zones/example.org.yaml', 16, 13, 'nowhere')]),
+              [('zones/example.org.yaml', 6, 7, 'circle'),
+               ('zones/example.org.yaml', 16, 13, 'nowhere')]),
     'line': ({'example.org.yaml': {'www': {'type': 'A', 'records': [
         {'value': '192.0.2.1', 'line': 'cn-telecon'}]}}},
              [('zones/example.org.yaml', 5, 11, 'cn-telecom')]),

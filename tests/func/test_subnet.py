@@ -168,7 +168,7 @@ def test_two_clients_in_one_scope_get_the_same(world, name, version):
         assert {scope for _, scope in answers} == {0}
     elif name in ('sticky', 'share', 'both'):
         # Hashed clients are never wider than their hash.
-        hashed = {scope for answer, scope in answers if name == 'sticky' or scope >= HASHED[version]}
+        hashed = {scope for _, scope in answers if name == 'sticky' or scope >= HASHED[version]}
         assert hashed and min(hashed) >= HASHED[version]
     else:
         assert len({answer for answer, _ in answers}) >= 2
@@ -252,8 +252,8 @@ def test_scope_is_zero_where_nothing_depends_on_the_client(world, name, kind, co
         assert rcode(reply) == code and ecs_of(reply).scopelen == 0
 
 
-@pytest.mark.parametrize('ecs', ['127.0.0.1', '0.1.2.3', '169.254.1.1', '224.0.0.1', '::1', 'fe80::1',
-                                 'ff02::1', '0.0.0.0/0'])
+@pytest.mark.parametrize('ecs', ['127.0.0.1', '0.1.2.3', '169.254.1.1', '224.0.0.1', '::1',
+                                 'fe80::1', 'ff02::1', '0.0.0.0/0'])
 def test_addresses_that_say_nothing(world, ecs):
     """The source counts instead, and what it gets must not be kept for others: scope 0 says that it
     is good for all that ask so."""

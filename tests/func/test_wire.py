@@ -229,7 +229,7 @@ def test_silence(server, name, tcp):
 
 
 def test_silence_for_services_that_answer_anything(server):
-    """A forged question from the port of `echo` or `chargen` would make two servers talk forever."""
+    """A forged question from the port of `echo` or `chargen`: two servers would talk for ever."""
     for port in (7, 19):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forged:
             try:

@@ -103,8 +103,8 @@ def any_is_small(question, ours, theirs, found):
 
 
 def denial_types_stop_at_aliases(question, ours, theirs, found):
-    """Types of DNSSEC that a zone without it does not have: Knot (RRSIG, NSEC) and NSD (NSEC3) say so
-    at an alias; RFC 1034, 4.3.2, 3a follows it, as for any type that is not there."""
+    """Types of DNSSEC that a zone without it does not have: Knot (RRSIG, NSEC) and NSD (NSEC3) say
+    so at an alias; RFC 1034, 4.3.2, 3a follows it, as for any type that is not there."""
     return question[1] in ('RRSIG', 'NSEC', 'NSEC3') and not theirs.answer and \
         theirs.rcode == dns.rcode.NOERROR and \
         ours.types() & {dns.rdatatype.CNAME, dns.rdatatype.DNAME}

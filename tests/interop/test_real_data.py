@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examples on the real databases that `./dev geo` fetches (or those of the folder SIGNPOST_GEO):
-lines and places of addresses that everybody knows, by client subnet and by source."""
+"""The examples on the real databases that `./dev geo` fetches (or those of the folder
+SIGNPOST_GEO): lines and places of addresses that everybody knows, by client subnet and by source.
+"""
 
 import json
 import os
