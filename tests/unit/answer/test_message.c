@@ -38,12 +38,12 @@ static void put_sized_zone(void)
                         "cut.x.test. 60 NS in.cut.x.test.\n"
                         "mx.x.test. 60 MX 10 many.x.test.\n";
     size_t used = strlen(lines);
-    for (unsigned i = 1; i <= 60; i++) {
+    for (unsigned i = 1; i <= 80; i++) {
         used +=
             (size_t)snprintf(lines + used, sizeof(lines) - used,
                              "many.x.test. 60 A 192.0.2.%u\ns.x.test. 60 A 198.51.100.%u\n", i, i);
     }
-    for (unsigned i = 1; i <= 12; i++) {
+    for (unsigned i = 1; i <= 25; i++) {
         used += (size_t)snprintf(lines + used, sizeof(lines) - used,
                                  "in.cut.x.test. 60 AAAA 2001:db8::%x\n", i);
     }
@@ -100,6 +100,36 @@ static void test_truncation_at_every_size(void **state)
     check_sizes("ns.x.test.", TYPE_A);    // always fits
 }
 
+// The largest answer over UDP, to the octet: text records of every size around it.
+static void test_largest_udp_answer(void **state)
+{
+    (void)state;
+    bool cut = false, whole = false;
+    for (size_t size = 1150; size < 1230; size++) {
+        uint8_t rdata[1300], owner[NAME_MAX_SIZE];
+        for (size_t at = 0, left = size; left > 0; at += rdata[at] + 1U) {
+            rdata[at] = (uint8_t)MIN(left - 1, 200U);
+            memset(rdata + at + 1, 't', rdata[at]);
+            left -= rdata[at] + 1U;
+        }
+        struct zone *zone = zone_of("x.test.", "");
+        struct diags diags = {0};
+        wire_name("t.x.test.", owner);
+        assert_true(zone_add(zone, owner, TYPE_TXT, 60, rdata, size, (struct place){0}, &diags));
+        put_zone(publisher, zone);
+        struct question question = {
+            .name = "t.x.test.", .type = TYPE_TXT, .edns = true, .payload = 4096};
+        struct reply *reply = ask(current(), worker, &question);
+        size_t full = HEADER_SIZE + 10 + QUESTION_FIXED_SIZE + 12 + size + 11;
+        assert_int_equal(reply->tc, full > ANSWER_UDP_MAX);
+        assert_true(reply->tc || reply->size == full);
+        cut |= full == ANSWER_UDP_MAX + 1;
+        whole |= full == ANSWER_UDP_MAX;
+        reply_free(reply);
+    }
+    assert_true(cut && whole);
+}
+
 // Additional records that only help are left out without TC.
 static void test_additional_is_optional(void **state)
 {
@@ -113,7 +143,7 @@ static void test_additional_is_optional(void **state)
     reply_free(reply);
     question.tcp = true;
     reply = ask(current(), worker, &question);
-    assert_int_equal(reply->counts[2], 60);
+    assert_int_equal(reply->counts[2], 80);
     reply_free(reply);
 }
 
@@ -477,6 +507,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_truncation_at_every_size, start, end),
+        cmocka_unit_test_setup_teardown(test_largest_udp_answer, start, end),
         cmocka_unit_test_setup_teardown(test_additional_is_optional, start, end),
         cmocka_unit_test_setup_teardown(test_same_host_twice, start, end),
         cmocka_unit_test_setup_teardown(test_large_over_tcp, start, end),

@@ -42,7 +42,7 @@ static inline struct prefix random_prefix(const struct world *world)
     if (roll(world, 2)) {
         prefix.address.family = FAMILY_IPV4;
         prefix.address.bytes[0] =
-            (uint8_t)(roll(world, 4) ? 10 + roll(world, 2) : roll(world, 224));
+            (uint8_t)(roll(world, 4) ? 10 + roll(world, 2) : roll(world, 256));
         prefix.address.bytes[1] = (uint8_t)(roll(world, 4) << roll(world, 7));
         prefix.address.bytes[2] = (uint8_t)(roll(world, 3) << roll(world, 7));
         prefix.address.bytes[3] = (uint8_t)(roll(world, 2) << roll(world, 8));
@@ -53,6 +53,7 @@ static inline struct prefix random_prefix(const struct world *world)
         memcpy(prefix.address.bytes, head, sizeof(head));
         prefix.address.bytes[roll(world, 8)] ^= (uint8_t)(roll(world, 2) << roll(world, 8));
         prefix.address.bytes[4 + roll(world, 4)] ^= (uint8_t)(roll(world, 2) << roll(world, 8));
+        prefix.address.bytes[0] = roll(world, 30) ? prefix.address.bytes[0] : 0xff;
         prefix.length = (uint8_t)(roll(world, 20) ? 30 + roll(world, 35) : roll(world, 31));
     }
     address_mask(&prefix.address, prefix.length);
