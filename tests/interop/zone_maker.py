@@ -10,8 +10,8 @@ APEX = 'peer.example'
 LABELS = ['a', 'b', 'c', 'www', 'x1', 'Mixed', '_srv', 'ent', 'deep', 'xn--0zwm56d', '0', 'a-b',
           r'do\.t', r'sp\032ace', 'q' * 63]
 TYPES = ['A', 'AAAA', 'NS', 'SOA', 'CNAME', 'MX', 'TXT', 'SRV', 'PTR', 'CAA', 'DS', 'DNAME',
-         'HINFO', 'NAPTR', 'TLSA', 'SSHFP', 'LOC', 'RP', 'SVCB', 'HTTPS', 'TYPE65280', 'TYPE1234', 'DNSKEY',
-         'RRSIG', 'NSEC', 'NSEC3', 'SPF', 'ANY']
+         'HINFO', 'NAPTR', 'TLSA', 'SSHFP', 'LOC', 'RP', 'SVCB', 'HTTPS', 'TYPE65280', 'TYPE1234',
+         'DNSKEY', 'RRSIG', 'NSEC', 'NSEC3', 'SPF', 'ANY']
 
 
 class Zone:
