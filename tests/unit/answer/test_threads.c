@@ -158,7 +158,7 @@ static void write_for_a_while(struct publisher *publisher, uint64_t *dice)
     }
     zone_free(zone);
     print_message("%u generations\n", published);
-    assert_true(published > 50);
+    assert_true(published > 20);
 }
 
 static void test_answers_while_publishing(void **state)
@@ -181,7 +181,7 @@ static void test_answers_while_publishing(void **state)
         assert_int_equal(pthread_join(readers[i].thread, NULL), 0);
         print_message("%llu answers\n", (unsigned long long)readers[i].answers);
         assert_null(readers[i].fault);
-        assert_true(readers[i].answers > 1000);
+        assert_true(readers[i].answers > 200);
         worker_free(readers[i].worker);
     }
     publisher_free(publisher);
