@@ -39,25 +39,25 @@ class Wire:
            'peer', 'name', 'wire', 'netns', self.outside)
         for namespace, link_local in ((self.server, 'fe80::1'), (self.outside, 'fe80::2')):
             # Addresses of our own, so that nobody waits for the detection of duplicates.
-            ip('-n', namespace, 'link', 'set', 'wire', 'addrgenmode', 'none')
-            ip('-n', namespace, 'link', 'set', 'lo', 'up')
-            ip('-n', namespace, 'link', 'set', 'wire', 'up')
-            ip('-n', namespace, 'addr', 'add', f'{link_local}/64', 'dev', 'wire', 'nodad')
+            ip_in(namespace, 'link', 'set', 'wire', 'addrgenmode', 'none')
+            ip_in(namespace, 'link', 'set', 'lo', 'up')
+            ip_in(namespace, 'link', 'set', 'wire', 'up')
+            ip_in(namespace, 'addr', 'add', f'{link_local}/64', 'dev', 'wire', 'nodad')
         self.add(self.server, *SERVER.values())
         self.add(self.outside, *clients)
         for namespace in (self.server, self.outside):
             for family in ('-4', '-6'):
-                ip('-n', namespace, family, 'route', 'add', 'default', 'dev', 'wire')
+                ip_in(namespace, family, 'route', 'add', 'default', 'dev', 'wire')
 
     @staticmethod
     def add(namespace: str, *addresses: str):
         for address in addresses:
             length, *more = ('128', 'nodad') if ':' in address else ('32',)
-            ip('-n', namespace, 'addr', 'add', f'{address}/{length}', 'dev', 'wire', *more)
+            ip_in(namespace, 'addr', 'add', f'{address}/{length}', 'dev', 'wire', *more)
 
     @property
     def prefix(self) -> list[str]:
-        return ['ip', 'netns', 'exec', self.server]
+        return enter(self.server)
 
     def inside(self, function):
         """What function() gives when its sockets are made among the clients."""
@@ -86,8 +86,18 @@ class Wire:
             subprocess.run(['ip', 'netns', 'del', namespace], capture_output=True)
 
 
+def enter(namespace: str) -> list[str]:
+    """What runs a command there. `ip -n` would make a mount namespace too, and needs a root folder
+    that is a mount point: in a chroot it is none."""
+    return ['nsenter', f'--net=/run/netns/{namespace}']
+
+
 def ip(*arguments: str):
     subprocess.run(['ip', *arguments], check=True, capture_output=True, text=True)
+
+
+def ip_in(namespace: str, *arguments: str):
+    subprocess.run([*enter(namespace), 'ip', *arguments], check=True, capture_output=True)
 
 
 @contextlib.contextmanager
