@@ -15,6 +15,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+// libfyaml forgets the buffer of a quoted scalar that ends in a syntax error: its own leak, a few
+// hundred octets a refused document. Read by the leak sanitizer; nobody else calls it.
+const char *__lsan_default_suppressions(void);
+
+__attribute__((weak)) const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfyaml.so";
+}
+
 // The bytes as a file without a name; its path. Valid until the next call.
 static inline const char *fuzz_file(const void *data, size_t size)
 {
