@@ -25,10 +25,10 @@ def unpack(package: str, into: Path):
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
         (Path(scratch) / 'partial').mkdir()
-        subprocess.run(['apt-get', 'install', '-y', '--no-install-recommends', '--download-only',
-                        '-o', f'Dir::Cache::archives={scratch}', '-o', 'Debug::NoLocking=1',
-                        package], check=True, capture_output=True, timeout=300,
-                       stdin=subprocess.DEVNULL)
+        subprocess.run(['apt-get', 'install', '-y', '--no-install-recommends', '--reinstall',
+                        '--download-only', '-o', f'Dir::Cache::archives={scratch}',
+                        '-o', 'Debug::NoLocking=1', package],
+                       check=True, capture_output=True, timeout=300, stdin=subprocess.DEVNULL)
         root = Path(scratch) / 'root'
         for archive in Path(scratch).glob('*.deb'):
             subprocess.run(['dpkg-deb', '-x', str(archive), str(root)], check=True)
