@@ -219,12 +219,20 @@ void plan_prefetch(const struct plan *plan)
     __builtin_prefetch((const char *)plan + 64);
 }
 
+// The first lines of a table: all of it in a plan of a few pools.
+static void prefetch_lines(const void *table, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        __builtin_prefetch((const char *)table + (size_t)i * 64);
+    }
+}
+
 void plan_prefetch_tables(const struct plan *plan)
 {
-    __builtin_prefetch(plan->choice_of_class);
-    __builtin_prefetch(plan->choices);
-    __builtin_prefetch(plan->members);
-    __builtin_prefetch(plan->records);
+    prefetch_lines(plan->choice_of_class, 1);
+    prefetch_lines(plan->choices, 3);
+    prefetch_lines(plan->members, 4);
+    prefetch_lines(plan->records, 2);
 }
 
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
