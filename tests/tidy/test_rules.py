@@ -62,8 +62,8 @@ OFFENCES = [
     ('listed_in_meson', 'src/base/more.c', SPDX, 1, 'not listed'),
     ('listed_in_meson', 'tests/unit/base/test_more.c', SPDX, 1, 'not listed'),
     ('no_places_of_one_machine', 'README.md', 'see /ho' + 'me/me/x\n', 1, 'one machine'),
-    ('no_places_of_one_machine', 'dev', 'npm --registry https://registry.npm' + 'js.org\n', 1,
-     'one machine'),
+    ('no_places_of_one_machine', 'dev',
+     'npm --registry https:' + '//registry.' + 'npmjs' + '.org\n', 1, 'one machine'),
 ]
 
 
