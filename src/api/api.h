@@ -26,6 +26,9 @@ struct api_request {
     const struct api_param *params; // of the query, decoded
     size_t param_count;
     enum api_role role;
+    const char *content_type; // NULL: none
+    const char *body;         // body_size bytes as they came; parsed by api_handle (route.body)
+    size_t body_size;
 };
 
 struct api_response {
@@ -104,6 +107,29 @@ struct api_param_info {
     const char *help;
 };
 
+// A member of the JSON object that a route takes as its body. The name "*" stands for all members
+// that have no row before it.
+enum { API_BODY_DEPTH_MAX = 32 };
+enum api_field_type {
+    API_TEXT,
+    API_INTEGER,
+    API_NUMBER,
+    API_BOOLEAN,
+    API_TEXTS,
+    API_LIST,
+    API_OBJECT,
+    API_ANY,
+    API_FIELD_TYPE_COUNT
+};
+extern const char *const api_field_type_names[API_FIELD_TYPE_COUNT]; // "a text", ...
+
+struct api_field_info {
+    const char *name;
+    enum api_field_type type;
+    bool required;
+    const char *help;
+};
+
 // A row of the one route table.
 struct api_call;
 struct api_route {
@@ -113,6 +139,7 @@ struct api_route {
     void (*handle)(struct api_call *call);
     const char *summary;
     const struct api_param_info *params; // of the query; ends with a NULL name
+    const struct api_field_info *body;   // ends with a NULL name; NULL: takes no body
 };
 size_t api_route_count(void);
 const struct api_route *api_route(size_t index);

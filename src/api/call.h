@@ -10,12 +10,18 @@ struct api_call {
     const struct api_request *request;
     const char *part; // what the braces of the pattern took; part_size bytes
     size_t part_size;
+    json_t *body; // the object that the route's table describes; NULL when it takes none
     api_respond *respond;
     void *context;
 };
 
 // The value of a query parameter, or NULL.
 const char *call_param(const struct api_call *call, const char *name);
+
+// Reads the request's body as the route's table says. 0 with *body the caller's (NULL when the
+// route takes none), or the status of the refusal with the faults in `diags`.
+unsigned body_read(const struct api_route *route, const struct api_request *request, json_t **body,
+                   struct diags *diags);
 
 // Each answers the call. JSON is consumed.
 void call_json(struct api_call *call, unsigned status, json_t *json);

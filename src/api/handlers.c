@@ -123,6 +123,17 @@ void handle_reload(struct api_call *call)
     call->backend->reload(call->backend->state, reload_done, pending);
 }
 
+static json_t *fields_json(const struct api_field_info *fields)
+{
+    json_t *list = json_array();
+    for (; fields != NULL && fields->name != NULL; fields++) {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s}", "name", fields->name, "type",
+                                              api_field_type_names[fields->type], "required",
+                                              (int)fields->required, "help", fields->help));
+    }
+    return list;
+}
+
 static json_t *params_json(const struct api_param_info *params)
 {
     json_t *list = json_array();
@@ -138,10 +149,11 @@ void handle_routes(struct api_call *call)
     json_t *list = json_array();
     for (size_t i = 0; i < api_route_count(); i++) {
         const struct api_route *route = api_route(i);
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:o}", "method", route->method, "path",
-                            route->pattern, "role", api_role_names[route->role], "summary",
-                            route->summary, "params", params_json(route->params)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "method",
+                                              route->method, "path", route->pattern, "role",
+                                              api_role_names[route->role], "summary",
+                                              route->summary, "params", params_json(route->params),
+                                              "body", fields_json(route->body)));
     }
     call_json(call, 200, json_pack("{s:o}", "routes", list));
 }

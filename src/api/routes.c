@@ -3,7 +3,7 @@
 // The route table, and the way from a request to its handler.
 //
 // Called by the transport (server/control_http.c) on the control thread. What the table says of a
-// route (method, role, parameters) is checked here, before the handler; /v1/routes and the
+// route (method, role, parameters, body) is checked here, before the handler; /v1/routes and the
 // reference page print the same table.
 #include "api/call.h"
 
@@ -23,19 +23,21 @@ static const struct api_param_info explain_params[] = {
 
 static const struct api_route routes[] = {
     {"GET", "/v1/status", API_ROLE_READER, handle_status,
-     "Generation, counts, geo data and uptime of the server", no_params},
+     "Generation, counts, geo data and uptime of the server", no_params, NULL},
     {"GET", "/v1/zones", API_ROLE_READER, handle_zones,
-     "Every zone with its serial, names and steered RRsets", no_params},
-    {"GET", "/v1/zones/{zone}", API_ROLE_READER, handle_zone, "One zone of that list", no_params},
+     "Every zone with its serial, names and steered RRsets", no_params, NULL},
+    {"GET", "/v1/zones/{zone}", API_ROLE_READER, handle_zone, "One zone of that list", no_params,
+     NULL},
     {"GET", "/v1/health", API_ROLE_READER, handle_health,
-     "Every health check with its target, state and last result", no_params},
+     "Every health check with its target, state and last result", no_params, NULL},
     {"GET", "/v1/explain", API_ROLE_READER, handle_explain,
-     "The five steps by which a client gets its answer", explain_params},
+     "The five steps by which a client gets its answer", explain_params, NULL},
     {"POST", "/v1/reload", API_ROLE_OPERATOR, handle_reload,
-     "Reads all files anew; answers when the new data is served or was refused (422)", no_params},
-    {"GET", "/v1/routes", API_ROLE_READER, handle_routes, "This table", no_params},
+     "Reads all files anew; answers when the new data is served or was refused (422)", no_params,
+     NULL},
+    {"GET", "/v1/routes", API_ROLE_READER, handle_routes, "This table", no_params, NULL},
     {"GET", "/metrics", API_ROLE_READER, handle_metrics, "Counters and gauges for Prometheus",
-     no_params},
+     no_params, NULL},
 };
 
 size_t api_route_count(void)
@@ -122,11 +124,15 @@ static void run_route(struct api_call *call, const struct api_route *route)
         return;
     }
     struct diags diags = {0};
+    unsigned refusal = 0;
     check_params(call, route, &diags);
     if (diags.error_count > 0) {
         call_problem_diags(call, 400, "the parameters are not right", &diags);
+    } else if ((refusal = body_read(route, call->request, &call->body, &diags)) != 0) {
+        call_problem_diags(call, refusal, "the body is not right", &diags);
     } else {
         route->handle(call);
+        json_decref(call->body);
     }
     diags_clear(&diags);
 }

@@ -144,15 +144,27 @@ static json_t *answer_read(const struct cli_args *args, const struct answer *ans
     return NULL;
 }
 
-static CURLcode transfer(const char *path, const char *method, const char *url,
-                         struct answer *answer, long *status, char *reason)
+struct call {
+    const char *method, *url;
+    char *body; // NULL: none
+};
+
+static CURLcode transfer(const char *path, const struct call *call, struct answer *answer,
+                         long *status, char *reason)
 {
+    struct curl_slist *headers = NULL;
     CURL *curl = curl_easy_init();
     SP_ASSERT(curl != NULL); // only memory could be missing
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_URL, call->url);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    if (call->body != NULL) {
+        headers = curl_slist_append(headers, "Content-Type: application/json");
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(call->body));
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
@@ -160,11 +172,18 @@ static CURLcode transfer(const char *path, const char *method, const char *url,
     CURLcode code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
     curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
     return code;
 }
 
 json_t *client_call(const struct cli_args *args, const char *method, const char *path,
                     const char *query, int *exit_code)
+{
+    return client_send(args, method, path, query, NULL, exit_code);
+}
+
+json_t *client_send(const struct cli_args *args, const char *method, const char *path,
+                    const char *query, const json_t *body, int *exit_code)
 {
     *exit_code = EXIT_FAILED;
     char *socket = socket_path(args);
@@ -172,13 +191,17 @@ json_t *client_call(const struct cli_args *args, const char *method, const char 
         return NULL;
     }
     struct arena *arena = arena_new();
-    const char *url =
-        arena_printf(arena, "http://localhost%s%s%s", path, query ? "?" : "", query ? query : "");
+    struct call call = {
+        .method = method,
+        .url = arena_printf(arena, "http://localhost%s%s%s", path, query ? "?" : "",
+                            query ? query : ""),
+        .body = body == NULL ? NULL : json_dumps(body, JSON_COMPACT),
+    };
     struct answer answer = {0};
     long status = 0;
     char reason[CURL_ERROR_SIZE] = "";
     json_t *json = NULL;
-    CURLcode code = transfer(socket, method, url, &answer, &status, reason);
+    CURLcode code = transfer(socket, &call, &answer, &status, reason);
     if (code == CURLE_COULDNT_CONNECT) {
         cli_failure("no server answers on %s", socket);
     } else if (code != CURLE_OK) {
@@ -187,6 +210,7 @@ json_t *client_call(const struct cli_args *args, const char *method, const char 
         json = answer_read(args, &answer, status, exit_code);
     }
     free(answer.bytes);
+    free(call.body);
     arena_free(arena);
     free(socket);
     return json;

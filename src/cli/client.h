@@ -13,6 +13,10 @@
 json_t *client_call(const struct cli_args *args, const char *method, const char *path,
                     const char *query, int *exit_code);
 
+// The same with a JSON object as the body, which is the caller's; NULL: none.
+json_t *client_send(const struct cli_args *args, const char *method, const char *path,
+                    const char *query, const json_t *body, int *exit_code);
+
 // Prints the members `errors` and `warnings` of an answer to standard error, one a line.
 void client_print_faults(json_t *answer);
 

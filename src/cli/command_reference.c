@@ -96,25 +96,46 @@ static void print_commands(void)
     }
 }
 
+static void print_params(const struct api_param_info *param)
+{
+    if (param->name == NULL) {
+        return;
+    }
+    printf("| parameter | compulsory | meaning |\n|---|---|---|\n");
+    for (; param->name != NULL; param++) {
+        printf("| `%s` | %s | %s |\n", param->name, param->required ? "yes" : "no", param->help);
+    }
+    printf("\n");
+}
+
+static void print_body(const struct api_field_info *field)
+{
+    if (field == NULL) {
+        return;
+    }
+    printf("| member of the body | type | compulsory | meaning |\n|---|---|---|---|\n");
+    for (; field->name != NULL; field++) {
+        printf("| `%s` | %s | %s | ", field->name, api_field_type_names[field->type],
+               field->required ? "yes" : "no");
+        print_cell(field->help);
+        printf(" |\n");
+    }
+    printf("\n");
+}
+
 static void print_routes(void)
 {
     print_title("Routes of the HTTP API",
                 "Spoken over the Unix socket `control`. Answers are JSON; errors are RFC 9457 "
                 "problems\n(`application/problem+json`) whose member `errors` lists `{file, line, "
-                "column, key, message}`.");
+                "column, key, message}`.\nA body is a JSON object of at most 1 MiB and 32 levels, "
+                "with `Content-Type: application/json`;\nmembers that are not listed are refused.");
     for (size_t i = 0; i < api_route_count(); i++) {
         const struct api_route *route = api_route(i);
         printf("## `%s %s`\n\n%s. Role: %s.\n\n", route->method, route->pattern, route->summary,
                api_role_names[route->role]);
-        if (route->params->name == NULL) {
-            continue;
-        }
-        printf("| parameter | compulsory | meaning |\n|---|---|---|\n");
-        for (const struct api_param_info *param = route->params; param->name != NULL; param++) {
-            printf("| `%s` | %s | %s |\n", param->name, param->required ? "yes" : "no",
-                   param->help);
-        }
-        printf("\n");
+        print_params(route->params);
+        print_body(route->body);
     }
 }
 

@@ -14,6 +14,7 @@
 #include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MEMORY_PER_CONNECTION = 64 << 10, DISCARD_MAX = 8 * CONTROL_BODY_MAX };
 
@@ -30,7 +31,9 @@ struct control {
 struct exchange {
     struct control *control;
     struct MHD_Connection *connection;
-    size_t body_size;
+    char *body;       // what came of it, NULL once there was too much
+    size_t body_size; // all that came, kept or not
+    size_t body_capacity;
     bool suspended, answered;
     struct api_response response;
 };
@@ -135,6 +138,12 @@ static const char *head_fault(struct MHD_Connection *connection, unsigned *statu
         *status = MHD_HTTP_CONTENT_TOO_LARGE;
         return "the body is larger than 1 MiB";
     }
+    const char *encoding =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    if (encoding != NULL && strcasecmp(encoding, "identity") != 0) {
+        *status = MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
+        return "a body must come as it is, without a Content-Encoding";
+    }
     return NULL;
 }
 
@@ -187,6 +196,10 @@ static enum MHD_Result exchange_handle(struct exchange *exchange, const char *me
         .params = params.items,
         .param_count = params.count,
         .role = API_ROLE_OPERATOR,
+        .content_type = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
+                                                    MHD_HTTP_HEADER_CONTENT_TYPE),
+        .body = exchange->body,
+        .body_size = exchange->body_size,
     };
     api_handle(exchange->control->backend, &request, on_response, exchange);
     if (exchange->answered) {
@@ -197,6 +210,25 @@ static enum MHD_Result exchange_handle(struct exchange *exchange, const char *me
     return MHD_YES;
 }
 
+// Keeps a piece of the body, as long as the whole is within the limit; what is beyond it is counted
+// and let go, so that the client can hear why.
+static enum MHD_Result exchange_collect(struct exchange *exchange, const char *bytes, size_t size)
+{
+    size_t before = exchange->body_size;
+    exchange->body_size += size;
+    if (exchange->body_size > CONTROL_BODY_MAX) {
+        free(exchange->body);
+        exchange->body = NULL;
+        return exchange->body_size > DISCARD_MAX ? MHD_NO : MHD_YES;
+    }
+    if (exchange->body_size > exchange->body_capacity) {
+        exchange->body_capacity = MAX(2 * exchange->body_capacity, exchange->body_size);
+        exchange->body = mem_resize(exchange->body, exchange->body_capacity, 1);
+    }
+    memcpy(exchange->body + before, bytes, size);
+    return MHD_YES;
+}
+
 // The library's view of a request: once for the head, once for each piece of the body, once at its
 // end, and once more after a suspended exchange was resumed.
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
@@ -204,15 +236,14 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                   size_t *upload_size, void **request)
 {
     (void)version;
-    (void)upload;
     struct exchange *exchange = *request;
     if (exchange == NULL) {
         return exchange_begin(context, connection, request);
     }
-    if (*upload_size > 0) { // no route takes a body: it is counted and let go
-        exchange->body_size += *upload_size;
+    if (*upload_size > 0) {
+        size_t size = *upload_size;
         *upload_size = 0;
-        return exchange->body_size > DISCARD_MAX ? MHD_NO : MHD_YES;
+        return exchange_collect(exchange, upload, size);
     }
     if (exchange->answered) {
         return exchange_send(exchange);
@@ -230,6 +261,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (exchange != NULL) {
         SP_ASSERT(!exchange->suspended);
         free(exchange->response.body);
+        free(exchange->body);
         free(exchange);
         *request = NULL;
     }

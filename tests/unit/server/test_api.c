@@ -46,7 +46,8 @@ static unsigned call_as(struct fake *fake, enum api_role role, const char *metho
 {
     forget();
     struct api_backend backend = fake_backend(fake);
-    struct api_request request = {method, path, params, param_count, role};
+    struct api_request request = {
+        .method = method, .path = path, .params = params, .param_count = param_count, .role = role};
     api_handle(&backend, &request, catch_response, &caught);
     assert_true(caught.count <= 1);
     return caught.response.status;

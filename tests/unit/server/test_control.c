@@ -168,7 +168,7 @@ static void test_late_answer(void **state)
     scene_open(&scene);
     uv_timer_start(&scene.timer, on_timer, 100, 0);
     const char *reply =
-        ask(&scene, "POST /v1/reload HTTP/1.1\r\n" CLOSE "Content-Length: 2\r\n\r\n{}");
+        ask(&scene, "POST /v1/reload HTTP/1.1\r\n" CLOSE "Content-Length: 0\r\n\r\n");
     assert_status(reply, 200);
     assert_non_null(strstr(reply, "\"generation\": 99"));
     // The client goes away while it waits: the answer finds nobody, and nothing leaks.
@@ -223,6 +223,34 @@ static void test_limits(void **state)
     used += (size_t)snprintf(request + used, size - used, " HTTP/1.1\r\n" CLOSE "\r\n");
     assert_status(ask_bytes(&scene, request, used), 400);
     assert_status(ask(&scene, "GET /v1/explain?name=a%00b HTTP/1.1\r\n" CLOSE "\r\n"), 400);
+    free(request);
+    scene_close(&scene);
+}
+
+// A body in pieces of any size arrives whole; one that is packed is refused before it is read.
+static void test_bodies(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    size_t size = 2 << 20, used;
+    char *request = malloc(size);
+    assert_non_null(request);
+    used =
+        (size_t)snprintf(request, size,
+                         "POST /v1/reload HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n"
+                         "Transfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 1000; i++) {
+        used += (size_t)snprintf(request + used, size - used, "%x\r\n%0*d\r\n", 1 + i, 1 + i, i);
+    }
+    used += (size_t)snprintf(request + used, size - used, "0\r\n\r\n");
+    assert_status(ask_bytes(&scene, request, used), 400);
+    assert_non_null(strstr(client.reply, "this route takes no body"));
+    used = (size_t)snprintf(request, size,
+                            "POST /v1/reload HTTP/1.1\r\n" CLOSE
+                            "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}");
+    assert_status(ask_bytes(&scene, request, used), 415);
+    assert_int_equal(scene.fake.reload_count, 0);
     free(request);
     scene_close(&scene);
 }
@@ -317,7 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),    cmocka_unit_test(test_late_answer),
         cmocka_unit_test(test_limits),      cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_socket_file),
+        cmocka_unit_test(test_socket_file), cmocka_unit_test(test_bodies),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
