@@ -30,6 +30,11 @@ const struct worker_counters *worker_counters(const struct worker *worker)
     return &worker->counters;
 }
 
+struct worker_counters *worker_counters_own(struct worker *worker)
+{
+    return &worker->counters;
+}
+
 // --- the client
 
 // Addresses that say nothing about where a client is: the source counts instead.
@@ -239,8 +244,17 @@ static bool source_may_loop(const struct query_source *source)
 static void count_query(struct worker_counters *counters, const struct query *query,
                         const struct query_source *source)
 {
-    counter_add(source->transport == TRANSPORT_UDP ? &counters->queries_udp
-                                                   : &counters->queries_tcp);
+    switch (source->transport) {
+    case TRANSPORT_UDP:
+        counter_add(&counters->queries_udp);
+        break;
+    case TRANSPORT_TCP:
+        counter_add(&counters->queries_tcp);
+        break;
+    case TRANSPORT_TLS:
+        counter_add(&counters->queries_tls);
+        break;
+    }
     if (query->edns) {
         counter_add(&counters->edns);
     }
@@ -252,7 +266,7 @@ static void count_query(struct worker_counters *counters, const struct query *qu
 static size_t limit_of(const struct generation *generation, const struct query *query,
                        const struct query_source *source)
 {
-    if (source->transport == TRANSPORT_TCP) {
+    if (source->transport != TRANSPORT_UDP) {
         return ANSWER_TCP_MAX;
     }
     size_t offered = query->edns ? query->udp_payload : PAYLOAD_WITHOUT_EDNS;
@@ -371,6 +385,7 @@ void answer_batch(const struct generation *generation, struct worker *worker,
             plan_prefetch_tables(pending[i + TABLES_AHEAD].plan);
         }
         struct message *message = &messages[i];
+        message->cookie_valid = false;
         message->out_size = pending_answer(&pending[i], generation, worker, message->query,
                                            &message->source, message->out);
     }

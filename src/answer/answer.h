@@ -10,12 +10,16 @@
 #include "base/address.h"
 #include "answer/generation.h"
 
-enum transport { TRANSPORT_UDP, TRANSPORT_TCP };
+// TLS is a stream as TCP is (RFC 7858), and encrypted.
+enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS };
 
 struct query_source {
-    struct address address;
+    struct address address; // of the client; for a trusted proxy's, the one it speaks for
     uint16_t port;
     enum transport transport;
+    // Streams: how long the connection may stay idle, in units of 100 ms, for edns-tcp-keepalive
+    // (RFC 7828); 0: it had better close.
+    uint16_t keepalive_ds;
 };
 
 // Largest message of each transport; buffers of this size always fit the answer.
@@ -25,6 +29,7 @@ enum { ANSWER_UDP_MAX = 1232, ANSWER_TCP_MAX = 65535 };
 #define WORKER_COUNTERS(X)                                                                         \
     X(queries_udp, "Queries received over UDP")                                                    \
     X(queries_tcp, "Queries received over TCP")                                                    \
+    X(queries_tls, "Queries received over TLS")                                                    \
     X(noerror, "Responses NOERROR with an answer")                                                 \
     X(nodata, "Responses NOERROR without an answer")                                               \
     X(referrals, "Responses that refer to a delegation")                                           \
@@ -52,6 +57,15 @@ struct worker;
 struct worker *worker_new(uint64_t seed);
 void worker_free(struct worker *worker);
 const struct worker_counters *worker_counters(const struct worker *worker);
+// The same for the thread that the worker belongs to: transports count what only they see.
+struct worker_counters *worker_counters_own(struct worker *worker);
+
+// A relaxed add by the only writer: no lock prefix.
+static inline void counter_add(_Atomic uint64_t *counter)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+}
 
 // Answers one message. `out` may be `query` itself (answered in place); its capacity is
 // ANSWER_UDP_MAX or ANSWER_TCP_MAX at least, by transport. Returns the bytes written; 0: send
@@ -67,6 +81,8 @@ struct message {
     struct query_source source;
     uint8_t *out;
     size_t out_size; // written: bytes of the answer; 0: send nothing
+    // Written: the query brought a valid server cookie (RFC 7873), so its source is no forgery.
+    bool cookie_valid;
 };
 
 // The same for many messages at once: what each will touch is fetched while the others are worked

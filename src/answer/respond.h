@@ -40,13 +40,6 @@ struct response {
     unsigned rcode;
 };
 
-// A relaxed add by the only writer: no lock prefix.
-static inline void counter_add(_Atomic uint64_t *counter)
-{
-    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
-}
-
 // The full algorithm of RFC 1034, 4.3.2: delegations, CNAME chains, wildcards, DNAME, negative
 // answers. Writes the sections and returns the size of the message without OPT.
 size_t response_resolve(struct response *response);

@@ -163,7 +163,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     size_t written = answer(generation(), worker, query, size - 1, &source, out[0]);
     for (size_t i = 0; i < ARRAY_SIZE(batch); i++) {
-        batch[i] = (struct message){query, size - 1, source, out[i + 1], 0};
+        batch[i] = (struct message){
+            .query = query, .query_size = size - 1, .source = source, .out = out[i + 1]};
     }
     answer_batch(generation(), worker, batch, ARRAY_SIZE(batch));
     if (written > 0) {

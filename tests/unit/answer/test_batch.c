@@ -46,8 +46,11 @@ static void ask_both(const struct generation *generation, struct worker *togethe
                                       .port = (uint16_t)random_next(random)};
         size_t size = make(random, queries[i]);
         memcpy(slots[i], queries[i], size);
-        messages[i] =
-            (struct message){in_place ? slots[i] : queries[i], size, source, slots[i], 99};
+        messages[i] = (struct message){.query = in_place ? slots[i] : queries[i],
+                                       .query_size = size,
+                                       .source = source,
+                                       .out = slots[i],
+                                       .out_size = 99};
     }
     answer_batch(generation, together, messages, count);
     for (size_t i = 0; i < count; i++) {

@@ -52,6 +52,11 @@ const struct worker_counters *worker_counters(const struct worker *worker)
     return &worker->counters;
 }
 
+struct worker_counters *worker_counters_own(struct worker *worker)
+{
+    return &worker->counters;
+}
+
 size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *query,
               size_t query_size, const struct query_source *source, uint8_t *out)
 {
