@@ -21,6 +21,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "health/definition.h"
 #include "health/schedule.h"
 #include "health/state.h"
 
@@ -44,7 +45,7 @@ struct check {
     struct check *bucket_next;
     uint64_t hash;
     struct address target;
-    struct check_spec spec; // its strings lie behind the struct
+    const struct check_spec *spec; // the one copy, health/definition.h
     int index;
     unsigned users;
     enum phase phase;
@@ -53,16 +54,17 @@ struct check {
     bool excused; // the last result was a late failure that did not count
     bool spread;  // after a pause, the due time was drawn anew
     int64_t started_ns, since_ns, latency_ns;
-    enum probe_result last_result;
+    enum probe_reason last_reason;
     char detail[DETAIL_MAX];
     uint64_t probe_count, failure_count, change_count;
 };
 
-_Static_assert(sizeof(struct check) <= 512, "a check with its strings fits in 1 KB");
+_Static_assert(sizeof(struct check) <= 512, "a check fits in 1 KB with what its prober keeps");
 
 struct health {
     const struct clock *clock;
     struct prober prober;
+    struct definitions *definitions;
     health_changed *changed;
     void *context;
     uint64_t random;
@@ -80,38 +82,10 @@ struct health {
 
 // --- equality: one check per distinct (address, definition) ---
 
-static uint64_t hash_text(uint64_t key, const char *text)
-{
-    return text ? hash_bytes(key, text, strlen(text)) : hash_u64(key, 0);
-}
-
-static uint64_t definition_hash(const struct address *target, const struct check_spec *spec)
+static uint64_t identity_hash(const struct address *target, const struct check_spec *kept)
 {
     uint64_t hash = hash_bytes(target->family, target->bytes, sizeof(target->bytes));
-    hash = hash_u64(hash, (uint64_t)spec->kind << 32 | (uint64_t)spec->port << 1 | spec->verify);
-    hash = hash_u64(hash, (uint64_t)spec->interval_ns);
-    hash = hash_u64(hash, (uint64_t)spec->timeout_ns);
-    hash = hash_u64(hash, (uint64_t)spec->rise << 32 | spec->fall);
-    hash = hash_text(hash, spec->host);
-    hash = hash_text(hash, spec->path);
-    return hash_text(hash, spec->ca_path);
-}
-
-static bool text_equal(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool definition_equal(const struct check *check, const struct address *target,
-                             const struct check_spec *spec)
-{
-    const struct check_spec *own = &check->spec;
-    return address_equal(&check->target, target) && own->kind == spec->kind &&
-           own->port == spec->port && own->verify == spec->verify &&
-           own->interval_ns == spec->interval_ns && own->timeout_ns == spec->timeout_ns &&
-           own->rise == spec->rise && own->fall == spec->fall &&
-           text_equal(own->host, spec->host) && text_equal(own->path, spec->path) &&
-           text_equal(own->ca_path, spec->ca_path);
+    return hash_u64(hash, (uint64_t)(uintptr_t)kept);
 }
 
 static struct check **bucket_of(const struct health *health, uint64_t hash)
@@ -169,11 +143,11 @@ static void ready_remove(struct health *health, struct check *check)
 static void schedule_next(struct health *health, struct check *check, int64_t now)
 {
     if (check->excused) { // the process was paused, with all other checks
-        wait_until(health, check, now + random_span(health, check->spec.interval_ns));
+        wait_until(health, check, now + random_span(health, check->spec->interval_ns));
         return;
     }
     bool confirm = check->machine.state == CHECK_UP && check->machine.run == 1;
-    int64_t gap = confirm ? check->spec.interval_ns / 2 : check->spec.interval_ns;
+    int64_t gap = confirm ? check->spec->interval_ns / 2 : check->spec->interval_ns;
     gap -= random_span(health, gap / JITTER_PART);
     int64_t next = MAX(check->due.time_ns + gap, check->started_ns + gap / 2);
     wait_until(health, check, MAX(next, now));
@@ -186,14 +160,14 @@ static void probe_start(struct health *health, struct check *check, int64_t now)
     check->spread = false;
     check->probe_count++;
     health->probing_count++;
-    health->prober.start(health->prober.state, &check->probe, &check->target, &check->spec);
+    health->prober.start(health->prober.state, &check->probe, &check->target, check->spec);
 }
 
 // Whether whole probes were left out before `now`. Checks that were never probed do not wait again.
 static bool slept_through(const struct check *check, int64_t now)
 {
     return check->probe_count > 0 && !check->spread &&
-           now - check->due.time_ns >= check->spec.interval_ns;
+           now - check->due.time_ns >= check->spec->interval_ns;
 }
 
 int64_t health_tick(struct health *health)
@@ -205,7 +179,7 @@ int64_t health_tick(struct health *health)
         due_heap_take(&health->waiting, due);
         if (slept_through(check, now)) {
             check->spread = true;
-            wait_until(health, check, now + random_span(health, check->spec.interval_ns));
+            wait_until(health, check, now + random_span(health, check->spec->interval_ns));
         } else {
             ready_append(health, check);
         }
@@ -224,7 +198,7 @@ int64_t health_tick(struct health *health)
 static void detail_set(struct check *check, const char *detail)
 {
     size_t i = 0;
-    for (; detail && detail[i] && i < DETAIL_MAX - 1; i++) {
+    for (; detail[i] && i < DETAIL_MAX - 1; i++) {
         check->detail[i] = detail[i] >= 0x20 && detail[i] < 0x7f ? detail[i] : '?';
     }
     check->detail[i] = '\0';
@@ -233,21 +207,21 @@ static void detail_set(struct check *check, const char *detail)
 static bool failed_late(const struct check *check, enum probe_verdict verdict, int64_t now)
 {
     return verdict == VERDICT_BAD && !check->excused &&
-           now - check->started_ns > check->spec.timeout_ns + LATE_FAILURE_NS;
+           now - check->started_ns > check->spec->timeout_ns + LATE_FAILURE_NS;
 }
 
-void health_probe_done(struct health *health, struct probe *probe, enum probe_result result,
-                       const char *detail)
+void health_probe_done(struct health *health, struct probe *probe,
+                       const struct probe_result *result)
 {
     struct check *check = container_of(probe, struct check, probe);
     SP_ASSERT(check->phase == PHASE_PROBING);
-    SP_ASSERT(result < PROBE_RESULT_COUNT);
+    SP_ASSERT(result->reason < PROBE_REASON_COUNT);
     int64_t now = clock_monotonic_ns(health->clock);
-    enum probe_verdict verdict = probe_verdict(result);
+    enum probe_verdict verdict = probe_reasons[result->reason].verdict;
     health->probing_count--;
     check->latency_ns = now - check->started_ns;
-    check->last_result = result;
-    detail_set(check, detail);
+    check->last_reason = result->reason;
+    detail_set(check, result->detail);
     check->excused = failed_late(check, verdict, now);
     if (check->excused) {
         verdict = VERDICT_NONE;
@@ -257,14 +231,14 @@ void health_probe_done(struct health *health, struct probe *probe, enum probe_re
     }
     check->failure_count += verdict == VERDICT_BAD;
 
-    bool hinted = check_results_needed(&check->machine, &check->spec) > 0;
-    bool turned = check_advance(&check->machine, &check->spec, verdict);
+    bool hinted = check_results_needed(&check->machine, check->spec) > 0;
+    bool turned = check_advance(&check->machine, check->spec, verdict);
     if (turned) {
         check->since_ns = now;
         check->change_count++;
     }
     schedule_next(health, check, now);
-    if (turned || hinted != (check_results_needed(&check->machine, &check->spec) > 0)) {
+    if (turned || hinted != (check_results_needed(&check->machine, check->spec) > 0)) {
         health->changed(health->context, check->index);
     }
 }
@@ -282,36 +256,6 @@ static struct check_spec definition_normal(const struct check_spec *spec)
     return normal;
 }
 
-// Copies `text` to *at and moves *at behind it.
-static const char *text_place(char **at, const char *text)
-{
-    if (text == NULL) {
-        return NULL;
-    }
-    size_t size = strlen(text) + 1;
-    char *copy = memcpy(*at, text, size);
-    *at += size;
-    return copy;
-}
-
-static size_t text_size(const char *text)
-{
-    return text ? strlen(text) + 1 : 0;
-}
-
-static struct check *check_new(const struct address *target, const struct check_spec *spec)
-{
-    size_t size = text_size(spec->host) + text_size(spec->path) + text_size(spec->ca_path);
-    struct check *check = mem_alloc(sizeof(*check) + size);
-    char *at = (char *)(check + 1);
-    check->target = *target;
-    check->spec = *spec;
-    check->spec.host = text_place(&at, spec->host);
-    check->spec.path = text_place(&at, spec->path);
-    check->spec.ca_path = text_place(&at, spec->ca_path);
-    return check;
-}
-
 static int index_take(struct health *health)
 {
     if (health->free_count > 0) {
@@ -327,14 +271,18 @@ int health_acquire(struct health *health, const struct address *target,
 {
     SP_ASSERT(target->family != FAMILY_NONE && spec->kind != CHECK_NONE);
     struct check_spec normal = definition_normal(spec);
-    uint64_t hash = definition_hash(target, &normal);
+    const struct check_spec *kept = definition_keep(health->definitions, &normal);
+    uint64_t hash = identity_hash(target, kept);
     for (struct check *found = *bucket_of(health, hash); found; found = found->bucket_next) {
-        if (found->hash == hash && definition_equal(found, target, &normal)) {
+        if (found->spec == kept && address_equal(&found->target, target)) {
+            definition_drop(health->definitions, kept);
             found->users++;
             return found->index;
         }
     }
-    struct check *check = check_new(target, &normal);
+    struct check *check = mem_alloc(sizeof(*check));
+    check->target = *target;
+    check->spec = kept;
     int64_t now = clock_monotonic_ns(health->clock);
     check->hash = hash;
     check->users = 1;
@@ -350,7 +298,7 @@ int health_acquire(struct health *health, const struct address *target,
         *bucket_of(health, hash) = check;
     }
     int64_t spread = MIN((int64_t)(health->check_count - 1) * SPREAD_STEP_NS, SPREAD_MAX_NS);
-    wait_until(health, check, now + random_span(health, MIN(spread, check->spec.interval_ns)));
+    wait_until(health, check, now + random_span(health, MIN(spread, check->spec->interval_ns)));
     return check->index;
 }
 
@@ -373,6 +321,10 @@ static void check_end(struct health *health, struct check *check)
         link = &(*link)->bucket_next;
     }
     *link = check->bucket_next;
+    if (check->probe.kept) {
+        health->prober.forget(health->prober.state, &check->probe);
+    }
+    definition_drop(health->definitions, check->spec);
     health->checks[check->index] = NULL;
     health->check_count--;
     health->unsettled_count -= !check->had_result;
@@ -403,6 +355,7 @@ struct health *health_new(const struct clock *clock, const struct prober *prober
     health->random = seed;
     health->changed = changed;
     health->context = context;
+    health->definitions = definitions_new();
     health->bucket_count = 64;
     health->buckets = mem_alloc_array(health->bucket_count, sizeof(struct check *));
     return health;
@@ -422,6 +375,7 @@ void health_free(struct health *health)
     free(health->checks);
     free(health->free_indexes);
     free(health->buckets);
+    definitions_free(health->definitions);
     free(health);
 }
 
@@ -444,13 +398,13 @@ bool health_view(const struct health *health, int index, struct check_view *view
     *view = (struct check_view){
         .state = check->machine.state,
         .target = check->target,
-        .spec = &check->spec,
+        .spec = check->spec,
         .since_ns = check->since_ns,
-        .last_result = check->last_result,
+        .last_reason = check->last_reason,
         .last_detail = check->detail,
         .last_latency_ns = check->latency_ns,
         .run = check->machine.run,
-        .change_in_s = check_change_in_s(&check->machine, &check->spec),
+        .change_in_s = check_change_in_s(&check->machine, check->spec),
         .probe_count = check->probe_count,
         .failure_count = check->failure_count,
         .change_count = check->change_count,

@@ -11,31 +11,17 @@
 
 #include "base/address.h"
 #include "base/clock.h"
-#include "zone/policy.h"
+#include "health/result.h"
+#include "zone/check.h"
 
 struct health;
 
-// One execution of a check. `state` is free for the prober between start() and the end.
+// One execution of a check. `state` is free for the prober between start() and the end; `kept` is
+// what it keeps of the check from one probe to the next (NULL at first), until forget().
 struct probe {
     void *state;
+    void *kept;
 };
-
-// What a probe saw; the layer that failed is in the name.
-enum probe_result {
-    PROBE_OK,
-    PROBE_L4_TIMEOUT, // no connection in time
-    PROBE_L4_REFUSED, // connection refused or reset
-    PROBE_L4_ERROR,   // no route, ICMP unreachable
-    PROBE_L6_TLS,     // handshake or certificate
-    PROBE_L7_TIMEOUT, // connected, no complete answer in time
-    PROBE_L7_INVALID, // not the protocol
-    PROBE_L7_STATUS,  // wrong status
-    // These two say nothing about the target; they count for no state.
-    PROBE_LOCAL_ERROR, // the probe could not be made here: no descriptor, no memory, no CA file
-    PROBE_DENIED,      // the address is not allowed to be probed
-    PROBE_RESULT_COUNT
-};
-extern const char *const probe_result_names[PROBE_RESULT_COUNT]; // "OK", "L4TOUT", "L4CON", ...
 
 // How probes leave the process. start() begins one probe of `target`, which must end in exactly one
 // health_probe_done(health, probe, ...) later (never from inside start()), within the definition's
@@ -44,6 +30,9 @@ struct prober {
     void (*start)(void *state, struct probe *probe, const struct address *target,
                   const struct check_spec *spec);
     void (*cancel)(void *state, struct probe *probe);
+    // The check ends, and no probe of it is under way: release probe->kept. Called only when it is
+    // not NULL.
+    void (*forget)(void *state, struct probe *probe);
     void *state;
 };
 
@@ -74,9 +63,9 @@ void health_release(struct health *health, int check);
 // event loop: each time before it sleeps).
 enum { HEALTH_PROBES_MAX = 4096 };
 int64_t health_tick(struct health *health);
-// The end of a probe. `detail` is one line for people ("HTTP 503"), or NULL.
-void health_probe_done(struct health *health, struct probe *probe, enum probe_result result,
-                       const char *detail);
+// The end of a probe. The result is copied.
+void health_probe_done(struct health *health, struct probe *probe,
+                       const struct probe_result *result);
 
 // Whether every check has had its first result, of whatever kind.
 bool health_settled(const struct health *health);
@@ -86,7 +75,7 @@ struct check_view {
     struct address target;
     const struct check_spec *spec; // lives while the check has users
     int64_t since_ns;              // monotonic time of the last change of state
-    enum probe_result last_result;
+    enum probe_reason last_reason;
     const char *last_detail;
     int64_t last_latency_ns;
     unsigned run; // equal results in a row that point away from the state

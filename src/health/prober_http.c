@@ -22,13 +22,13 @@ enum { ANCHORS_AGE_MAX_S = 600 };
 // Codes that mean one thing whatever the layer; all others are the target breaking the protocol.
 static const struct {
     CURLcode code;
-    enum probe_result result;
+    enum probe_reason reason;
 } code_results[] = {
-    {CURLE_PEER_FAILED_VERIFICATION, PROBE_L6_TLS},
-    {CURLE_SSL_CONNECT_ERROR, PROBE_L6_TLS},
-    {CURLE_SSL_CIPHER, PROBE_L6_TLS},
-    {CURLE_SSL_ISSUER_ERROR, PROBE_L6_TLS},
-    {CURLE_SSL_INVALIDCERTSTATUS, PROBE_L6_TLS},
+    {CURLE_PEER_FAILED_VERIFICATION, PROBE_L6_HANDSHAKE},
+    {CURLE_SSL_CONNECT_ERROR, PROBE_L6_HANDSHAKE},
+    {CURLE_SSL_CIPHER, PROBE_L6_HANDSHAKE},
+    {CURLE_SSL_ISSUER_ERROR, PROBE_L6_HANDSHAKE},
+    {CURLE_SSL_INVALIDCERTSTATUS, PROBE_L6_HANDSHAKE},
     {CURLE_SSL_CERTPROBLEM, PROBE_LOCAL_ERROR},
     {CURLE_SSL_CACERT_BADFILE, PROBE_LOCAL_ERROR},
     {CURLE_SSL_CRL_BADFILE, PROBE_LOCAL_ERROR},
@@ -44,54 +44,55 @@ static const struct {
     {CURLE_COULDNT_RESOLVE_HOST, PROBE_LOCAL_ERROR}, // a literal address: only without memory
 };
 
-static void judge_status(const struct attempt *attempt, struct verdict *verdict)
+static void judge_status(const struct attempt *attempt, struct probe_result *verdict)
 {
     long status = 0;
     curl_easy_getinfo(attempt->easy, CURLINFO_RESPONSE_CODE, &status);
-    verdict_set(verdict, status >= 200 && status < 400 ? PROBE_OK : PROBE_L7_STATUS, "HTTP %ld",
-                status);
+    probe_result_set(verdict, status >= 200 && status < 400 ? PROBE_OK : PROBE_L7_STATUS,
+                     "HTTP %ld", status);
 }
 
-static void judge_timeout(const struct attempt *attempt, struct verdict *verdict)
+static void judge_timeout(const struct attempt *attempt, struct probe_result *verdict)
 {
     static const struct {
-        enum probe_result result;
+        enum probe_reason reason;
         const char *missing;
     } late[LAYER_COUNT] = {
         [LAYER_4] = {PROBE_L4_TIMEOUT, "connection"},
-        [LAYER_6] = {PROBE_L6_TLS, "TLS handshake"},
+        [LAYER_6] = {PROBE_L6_HANDSHAKE, "TLS handshake"},
         [LAYER_7] = {PROBE_L7_TIMEOUT, "complete answer"},
     };
-    verdict_set(verdict, late[attempt->layer].result, "no %s within %llu ms",
-                late[attempt->layer].missing, (unsigned long long)timeout_ms(attempt->spec));
+    probe_result_set(verdict, late[attempt->layer].reason, "no %s within %llu ms",
+                     late[attempt->layer].missing, (unsigned long long)timeout_ms(attempt->spec));
 }
 
-static void judge_connect(const struct attempt *attempt, struct verdict *verdict)
+static void judge_connect(const struct attempt *attempt, struct probe_result *verdict)
 {
     long error = 0;
     curl_easy_getinfo(attempt->easy, CURLINFO_OS_ERRNO, &error);
     if (error) {
         verdict_of_errno(verdict, (int)error);
     } else {
-        verdict_set(verdict, PROBE_L4_ERROR, "%s", attempt->error);
+        probe_result_set(verdict, PROBE_L4_ERROR, "%s", attempt->error);
     }
 }
 
-static void judge_failure(const struct attempt *attempt, CURLcode code, struct verdict *verdict)
+static void judge_failure(const struct attempt *attempt, CURLcode code,
+                          struct probe_result *verdict)
 {
-    enum probe_result result = attempt->layer == LAYER_6 ? PROBE_L6_TLS : PROBE_L7_INVALID;
+    enum probe_reason reason = attempt->layer == LAYER_6 ? PROBE_L6_HANDSHAKE : PROBE_L7_INVALID;
     for (size_t i = 0; i < ARRAY_SIZE(code_results); i++) {
         if (code_results[i].code == code) {
-            result = code_results[i].result;
+            reason = code_results[i].reason;
         }
     }
-    verdict_set(verdict, result, "%s",
-                attempt->error[0] ? attempt->error : curl_easy_strerror(code));
+    probe_result_set(verdict, reason, "%s",
+                     attempt->error[0] ? attempt->error : curl_easy_strerror(code));
 }
 
-static void judge(const struct attempt *attempt, CURLcode code, struct verdict *verdict)
+static void judge(const struct attempt *attempt, CURLcode code, struct probe_result *verdict)
 {
-    if (attempt->refusal.result != PROBE_OK) {
+    if (attempt->refusal.reason != PROBE_OK) {
         *verdict = attempt->refusal;
     } else if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && attempt->enough)) {
         judge_status(attempt, verdict);
@@ -163,7 +164,7 @@ static void read_ended(struct http_group *group)
         }
         CURLcode code = message->data.result;
         struct attempt *attempt;
-        struct verdict verdict;
+        struct probe_result verdict;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&attempt);
         judge(attempt, code, &verdict);
         attempt_end(attempt, &verdict);
@@ -223,7 +224,7 @@ static void watch_failed(CURL *easy)
 {
     struct attempt *attempt = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&attempt);
-    verdict_set(&attempt->refusal, PROBE_LOCAL_ERROR, "the socket cannot be watched");
+    probe_result_set(&attempt->refusal, PROBE_LOCAL_ERROR, "the socket cannot be watched");
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data)
@@ -379,7 +380,8 @@ static CURLcode set_callbacks(struct attempt *attempt, CURL *easy)
 void http_start(struct attempt *attempt)
 {
     if (!request_text_good(attempt->spec)) {
-        verdict_set(&attempt->refusal, PROBE_LOCAL_ERROR, "host or path cannot be sent over HTTP");
+        probe_result_set(&attempt->refusal, PROBE_LOCAL_ERROR,
+                         "host or path cannot be sent over HTTP");
         attempt_end_soon(attempt);
         return;
     }
@@ -389,7 +391,7 @@ void http_start(struct attempt *attempt)
     attempt->group = &attempt->prober->groups[own ? GROUP_OWN_ANCHORS : GROUP_SYSTEM];
     if (easy == NULL || set_request(attempt, easy) || set_trust(attempt, easy) ||
         set_callbacks(attempt, easy) || curl_multi_add_handle(attempt->group->multi, easy)) {
-        verdict_set(&attempt->refusal, PROBE_LOCAL_ERROR, "libcurl refused the request");
+        probe_result_set(&attempt->refusal, PROBE_LOCAL_ERROR, "libcurl refused the request");
         attempt_end_soon(attempt);
     }
 }

@@ -8,13 +8,6 @@
 
 #include <curl/curl.h>
 
-enum { PROBE_DETAIL_MAX = 160 };
-
-struct verdict {
-    enum probe_result result;
-    char detail[PROBE_DETAIL_MAX];
-};
-
 // How far a probe came: the layer that a failure belongs to.
 enum layer { LAYER_4, LAYER_6, LAYER_7, LAYER_COUNT };
 
@@ -49,7 +42,7 @@ struct attempt {
     struct address target;
     // Why the connection was not even tried, or why its end says nothing: written by the gate.
     // PROBE_OK while there is nothing to say.
-    struct verdict refusal;
+    struct probe_result refusal;
     // TCP, and verdicts that are known at once (they wait for the loop in `timer`).
     bool has_timer, has_poll;
     uv_timer_t timer;
@@ -66,10 +59,8 @@ struct attempt {
     char error[CURL_ERROR_SIZE];
 };
 
-void verdict_set(struct verdict *verdict, enum probe_result result, const char *format, ...)
-    PRINTF_LIKE(3, 4);
 // What a failed connect says.
-void verdict_of_errno(struct verdict *verdict, int error);
+void verdict_of_errno(struct probe_result *verdict, int error);
 // The deadline of a probe in whole milliseconds, rounded up.
 uint64_t timeout_ms(const struct check_spec *spec);
 
@@ -77,7 +68,7 @@ uint64_t timeout_ms(const struct check_spec *spec);
 // address is not the check's or not allowed, or the system has no socket left.
 int attempt_socket(struct attempt *attempt, const struct sockaddr *to);
 // Reports and forgets the attempt.
-void attempt_end(struct attempt *attempt, const struct verdict *verdict);
+void attempt_end(struct attempt *attempt, const struct probe_result *verdict);
 // Reports on the loop's next turn: start() must not report itself.
 void attempt_end_soon(struct attempt *attempt);
 

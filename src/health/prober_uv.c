@@ -13,31 +13,20 @@
 #include "health/target.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-void verdict_set(struct verdict *verdict, enum probe_result result, const char *format, ...)
+void verdict_of_errno(struct probe_result *verdict, int error)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    verdict->result = result;
-    vsnprintf(verdict->detail, sizeof(verdict->detail), format, arguments);
-    va_end(arguments);
-}
-
-void verdict_of_errno(struct verdict *verdict, int error)
-{
-    enum probe_result result;
+    enum probe_reason reason;
     switch (error) {
     case ECONNREFUSED:
     case ECONNRESET:
-        result = PROBE_L4_REFUSED;
+        reason = PROBE_L4_REFUSED;
         break;
     case ETIMEDOUT:
-        result = PROBE_L4_TIMEOUT;
+        reason = PROBE_L4_TIMEOUT;
         break;
     case EMFILE: // the rest: it is this machine that has run out, or forbids it
     case ENFILE:
@@ -47,12 +36,12 @@ void verdict_of_errno(struct verdict *verdict, int error)
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
     case EPERM:
-        result = PROBE_LOCAL_ERROR;
+        reason = PROBE_LOCAL_ERROR;
         break;
     default:
-        result = PROBE_L4_ERROR;
+        reason = PROBE_L4_ERROR;
     }
-    verdict_set(verdict, result, "%s", strerror(error));
+    probe_result_set(verdict, reason, "%s", strerror(error));
 }
 
 uint64_t timeout_ms(const struct check_spec *spec)
@@ -112,13 +101,13 @@ static void attempt_forget(struct attempt *attempt)
     }
 }
 
-void attempt_end(struct attempt *attempt, const struct verdict *verdict)
+void attempt_end(struct attempt *attempt, const struct probe_result *verdict)
 {
-    struct verdict copy = *verdict; // it may lie inside the attempt
+    struct probe_result copy = *verdict; // it may lie inside the attempt
     struct health *health = attempt->prober->health;
     struct probe *probe = attempt->probe;
     attempt_forget(attempt);
-    health_probe_done(health, probe, copy.result, copy.detail);
+    health_probe_done(health, probe, &copy);
 }
 
 static void attempt_timer(struct attempt *attempt, uv_timer_cb callback, uint64_t delay_ms)
@@ -150,13 +139,13 @@ int attempt_socket(struct attempt *attempt, const struct sockaddr *to)
     if (!address_from_sockaddr(to, &address, &port) || !address_equal(&address, &attempt->target) ||
         port != attempt->spec->port ||
         target_denied(&address, prober->allow, prober->allow_count)) {
-        verdict_set(&attempt->refusal, PROBE_DENIED, "address is not allowed by health.allow");
+        probe_result_set(&attempt->refusal, PROBE_DENIED, "address is not allowed by health.allow");
         return -1;
     }
     int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         verdict_of_errno(&attempt->refusal, errno);
-        attempt->refusal.result = PROBE_LOCAL_ERROR;
+        attempt->refusal.reason = PROBE_LOCAL_ERROR;
     }
     return fd;
 }
@@ -175,7 +164,7 @@ static bool connected_to_itself(int fd)
 
 static void tcp_end(struct attempt *attempt)
 {
-    struct verdict verdict;
+    struct probe_result verdict;
     int error = 0;
     socklen_t size = sizeof(error);
     if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
@@ -187,7 +176,7 @@ static void tcp_end(struct attempt *attempt)
     if (error) {
         verdict_of_errno(&verdict, error);
     } else {
-        verdict_set(&verdict, PROBE_OK, "connected");
+        probe_result_set(&verdict, PROBE_OK, "connected");
     }
     attempt_end(attempt, &verdict);
 }
@@ -202,9 +191,9 @@ static void tcp_ready(uv_poll_t *poll, int status, int events)
 static void tcp_timeout(uv_timer_t *timer)
 {
     struct attempt *attempt = timer->data;
-    struct verdict verdict;
-    verdict_set(&verdict, PROBE_L4_TIMEOUT, "no connection within %llu ms",
-                (unsigned long long)timeout_ms(attempt->spec));
+    struct probe_result verdict;
+    probe_result_set(&verdict, PROBE_L4_TIMEOUT, "no connection within %llu ms",
+                     (unsigned long long)timeout_ms(attempt->spec));
     attempt_end(attempt, &verdict);
 }
 
@@ -224,7 +213,7 @@ static bool tcp_connect(struct attempt *attempt)
     }
     int error = uv_poll_init(attempt->prober->loop, &attempt->poll, attempt->fd);
     if (error) {
-        verdict_set(&attempt->refusal, PROBE_LOCAL_ERROR, "%s", uv_strerror(error));
+        probe_result_set(&attempt->refusal, PROBE_LOCAL_ERROR, "%s", uv_strerror(error));
         return false;
     }
     handle_open(attempt, (uv_handle_t *)&attempt->poll);
@@ -280,7 +269,7 @@ struct prober_uv *prober_uv_new(uv_loop_t *loop, const struct prefix *allow, siz
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct prober_uv *prober = mem_alloc(sizeof(*prober));
-    prober->prober = (struct prober){start, cancel, prober};
+    prober->prober = (struct prober){start, cancel, NULL, prober};
     prober->loop = loop;
     prober->allow = mem_alloc_array(MAX(allow_count, 1U), sizeof(*allow));
     prober->allow_count = allow_count;

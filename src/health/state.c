@@ -7,33 +7,6 @@ const char *const check_state_names[3] = {
     [CHECK_DOWN] = "down",
 };
 
-// HAProxy's taxonomy where it has a word for it.
-const char *const probe_result_names[PROBE_RESULT_COUNT] = {
-    [PROBE_OK] = "OK",
-    [PROBE_L4_TIMEOUT] = "L4TOUT",
-    [PROBE_L4_REFUSED] = "L4CON",
-    [PROBE_L4_ERROR] = "L4ERR",
-    [PROBE_L6_TLS] = "L6TLS",
-    [PROBE_L7_TIMEOUT] = "L7TOUT",
-    [PROBE_L7_INVALID] = "L7RSP",
-    [PROBE_L7_STATUS] = "L7STS",
-    [PROBE_LOCAL_ERROR] = "SOCKERR",
-    [PROBE_DENIED] = "DENIED",
-};
-
-enum probe_verdict probe_verdict(enum probe_result result)
-{
-    switch (result) {
-    case PROBE_OK:
-        return VERDICT_GOOD;
-    case PROBE_LOCAL_ERROR:
-    case PROBE_DENIED:
-        return VERDICT_NONE;
-    default:
-        return VERDICT_BAD;
-    }
-}
-
 enum threshold {
     STAY, // the result confirms the state and ends any run against it
     ONE,

@@ -9,11 +9,6 @@
 
 #include "health/health.h"
 
-enum probe_verdict { VERDICT_BAD, VERDICT_GOOD, VERDICT_NONE };
-
-// What a result says about the target.
-enum probe_verdict probe_verdict(enum probe_result result);
-
 // Zero-initialised it is a new machine: CHECK_UNKNOWN.
 struct check_machine {
     enum check_state state;

@@ -27,7 +27,7 @@ static void log_check(struct engine *engine, int check)
     if (news) {
         log_event(LOG_EVENT_CHECK_CHANGED, "check=%d target=%s state=%s result=%s detail=%s", check,
                   endpoint_format(&view.target, view.spec->port, target),
-                  check_state_names[view.state], probe_result_names[view.last_result],
+                  check_state_names[view.state], probe_reasons[view.last_reason].name,
                   log_quote(view.last_detail ? view.last_detail : "", detail, sizeof(detail)));
     }
 }

@@ -165,7 +165,7 @@ static json_t *explain_member(const struct explanation *x, const struct member *
     struct check_view view;
     if (member->check >= 0 && health_view(x->engine->health, member->check, &view)) {
         json_object_set_new(item, "health", json_string(check_state_names[view.state]));
-        json_object_set_new(item, "last_result", json_string(probe_result_names[view.last_result]));
+        json_object_set_new(item, "last_result", json_string(probe_reasons[view.last_reason].name));
         json_object_set_new(item, "detail", json_string(view.last_detail ? view.last_detail : ""));
     } else {
         json_object_set_new(item, "health", json_string("not checked"));

@@ -58,20 +58,17 @@ json_t *engine_zones(struct engine *engine)
 
 static json_t *check_status(const struct engine *engine, int index, const struct check_view *view)
 {
-    static const char *const kinds[] = {
-        [CHECK_NONE] = "none",   [CHECK_TCP] = "tcp",   [CHECK_HTTP] = "http",
-        [CHECK_HTTPS] = "https", [CHECK_ICMP] = "icmp", [CHECK_UDP] = "udp"};
     char target[SOCKADDR_TEXT_MAX];
     int64_t since_ns = clock_monotonic_ns(engine->clock) - view->since_ns;
     return json_pack(
         "{s:i, s:s, s:s, s:s, s:f, s:s, s:s, s:f, s:I, s:I, s:I}", "check", index, "kind",
-        kinds[view->spec->kind], "target", endpoint_format(&view->target, view->spec->port, target),
-        "state", check_state_names[view->state], "since_seconds",
-        (double)since_ns / (double)NS_PER_SECOND, "last_result",
-        probe_result_names[view->last_result], "detail", view->last_detail ? view->last_detail : "",
-        "latency_ms", (double)view->last_latency_ns / (double)NS_PER_MS, "probes",
-        (json_int_t)view->probe_count, "failures", (json_int_t)view->failure_count, "changes",
-        (json_int_t)view->change_count);
+        check_kinds[view->spec->kind].name, "target",
+        endpoint_format(&view->target, (uint16_t)view->spec->port, target), "state",
+        check_state_names[view->state], "since_seconds", (double)since_ns / (double)NS_PER_SECOND,
+        "last_result", probe_reasons[view->last_reason].name, "detail",
+        view->last_detail ? view->last_detail : "", "latency_ms",
+        (double)view->last_latency_ns / (double)NS_PER_MS, "probes", (json_int_t)view->probe_count,
+        "failures", (json_int_t)view->failure_count, "changes", (json_int_t)view->change_count);
 }
 
 json_t *engine_health_status(struct engine *engine)

@@ -11,8 +11,8 @@
 //   dynamic  octoDNS `dynamic`: pools and rules as written, first match wins.
 #pragma once
 
-#include "base/address.h"
 #include "base/diag.h"
+#include "zone/check.h"
 
 // Limits of one document, each with a clear error: what the compiler and an answer can hold.
 enum { RRSET_MEMBERS_MAX = 4096, POOLS_MAX = 255, RULES_MAX = 1000, WEIGHT_MAX = 1000000 };
@@ -42,21 +42,6 @@ extern const char *const method_names[METHOD_COUNT];
 extern const char *const all_down_names[ALL_DOWN_COUNT];
 
 enum member_status { STATUS_OBEY, STATUS_UP, STATUS_DOWN };
-
-enum check_kind { CHECK_NONE, CHECK_TCP, CHECK_HTTP, CHECK_HTTPS, CHECK_ICMP, CHECK_UDP };
-
-// A probe definition. The target address is the member's value; two members with the same address
-// and an equal definition share one check. Times are nanoseconds.
-struct check_spec {
-    enum check_kind kind;
-    uint16_t port;
-    const char *host;    // Host header and SNI; NULL: the probed address itself
-    const char *path;    // HTTP; starts with '/'
-    const char *ca_path; // HTTPS: PEM file of the trust anchors; NULL: the system's
-    bool verify;         // HTTPS: verify chain and name (default true)
-    int64_t interval_ns, timeout_ns;
-    unsigned rise, fall; // consecutive results that turn the state
-};
 
 struct member {
     const uint8_t *rdata; // wire form, uncompressed

@@ -15,7 +15,7 @@ enum { PORT_MAX = 65535, RISE_MAX = 100 };
 
 // In the order of enum check_kind, without CHECK_NONE.
 static const char *const octodns_protocols[] = {"TCP", "HTTP", "HTTPS", "ICMP", "UDP"};
-static const char *const check_kinds[] = {"tcp", "http", "https", "icmp", "udp"};
+static const char *const kind_names[] = {"tcp", "http", "https", "icmp", "udp"};
 
 static const char *const healthcheck_keys[] = {"protocol", "host", "path", "port"};
 static const char *const check_keys[] = {"kind",    "protocol", "port", "host", "path",  "interval",
@@ -82,7 +82,7 @@ static bool port_read(const struct yaml *at, struct check_spec *check)
     if (!yaml_number(at, 1, PORT_MAX, &port)) {
         return false;
     }
-    check->port = (uint16_t)port;
+    check->port = port;
     return true;
 }
 
@@ -152,7 +152,7 @@ static bool kind_read(const struct yaml_record *record, const struct yaml *at,
     }
     const char *text = yaml_text(&kind);
     bool capitals = text && *text >= 'A' && *text <= 'Z';
-    if (!yaml_choice(&kind, capitals ? octodns_protocols : check_kinds, ARRAY_SIZE(check_kinds),
+    if (!yaml_choice(&kind, capitals ? octodns_protocols : kind_names, ARRAY_SIZE(kind_names),
                      &choice)) {
         return false;
     }
@@ -244,7 +244,7 @@ static void check_reduce(const struct yaml_record *record, const struct yaml *at
     bool address = record->type == TYPE_A || record->type == TYPE_AAAA;
     if (check->kind == CHECK_ICMP || check->kind == CHECK_UDP) {
         yaml_warning(at, "checks of kind %s are not run yet: the members count as up",
-                     check_kinds[check->kind - 1]);
+                     check_kinds[check->kind].name);
         check->kind = CHECK_NONE;
     } else if (check->kind != CHECK_NONE && !address) {
         yaml_warning(at, "checks are run on addresses: the members of a %s record count as up",

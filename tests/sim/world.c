@@ -73,7 +73,7 @@ static void check_gap(const struct world *world, const struct target *target)
 }
 
 // Rise and fall, once more and differently: a streak of equal results, of any length.
-static void expect_state(struct target *target, enum probe_result result)
+static void expect_state(struct target *target, enum probe_reason result)
 {
     bool good = result == PROBE_OK;
     bool same = (target->last_result == PROBE_OK) == good;
@@ -88,7 +88,7 @@ static void expect_state(struct target *target, enum probe_result result)
     target->last_result = result;
 }
 
-static void probe_end(struct world *world, struct target *target, enum probe_result result)
+static void probe_end(struct world *world, struct target *target, enum probe_reason result)
 {
     struct probe *probe = target->probe;
     struct check_view view;
@@ -99,7 +99,7 @@ static void probe_end(struct world *world, struct target *target, enum probe_res
         expect_state(target, result);
     }
     target->confirming = result != PROBE_OK && target->expected == CHECK_UP && target->streak == 1;
-    health_probe_done(world->health, probe, result, NULL);
+    health_probe_done(world->health, probe, &(struct probe_result){.reason = result});
     if (!health_view(world->health, target->check, &view) || view.state != target->expected) {
         world_fail(world, target, "state %s, expected %s", check_state_names[view.state],
                    check_state_names[target->expected]);
@@ -179,7 +179,7 @@ void world_open(struct world *world, const char *scenario, uint64_t seed, int co
     world->now_ns = world_span(world, 0, 1000 * NS_PER_SECOND);
     world->wall_ns = 1800000000 * NS_PER_SECOND;
     world->clock = (struct clock){world_monotonic, world_wall, world};
-    struct prober prober = {world_start, world_cancel, world};
+    struct prober prober = {world_start, world_cancel, NULL, world};
     world->health = health_new(&world->clock, &prober, seed, world_changed, world);
     world->targets = mem_alloc_array((size_t)count, sizeof(*world->targets));
     world->target_count = count;

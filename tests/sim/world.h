@@ -36,10 +36,10 @@ struct target {
     // The probe under way.
     struct event answer;
     struct probe *probe;
-    enum probe_result coming;
+    enum probe_reason coming;
     // What was seen.
     int64_t started_ns;            // -1: never
-    enum probe_result last_result; // of the last probe that ended
+    enum probe_reason last_result; // of the last probe that ended
     enum check_state expected;     // the second implementation
     unsigned streak;
     unsigned starts, turns;

@@ -219,7 +219,7 @@ static inline struct check_spec http_spec(uint16_t port)
 }
 
 struct outcome {
-    enum probe_result result;
+    enum probe_reason result;
     char detail[160];
     double seconds;
 };
@@ -234,18 +234,18 @@ static struct outcome probe_address(const char *text, const struct check_spec *s
         bench_turn();
     }
     assert_true(health_view(bench.health, check, &view));
-    struct outcome outcome = {.result = view.last_result,
+    struct outcome outcome = {.result = view.last_reason,
                               .seconds = (double)view.last_latency_ns / NS_PER_SECOND};
     snprintf(outcome.detail, sizeof(outcome.detail), "%s", view.last_detail);
     health_release(bench.health, check);
     return outcome;
 }
 
-static void expect(const struct check_spec *spec, enum probe_result result, const char *detail)
+static void expect(const struct check_spec *spec, enum probe_reason result, const char *detail)
 {
     struct outcome outcome = probe_address("127.0.0.1", spec);
     if (outcome.result != result || strstr(outcome.detail, detail) == NULL) {
-        fail_msg("expected %s (%s), got %s (%s)", probe_result_names[result], detail,
-                 probe_result_names[outcome.result], outcome.detail);
+        fail_msg("expected %s (%s), got %s (%s)", probe_reasons[result].name, detail,
+                 probe_reasons[outcome.result].name, outcome.detail);
     }
 }

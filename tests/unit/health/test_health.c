@@ -79,7 +79,7 @@ static void bench_changed(void *context, int check)
 static int setup(void **state)
 {
     (void)state;
-    static const struct prober prober = {bench_start, bench_cancel, NULL};
+    static const struct prober prober = {bench_start, bench_cancel, NULL, NULL};
     memset(&bench, 0, sizeof(bench));
     bench.now = 1000 * NS_PER_SECOND;
     bench.clock = (struct clock){bench_now, bench_now, NULL};
@@ -129,12 +129,14 @@ static struct check_view view(int check)
 }
 
 // Ends the oldest probe under way.
-static void finish(enum probe_result result, const char *detail)
+static void finish(enum probe_reason result, const char *detail)
 {
     assert_true(bench.flight_count > 0);
     struct probe *probe = bench.flights[0].probe;
     flight_drop(0);
-    health_probe_done(bench.health, probe, result, detail);
+    struct probe_result end = {.reason = result};
+    snprintf(end.detail, sizeof(end.detail), "%s", detail ? detail : "");
+    health_probe_done(bench.health, probe, &end);
 }
 
 // Goes to the next due time and starts what is due; returns how long that took.
@@ -150,7 +152,7 @@ static int64_t next(void)
     return bench.now - before;
 }
 
-static void round_of(enum probe_result result)
+static void round_of(enum probe_reason result)
 {
     next();
     finish(result, NULL);
@@ -311,7 +313,7 @@ static void rise_and_fall_turn_the_state(void **state)
     assert_int_equal(bench.changed, 3);
     assert_int_equal(down.state, CHECK_DOWN);
     assert_int_equal(down.change_in_s, 0);
-    assert_int_equal(down.last_result, PROBE_L7_STATUS);
+    assert_int_equal(down.last_reason, PROBE_L7_STATUS);
     assert_string_equal(down.last_detail, "HTTP 503");
     assert_true(down.since_ns == turned);
     assert_int_equal(down.probe_count, 5);
@@ -343,7 +345,7 @@ static void what_says_nothing_changes_nothing(void **state)
         assert_int_equal(view(check).state, CHECK_UNKNOWN);
     }
     assert_int_equal(bench.changed, 0);
-    assert_int_equal(view(check).last_result, PROBE_LOCAL_ERROR);
+    assert_int_equal(view(check).last_reason, PROBE_LOCAL_ERROR);
     round_of(PROBE_OK);
     assert_int_equal(view(check).state, CHECK_UP);
 }
@@ -357,7 +359,7 @@ static void details_are_one_short_line_of_ascii(void **state)
     memcpy(longer, "x\r\n\x1b[0m\xff", 8);
     longer[sizeof(longer) - 1] = '\0';
     next();
-    finish(PROBE_L6_TLS, longer);
+    finish(PROBE_L6_HANDSHAKE, longer);
     const char *detail = view(check).last_detail;
     assert_true(strlen(detail) >= 80 && strlen(detail) < 128);
     assert_memory_equal(detail, "x???[0m?aaa", 11);

@@ -189,7 +189,7 @@ static void statuses_decide(void **state)
     (void)state;
     static const struct {
         const char *text;
-        enum probe_result result;
+        enum probe_reason result;
         const char *detail;
     } rows[] = {
         {OK_TEXT, PROBE_OK, "HTTP 200"},
@@ -221,7 +221,7 @@ static void bad_peers_have_their_names(void **state)
     static const struct {
         enum manner manner;
         const char *text;
-        enum probe_result result;
+        enum probe_reason result;
         const char *detail;
     } rows[] = {
         {HOLD, NULL, PROBE_L7_TIMEOUT, "no complete answer within 300 ms"},
@@ -250,7 +250,7 @@ static void resets_are_told_by_what_came_before(void **state)
     for (int i = 0; i < 50; i++) { // the reset may be there before the connection is noticed
         struct outcome outcome = probe_address("127.0.0.1", &spec);
         if (outcome.result != PROBE_L4_REFUSED && outcome.result != PROBE_L7_INVALID) {
-            fail_msg("%s (%s)", probe_result_names[outcome.result], outcome.detail);
+            fail_msg("%s (%s)", probe_reasons[outcome.result].name, outcome.detail);
         }
     }
     server_stop(server);
@@ -265,7 +265,7 @@ static void what_is_read_is_bounded(void **state)
     static const struct {
         enum manner manner;
         const char *text;
-        enum probe_result result;
+        enum probe_reason result;
     } rows[] = {
         {ENDLESS, body, PROBE_OK},
         {DRIP, body, PROBE_OK}, // 4 KiB were there: enough
@@ -276,7 +276,7 @@ static void what_is_read_is_bounded(void **state)
         struct check_spec spec = http_spec(server->port);
         struct outcome outcome = probe_address("127.0.0.1", &spec);
         if (outcome.result != rows[i].result || outcome.seconds > 5) {
-            fail_msg("row %zu: %s %s after %.1f s", i, probe_result_names[outcome.result],
+            fail_msg("row %zu: %s %s after %.1f s", i, probe_reasons[outcome.result].name,
                      outcome.detail, outcome.seconds);
         }
         server_stop(server);
@@ -405,7 +405,7 @@ static void many_probes_run_at_once(void **state)
     for (int i = 0; i < 2 * CHECKS; i++) {
         struct check_view view;
         assert_true(health_view(bench.health, i, &view));
-        assert_int_equal(view.last_result, PROBE_OK);
+        assert_int_equal(view.last_reason, PROBE_OK);
     }
     assert_int_equal(server_stop(server), 2 * CHECKS);
 }

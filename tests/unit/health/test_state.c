@@ -106,13 +106,13 @@ static void time_to_change_is_rounded_up(void **state)
 static void every_name_is_there_and_distinct(void **state)
 {
     (void)state;
-    for (int i = 0; i < PROBE_RESULT_COUNT; i++) {
-        assert_non_null(probe_result_names[i]);
+    for (int i = 0; i < PROBE_REASON_COUNT; i++) {
+        assert_non_null(probe_reasons[i].name);
         for (int k = 0; k < i; k++) {
-            assert_string_not_equal(probe_result_names[i], probe_result_names[k]);
+            assert_string_not_equal(probe_reasons[i].name, probe_reasons[k].name);
         }
     }
-    assert_string_equal(probe_result_names[PROBE_L7_STATUS], "L7STS");
+    assert_string_equal(probe_reasons[PROBE_L7_STATUS].name, "L7STS");
     assert_string_equal(check_state_names[CHECK_UNKNOWN], "unknown");
     assert_string_equal(check_state_names[CHECK_UP], "up");
     assert_string_equal(check_state_names[CHECK_DOWN], "down");
@@ -121,11 +121,11 @@ static void every_name_is_there_and_distinct(void **state)
 static void only_the_target_is_judged(void **state)
 {
     (void)state;
-    assert_int_equal(probe_verdict(PROBE_OK), VERDICT_GOOD);
-    assert_int_equal(probe_verdict(PROBE_DENIED), VERDICT_NONE);
-    assert_int_equal(probe_verdict(PROBE_LOCAL_ERROR), VERDICT_NONE);
+    assert_int_equal(probe_reasons[PROBE_OK].verdict, VERDICT_GOOD);
+    assert_int_equal(probe_reasons[PROBE_DENIED].verdict, VERDICT_NONE);
+    assert_int_equal(probe_reasons[PROBE_LOCAL_ERROR].verdict, VERDICT_NONE);
     for (int result = PROBE_L4_TIMEOUT; result <= PROBE_L7_STATUS; result++) {
-        assert_int_equal(probe_verdict(result), VERDICT_BAD);
+        assert_int_equal(probe_reasons[result].verdict, VERDICT_BAD);
     }
 }
 
