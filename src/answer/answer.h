@@ -43,7 +43,9 @@ enum { ANSWER_UDP_MAX = 1232, ANSWER_TCP_MAX = 65535 };
     X(truncated, "Responses with TC set")                                                          \
     X(edns, "Queries with EDNS")                                                                   \
     X(ecs, "Queries with a client subnet")                                                         \
-    X(steered, "Answers that a policy decided")
+    X(steered, "Answers that a policy decided")                                                    \
+    X(rrl_dropped, "Answers over UDP withheld by the rate limit")                                  \
+    X(rrl_slipped, "Answers over UDP truncated by the rate limit")
 
 struct worker_counters {
 #define X(name, help) _Atomic uint64_t name;
@@ -72,6 +74,10 @@ static inline void counter_add(_Atomic uint64_t *counter)
 // nothing.
 size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *query,
               size_t query_size, const struct query_source *source, uint8_t *out);
+
+// Makes an answer of our own as small as it can be, in place: the question, TC, and OPT if it had
+// one (a cookie in it lets the client come back). Returns the new size.
+size_t answer_truncate(uint8_t *message);
 
 enum { ANSWER_BATCH_MAX = 64 };
 

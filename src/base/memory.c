@@ -43,6 +43,12 @@ void *mem_alloc_array(size_t count, size_t size)
     return check(calloc(count ? count : 1, size), count);
 }
 
+void *mem_alloc_aligned(size_t size, size_t alignment)
+{
+    void *block = check(aligned_alloc(alignment, size), size);
+    return memset(block, 0, size);
+}
+
 void *mem_resize(void *block, size_t count, size_t size)
 {
     return check(reallocarray(block, count ? count : 1, size), count);

@@ -169,10 +169,7 @@ static bool add_worker(struct net *net, struct diags *diags)
         struct data_worker_options options = {
             .stop_fd = net->stop_fd,
             .core = choose_core(net->worker_count, net->options.workers),
-            .tcp_clients_max = net->options.tcp_clients_max,
-            .tcp_clients_per_address_max = net->options.tcp_clients_per_address_max,
-            .tcp_idle_ns = net->options.tcp_idle_ns,
-            .clock = net->options.clock,
+            .net = &net->options,
         };
         data_worker = data_worker_new(&options, sockets, net->endpoint_count);
         if (data_worker == NULL) {

@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "net/rrl.h"
 
 struct net;
 
@@ -23,6 +24,8 @@ struct net_options {
     // Of them from one IPv4 address or one IPv6 /64; 0: no limit of its own.
     unsigned tcp_clients_per_address_max;
     int64_t tcp_idle_ns; // a connection without a query for this long is closed
+    struct rrl_options
+        rrl; // rate 0: answers over UDP are not limited; key and table a worker's own
     const struct clock *clock;
 };
 

@@ -5,12 +5,16 @@
 #pragma once
 
 #include "answer/answer.h"
+#include "base/clock.h"
+#include "net/rrl.h"
 
 // Borrowed by udp and tcp; belongs to the thread. The root is loaded once a batch and what it gave
 // is not kept past rcu_quiescent().
 struct responder {
     generation_root *root;
     struct worker *worker;
+    struct rrl *rrl; // NULL: answers are not limited
+    const struct clock *clock;
 };
 
 // The first member of everything that epoll events point to.

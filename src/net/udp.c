@@ -165,6 +165,10 @@ static unsigned serve_batch(struct udp_batch *batch, const struct udp_socket *so
     messages_make(batch, (unsigned)received);
     answer_batch(generation, responder->worker, batch->messages, (unsigned)received);
     rcu_quiescent();
+    if (responder->rrl != NULL) {
+        rrl_apply(responder->rrl, batch->messages, (unsigned)received,
+                  clock_monotonic_ns(responder->clock), worker_counters_own(responder->worker));
+    }
     unsigned count = 0;
     for (unsigned i = 0; i < (unsigned)received; i++) {
         if (batch->messages[i].out_size > 0) {

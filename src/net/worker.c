@@ -132,6 +132,12 @@ struct data_worker *data_worker_new(const struct data_worker_options *options,
     data_worker->epoll_fd = epoll_fd;
     data_worker->stop.kind = SOURCE_STOP;
     data_worker->responder.worker = worker_new(random_seed());
+    data_worker->responder.clock = options->net->clock;
+    if (options->net->rrl.rate > 0) {
+        struct rrl_options rrl = options->net->rrl;
+        rrl.key = random_seed();
+        data_worker->responder.rrl = rrl_new(&rrl);
+    }
     data_worker->batch = udp_batch_new();
     data_worker->sockets = mem_alloc_array(count, sizeof(*data_worker->sockets));
     data_worker->socket_count = count;
@@ -145,10 +151,10 @@ struct data_worker *data_worker_new(const struct data_worker_options *options,
     }
     struct tcp_options tcp_options = {
         .epoll_fd = epoll_fd,
-        .clients_max = options->tcp_clients_max,
-        .clients_per_address_max = options->tcp_clients_per_address_max,
-        .idle_ns = options->tcp_idle_ns,
-        .clock = options->clock,
+        .clients_max = options->net->tcp_clients_max,
+        .clients_per_address_max = options->net->tcp_clients_per_address_max,
+        .idle_ns = options->net->tcp_idle_ns,
+        .clock = options->net->clock,
         .responder = &data_worker->responder,
     };
     data_worker->tcp = tcp_new(&tcp_options, listeners, count);
@@ -164,6 +170,7 @@ void data_worker_free(struct data_worker *data_worker)
     }
     close(data_worker->epoll_fd);
     worker_free(data_worker->responder.worker);
+    rrl_free(data_worker->responder.rrl);
     udp_batch_free(data_worker->batch);
     free(data_worker->sockets);
     free(data_worker);

@@ -3,17 +3,15 @@
 // One data thread: its sockets, its event loop. Made and ended by the control thread (net.c).
 #pragma once
 
-#include "base/clock.h"
+#include "net/net.h"
 #include "net/responder.h"
 
 #include <pthread.h>
 
 struct data_worker_options {
-    int stop_fd; // an eventfd: readable when the thread must end; borrowed
-    int core;    // to pin the thread to; -1: none
-    unsigned tcp_clients_max, tcp_clients_per_address_max;
-    int64_t tcp_idle_ns;
-    const struct clock *clock;
+    int stop_fd;                   // an eventfd: readable when the thread must end; borrowed
+    int core;                      // to pin the thread to; -1: none
+    const struct net_options *net; // borrowed
 };
 
 // Sockets to serve. The descriptors go to the worker.

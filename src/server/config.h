@@ -43,6 +43,9 @@ struct config {
     int64_t first_round_ns; // how long the first round of checks may hold back `ready`
     unsigned tcp_clients_max, tcp_clients_per_address_max; // of one worker
     int64_t tcp_idle_ns;
+    uint32_t rrl_rate, rrl_burst, rrl_slip, rrl_table_size; // rate 0: no limit
+    struct prefix *rrl_exempt;
+    size_t rrl_exempt_count;
     enum log_level log_level;
 };
 

@@ -93,6 +93,30 @@ static const struct option options[] = {
       .unit = "seconds",
       .help = "A TCP connection without a query for this long is closed."},
      FIELD(tcp_idle_ns)},
+    {{.name = "rrl.rate", .type = OPTION_COUNT, .min = 0, .max = 1000000, .fallback = "0",
+      .unit = "answers a second",
+      .help = "Response rate limiting: answers over UDP that one address may get for ever, from "
+              "each worker; the networks around it may get multiples (/24: 32, /20: 256, /18: 768; "
+              "/64: 2, /56: 3, /48: 4, /32: 64). 0 switches it off; 50 is a good value. Queries "
+              "over TCP or TLS, or with a valid cookie, are exempt."},
+     FIELD(rrl_rate)},
+    {{.name = "rrl.burst", .type = OPTION_COUNT, .min = 1, .max = 1000000, .fallback = "125",
+      .unit = "answers",
+      .help = "Answers that one address may get at one instant after a time of silence."},
+     FIELD(rrl_burst)},
+    {{.name = "rrl.slip", .type = OPTION_COUNT, .min = 0, .max = 100, .fallback = "6",
+      .unit = "answers",
+      .help = "Every so many withheld answers one is sent truncated, so that an honest client "
+              "comes again over TCP: 1 is all, 0 none. With 6, a victim gets less than a fifth of "
+              "the bytes that were sent in its name."},
+     FIELD(rrl_slip)},
+    {{.name = "rrl.table_size", .type = OPTION_COUNT, .min = 1024, .max = 16777216,
+      .fallback = "131072", .unit = "networks",
+      .help = "Networks that one worker remembers, at 16 bytes each."},
+     FIELD(rrl_table_size)},
+    {{.name = "rrl.exempt", .type = OPTION_PREFIXES, .fallback = "[]",
+      .help = "Networks whose answers are never limited."},
+     LIST(rrl_exempt, rrl_exempt_count)},
     {{.name = "log.level", .type = OPTION_ENUM, .choices = log_levels, .fallback = "info",
       .help = "The least urgent log lines that are written."},
      FIELD(log_level)},

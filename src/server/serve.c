@@ -311,6 +311,12 @@ static bool open_sockets(struct server *server, struct diags *diags)
         .tcp_clients_max = config->tcp_clients_max,
         .tcp_clients_per_address_max = config->tcp_clients_per_address_max,
         .tcp_idle_ns = config->tcp_idle_ns,
+        .rrl = {.rate = config->rrl_rate,
+                .burst = config->rrl_burst,
+                .slip = config->rrl_slip,
+                .table_size = config->rrl_table_size,
+                .exempt = config->rrl_exempt,
+                .exempt_count = config->rrl_exempt_count},
         .clock = server->clock,
     };
     struct control_socket socket;

@@ -48,6 +48,8 @@ def is_instrumented() -> bool:
 # How much longer things may take than on the release binary.
 SLOW = 6.0 if Path(SIGNPOST).exists() and is_instrumented() else 1.0
 WAIT = 20.0 * SLOW
+# How much more than in continuous integration the tests of loads send.
+SCALE = float(os.environ.get('SIGNPOST_SCALE', '1'))
 
 
 def eventually(condition, timeout: float = WAIT, what: str = 'the condition'):
