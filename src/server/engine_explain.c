@@ -214,12 +214,11 @@ static void explain_order(struct explanation *x)
 {
     json_t *members = json_array();
     for (size_t i = 0; i < x->choice.member_count; i++) {
-        uint32_t weight;
-        size_t index = plan_choice_member(x->plan, x->choice_index, i, &weight);
+        struct plan_member_view view = plan_choice_member(x->plan, x->choice_index, i);
         const struct member *from =
-            x->choice.pool < 0 ? x->policy->values : x->policy->pools[x->choice.pool].members;
-        json_array_append_new(members, json_pack("{s:s, s:i}", "value", from[index].text,
-                                                 "effective_weight", (int)weight));
+            view.pool < 0 ? x->policy->values : x->policy->pools[view.pool].members;
+        json_array_append_new(members, json_pack("{s:s, s:I}", "value", from[view.index].text,
+                                                 "effective_weight", (json_int_t)view.weight));
     }
     char summary[256];
     snprintf(summary, sizeof(summary), "method %s: %zu of %zu", method_names[x->policy->method],

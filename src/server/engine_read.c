@@ -142,9 +142,12 @@ static void zone_read(const struct engine *engine, struct load *load, struct zon
                       enum zone_format format)
 {
     const struct config *config = engine->config;
+    const struct shared *shared = load->shared ? load->shared : engine->shared;
     struct zone_reader reader = {
         .lines = load->lines ? load->lines : engine->lines,
         .precedence = config->precedence,
+        .sites = shared->sites,
+        .site_count = shared->site_count,
         .defaults = {.nameservers = config->default_nameservers,
                      .nameserver_count = config->default_nameserver_count,
                      .hostmaster = config->default_hostmaster,

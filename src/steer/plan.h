@@ -21,13 +21,23 @@ enum { CLIENT_HASH_LENGTH_IPV4 = 24, CLIENT_HASH_LENGTH_IPV6 = 56 };
 
 enum member_health { HEALTH_UNCHECKED, HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
 
+// What an operator has said about a member, over whatever its check says.
+enum member_override { OVERRIDE_NONE, OVERRIDE_UP, OVERRIDE_DOWN };
+
+// What is known about a member beside its document. All zero: nothing, and it is used as written.
 struct member_view {
     enum member_health health;
     uint32_t change_in_s; // health/health.h, check_view
     int64_t since_ns;     // when the health last changed, for `all_down: last_good`
+    enum member_override override;
+    bool drained;          // gets no new clients, but is better than an empty answer
+    bool has_load;         // it has reported `load`
+    double load;           // in the unit of the targets that it is held against
+    int64_t load_since_ns; // when it was reported
+    uint32_t shed_ppm;     // the part of its weight, in millionths, that load has taken away
 };
 
-// How the compiler learns a member's health; pure with respect to one compilation.
+// How the compiler learns a member's state, checked or not; pure with respect to one compilation.
 struct health_source {
     struct member_view (*view)(void *state, const struct member *member);
     void *state;
@@ -36,6 +46,7 @@ struct health_source {
 struct plan;
 
 // Compiles. `territory` is the policy's (or NULL); the plan borrows it: it must outlive the plan.
+// `health` may be NULL: nothing is known about any member.
 // `sticky_key` keys the client hash (the same on every server of a deployment).
 struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t ttl,
                           const struct territory *territory, const struct health_source *health,
@@ -95,9 +106,13 @@ struct plan_choice_view {
 };
 size_t plan_choice_count(const struct plan *plan);
 struct plan_choice_view plan_choice(const struct plan *plan, size_t index);
-// The member at `place` (below member_count) of a choice: its index in the pool or the values, and
-// its effective weight.
-size_t plan_choice_member(const struct plan *plan, size_t choice, size_t place, uint32_t *weight);
+// The member at `place` (below member_count) of a choice.
+struct plan_member_view {
+    int pool;        // the pool that it is written in (a nested one may be); -1: top-level values
+    size_t index;    // in that pool, or in the values
+    uint32_t weight; // effective: after nesting and load
+};
+struct plan_member_view plan_choice_member(const struct plan *plan, size_t choice, size_t place);
 // First choice of a class of the territory (class 0 when there is no territory).
 size_t plan_class_choice(const struct plan *plan, uint32_t class_index);
 // The client's place in 0..999,999 that shares are cut from: the first share of a chain of rules

@@ -32,7 +32,7 @@ struct compiler {
 
 static struct member_view view_of(const struct compiler *c, const struct member *member)
 {
-    if (member->check < 0) {
+    if (c->health == NULL) {
         return (struct member_view){.health = HEALTH_UNCHECKED};
     }
     return c->health->view(c->health->state, member);
@@ -248,6 +248,7 @@ static void members_add(struct compiler *c, struct choice *choice, const struct 
             .record_offset = record_add(c, member, choice->ttl),
             .record_size = 12U + member->rdata_size,
             .index = c->chosen[i],
+            .pool = choice->pool,
             .weight = weight,
             .identity = hash_bytes(0x7369676e706f7374ULL, member->rdata, member->rdata_size),
         };

@@ -31,7 +31,7 @@ enum { NOT_ONE = UINT16_MAX };
 struct choice_member {
     size_t record_offset; // into records
     uint32_t record_size;
-    uint16_t index; // in the pool or the values
+    uint16_t index, pool; // where it is written; pool NOT_ONE: the values
     uint32_t weight;
     uint32_t cut;
     uint16_t alias;

@@ -50,10 +50,10 @@ struct plan_choice_view plan_choice(const struct plan *plan, size_t index)
     };
 }
 
-size_t plan_choice_member(const struct plan *plan, size_t choice, size_t place, uint32_t *weight)
+struct plan_member_view plan_choice_member(const struct plan *plan, size_t choice, size_t place)
 {
     SP_ASSERT(choice < plan->choice_count && place < plan->choices[choice].member_count);
     const struct choice_member *member = &plan->members[plan->choices[choice].first_member + place];
-    *weight = member->weight;
-    return member->index;
+    return (struct plan_member_view){
+        .pool = index_or_none(member->pool), .index = member->index, .weight = member->weight};
 }

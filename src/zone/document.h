@@ -68,6 +68,8 @@ bool yaml_is_list(const struct yaml *at);
 const char *yaml_text(const struct yaml *at); // a scalar, not null, not empty
 bool yaml_number(const struct yaml *at, uint32_t least, uint32_t most, uint32_t *number);
 bool yaml_bool(const struct yaml *at, bool *value);
+// A decimal number, with sign and fraction ("-33.87"), of at most nine digits before the point.
+bool yaml_decimal(const struct yaml *at, double least, double most, double *number);
 // "500ms", "10s", "1m", "2h", or seconds with or without a fraction; from `least_ns` to `most_ns`.
 bool yaml_duration(const struct yaml *at, int64_t least_ns, int64_t most_ns, int64_t *duration_ns);
 // One of the names; the index goes to *choice.

@@ -216,6 +216,25 @@ bool decimal_parse(const char *text, int64_t *billionths, const char **rest)
     return true;
 }
 
+bool yaml_decimal(const struct yaml *at, double least, double most, double *number)
+{
+    const char *text = yaml_text(at), *rest;
+    int64_t billionths;
+    if (text == NULL) {
+        return false;
+    }
+    bool minus = *text == '-';
+    if (decimal_parse(text + minus, &billionths, &rest) && *rest == '\0') {
+        double value = (double)(minus ? -billionths : billionths) / 1e9;
+        if (value >= least && value <= most) {
+            *number = value;
+            return true;
+        }
+    }
+    yaml_error(at, "expected a number from %g to %g, found \"%.40s\"", least, most, text);
+    return false;
+}
+
 static const char *duration_format(int64_t duration_ns, char text[32])
 {
     int64_t ms = duration_ns / NS_PER_MS;

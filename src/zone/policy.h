@@ -15,7 +15,13 @@
 #include "zone/check.h"
 
 // Limits of one document, each with a clear error: what the compiler and an answer can hold.
-enum { RRSET_MEMBERS_MAX = 4096, POOLS_MAX = 255, RULES_MAX = 1000, WEIGHT_MAX = 1000000 };
+enum {
+    RRSET_MEMBERS_MAX = 4096,
+    POOLS_MAX = 255,
+    RULES_MAX = 1000,
+    WEIGHT_MAX = 1000000,
+    PRIORITY_MAX = 65535
+};
 
 enum method {
     METHOD_ROTATE,
@@ -43,13 +49,31 @@ extern const char *const all_down_names[ALL_DOWN_COUNT];
 
 enum member_status { STATUS_OBEY, STATUS_UP, STATUS_DOWN };
 
+// A named place where members are (shared.yaml, `sites`). A policy has copies of those it uses.
+struct site {
+    const char *name;
+    bool located; // has a place on the globe
+    double latitude, longitude;
+    // How much farther it reaches than its neighbours, -99..99: above 0 a distance to it counts as
+    // (1 - bias/100) of itself, below 0 as 1/(1 + bias/100) of itself.
+    int bias;
+    double capacity; // in the unit of the loads that are reported for it; 0: not limited
+    struct place place;
+};
+
+struct pool;
+
 struct member {
-    const uint8_t *rdata; // wire form, uncompressed
+    const uint8_t *rdata; // wire form, uncompressed; NULL: a pool
     uint16_t rdata_size;
-    uint32_t weight; // 0..1,000,000
+    const struct pool *pool; // the members of this pool stand here, with this weight in all
+    uint32_t weight;         // 0..1,000,000; 0: only when nothing else is usable
+    uint32_t priority;       // method `ordered`: the lowest first
     enum member_status status;
-    bool disabled;    // flat form: the row is paused
-    const char *text; // the value as written
+    bool disabled;           // flat form: the row is paused
+    const struct site *site; // of policy.sites; NULL: none
+    const char *name;        // what pairs it with a member of another type; NULL: none
+    const char *text;        // the value as written
     struct place place;
     int check; // index in the health registry; -1: not checked. Written when the zone is bound.
 };
@@ -94,5 +118,7 @@ struct policy {
     size_t rule_count;
     struct member *values; // top-level values: the last resort, never checked
     size_t value_count;
+    struct site *sites; // where the members are, in the order of their first appearance
+    size_t site_count;
     struct check_spec check; // kind CHECK_NONE: no check
 };

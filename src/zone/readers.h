@@ -10,6 +10,8 @@
 struct zone_reader {
     const struct lines *lines; // for `line` and `lines` keys
     enum line_precedence precedence;
+    const struct site *sites; // for `site` keys
+    size_t site_count;
     struct zone_defaults defaults; // serial is filled in by the caller
     struct diags *diags;
 };
@@ -41,6 +43,8 @@ struct shared {
     struct arena *arena;
     struct line_definition *lines;
     size_t line_count;
+    struct site *sites;
+    size_t site_count;
 };
 // A missing file is an empty document. The caller releases with shared_free.
 struct shared *shared_read(const char *path, struct diags *diags);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// shared.yaml: objects that many zones use. Today: the operator's own lines.
+// shared.yaml: objects that many zones use: the operator's own lines, and sites.
 //
-// Read on a pool thread before the zones, because their rules name these lines. Faults go to the
+// Read on a pool thread before the zones, because they name what is here. Faults go to the
 // list and reading goes on; the caller decides by the list's error count.
 #include "zone/readers.h"
 
@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-static const char *const shared_keys[] = {"lines"};
+static const char *const shared_keys[] = {"lines", "sites"};
+static const char *const site_keys[] = {"lat", "lon", "bias", "capacity", "remark"};
 static const char *const line_keys[] = {"networks", "asns", "countries", "remark"};
 
 static void networks_read(struct arena *arena, const struct yaml *at, struct line_definition *line)
@@ -89,6 +90,67 @@ static void lines_read(struct shared *shared, const struct yaml *at)
     }
 }
 
+// Latitude and longitude go together.
+static void site_place_read(const struct yaml *at, struct site *site)
+{
+    struct yaml latitude, longitude;
+    bool has_latitude = yaml_get(at, "lat", &latitude);
+    bool has_longitude = yaml_get(at, "lon", &longitude);
+    if (has_latitude != has_longitude) {
+        yaml_error(at, "\"lat\" and \"lon\" go together");
+        return;
+    }
+    site->located = has_latitude && yaml_decimal(&latitude, -90, 90, &site->latitude) &&
+                    yaml_decimal(&longitude, -180, 180, &site->longitude);
+}
+
+static void site_read(struct arena *arena, const struct yaml *at, struct site *site)
+{
+    struct yaml child;
+    double bias = 0;
+    *site = (struct site){.name = arena_strdup(arena, at->node->key), .place = yaml_key_place(at)};
+    if (!yaml_is_map(at)) {
+        return;
+    }
+    yaml_known_keys(at, site_keys, ARRAY_SIZE(site_keys));
+    site_place_read(at, site);
+    if (yaml_get(at, "bias", &child) && yaml_decimal(&child, -99, 99, &bias)) {
+        site->bias = (int)bias;
+        if (bias != site->bias) {
+            yaml_error(&child, "a bias is a whole number");
+        }
+    }
+    if (yaml_get(at, "capacity", &child)) {
+        (void)yaml_decimal(&child, 1e-9, 1e9, &site->capacity); // its fault is in the list
+    }
+}
+
+static void sites_read(struct shared *shared, const struct yaml *at)
+{
+    if (at->node->kind == YAML_NULL || !yaml_is_map(at)) {
+        return;
+    }
+    shared->sites = arena_alloc(shared->arena, at->node->child_count * sizeof(*shared->sites));
+    struct yaml site = {0};
+    while (yaml_next(at, &site)) {
+        site_read(shared->arena, &site, &shared->sites[shared->site_count++]);
+    }
+}
+
+static void entry_read(struct shared *shared, const struct yaml *entry)
+{
+    if (strcmp(entry->node->key, "lines") == 0) {
+        lines_read(shared, entry);
+    } else if (strcmp(entry->node->key, "sites") == 0) {
+        sites_read(shared, entry);
+    } else {
+        const char *nearest = text_nearest(entry->node->key, shared_keys, ARRAY_SIZE(shared_keys));
+        yaml_warning(entry, "unknown key, left out of account; %s%s%s",
+                     nearest ? "did you mean \"" : "known are \"lines\" and \"sites",
+                     nearest ? nearest : "", nearest ? "\"?" : "\"");
+    }
+}
+
 struct shared *shared_read(const char *path, struct diags *diags)
 {
     struct arena *arena = arena_new();
@@ -97,13 +159,7 @@ struct shared *shared_read(const char *path, struct diags *diags)
     struct document *document = document_open(arena_strdup(arena, path), true, diags);
     struct yaml entry;
     while (document && document_next(document, &entry)) {
-        if (strcmp(entry.node->key, "lines") == 0) {
-            lines_read(shared, &entry);
-            continue;
-        }
-        const char *nearest = text_nearest(entry.node->key, shared_keys, ARRAY_SIZE(shared_keys));
-        yaml_warning(&entry, "unknown key, left out of account%s",
-                     nearest ? "; did you mean \"lines\"?" : "; known is \"lines\"");
+        entry_read(shared, &entry);
     }
     document_close(document);
     return shared;

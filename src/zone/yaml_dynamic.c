@@ -11,18 +11,14 @@
 
 static const char *const dynamic_keys[] = {"pools", "rules"};
 static const char *const pool_keys[] = {"fallback", "values", "min_up"};
-static const char *const value_keys[] = {"value", "weight", "status", "remark"};
+static const char *const value_keys[] = {"value", "weight",   "status", "site",
+                                         "name",  "priority", "remark"};
 static const char *const status_names[] = {"obey", "up", "down"}; // in the order of member_status
-
-bool yaml_weight_read(const struct yaml *at, uint32_t *weight)
-{
-    return yaml_number(at, 0, WEIGHT_MAX, weight);
-}
 
 static bool member_fill(const struct yaml_record *record, const struct yaml *at,
                         struct member *member)
 {
-    struct yaml value, weight, status;
+    struct yaml value, status;
     if (at->node->kind != YAML_MAP) {
         return yaml_member_read(record, at, member);
     }
@@ -32,15 +28,11 @@ static bool member_fill(const struct yaml_record *record, const struct yaml *at,
         return false;
     }
     bool good = yaml_member_read(record, &value, member);
-    uint32_t number = 1;
     unsigned choice = STATUS_OBEY;
-    if (yaml_get(at, "weight", &weight)) {
-        good &= yaml_weight_read(&weight, &number);
-    }
+    good &= yaml_member_keys_read(record, at, member);
     if (yaml_get(at, "status", &status)) {
         good &= yaml_choice(&status, status_names, ARRAY_SIZE(status_names), &choice);
     }
-    member->weight = number;
     member->status = (enum member_status)choice;
     return good;
 }

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-static const char *const row_keys[] = {"value",   "line",   "weight", "status",
-                                       "enabled", "remark", "ttl"};
+static const char *const row_keys[] = {"value",  "line", "weight", "status",   "enabled",
+                                       "remark", "ttl",  "site",   "priority", "name"};
 // In the order of enum member_status, then what consoles call a row that is switched off.
 static const char *const row_status_names[] = {"obey", "up", "down", "paused"};
 enum { ROW_PAUSED = STATUS_DOWN + 1 };
@@ -61,7 +61,7 @@ static bool row_line_read(const struct flat_reader *reader, const struct yaml *a
 
 static bool row_read(struct flat_reader *reader, const struct yaml *at, struct row *row)
 {
-    struct yaml value, weight, ttl;
+    struct yaml value, ttl;
     if (!yaml_is_map(at)) {
         return false;
     }
@@ -72,15 +72,11 @@ static bool row_read(struct flat_reader *reader, const struct yaml *at, struct r
     } else {
         yaml_error(at, "missing \"value\"");
     }
-    uint32_t number = 1;
-    if (yaml_get(at, "weight", &weight)) {
-        good &= yaml_weight_read(&weight, &number);
-        reader->weighted = true;
-    }
+    good &= yaml_member_keys_read(reader->record, at, &row->member);
+    reader->weighted |= yaml_has(at, "weight");
     if (yaml_get(at, "ttl", &ttl)) {
         yaml_warning(&ttl, "records of one name and type have one TTL; set it beside \"records\"");
     }
-    row->member.weight = number;
     good &= row_state_read(at, &row->member);
     return row_line_read(reader, at, &row->line) && good;
 }

@@ -63,7 +63,12 @@ bool yaml_check_read(const struct yaml_record *record, struct check_spec *check)
 
 // Line by name; -1 after a fault that names the nearest line.
 int yaml_line_read(const struct yaml_record *record, const struct yaml *at);
+// yaml_member.c: weight (1 if not given), priority, site and name of a member that is a mapping.
 bool yaml_weight_read(const struct yaml *at, uint32_t *weight);
+bool yaml_member_keys_read(const struct yaml_record *record, const struct yaml *at,
+                           struct member *member);
+// Gives the policy copies of the sites that its members name, once all members are there.
+void yaml_sites_settle(const struct yaml_record *record, struct policy *policy);
 // Warns when two members have the same value.
 void yaml_members_compare(const struct yaml_record *record, const struct yaml *at,
                           const struct member *members, size_t count);

@@ -258,6 +258,7 @@ static void steered_read(const struct yaml_record *record, enum policy_form form
     if (policy->value_count == 0) {
         values_default(record, policy);
     }
+    yaml_sites_settle(record, policy);
     policy_attach(record, policy);
 }
 

@@ -15,7 +15,8 @@
 // A health source over an array: member.check is the index.
 static inline struct member_view view_of_array(void *state, const struct member *member)
 {
-    return ((const struct member_view *)state)[member->check];
+    static const struct member_view unchecked;
+    return member->check < 0 ? unchecked : ((const struct member_view *)state)[member->check];
 }
 
 // An A record's rdata that says which member it is.

@@ -328,13 +328,13 @@ static void check_view(const struct model *m, const struct plan *plan,
     assert_int_equal(view.member_count, outcome->count);
     assert_int_equal(view.ttl, pick->ttl);
     for (size_t i = 0; i < view.member_count; i++) {
-        uint32_t weight;
-        size_t index = plan_choice_member(plan, pick->choice, i, &weight);
+        struct plan_member_view member = plan_choice_member(plan, pick->choice, i);
         const struct member *base =
-            outcome->pool < 0 ? m->policy->values : m->policy->pools[outcome->pool].members;
-        assert_ptr_equal(&base[index], outcome->members[i]);
+            member.pool < 0 ? m->policy->values : m->policy->pools[member.pool].members;
+        assert_int_equal(member.pool, outcome->pool);
+        assert_ptr_equal(&base[member.index], outcome->members[i]);
         uint32_t expected = outcome->members[i]->weight;
-        assert_int_equal(weight, expected ? expected : 1);
+        assert_int_equal(member.weight, expected ? expected : 1);
     }
 }
 

@@ -83,9 +83,33 @@ static const struct document_case good_documents[] = {
        "a: line=cn\n"
        "c: geo=EU\n"
        "d:\n"}}},
+    {"w:\n"
+     "  type: A\n"
+     "  value: 192.0.2.9\n"
+     "  dynamic:\n"
+     "    pools: {a: {values: [{value: 192.0.2.1, site: nyc, priority: 2}, {value: 192.0.2.2, "
+     "site: fra, name: two, weight: 3}, {value: 192.0.2.3, site: nyc}]}}\n"
+     "    rules: [{pool: a}]\n",
+     "",
+     {{"w", "A",
+       "3600 [192.0.2.9]\n"
+       "dynamic weighted 1 all min_ttl=5 values 192.0.2.9*1\n"
+       "a 192.0.2.1*1/p2@nyc 192.0.2.2*3@fra=two 192.0.2.3*1@nyc\n"
+       "a:\n"}}},
 };
 
 static const struct document_case bad_documents[] = {
+    {.text = "a: {type: A, value: 192.0.2.1, dynamic: {pools: {p: {values: [{value: 192.0.2.1, "
+             "site: fraa}, {value: 192.0.2.2, site: sydney, priority: -1, name: ''}]}}, rules: "
+             "[{pool: p}]}}\n",
+     .diags = "1:88 error a.dynamic.pools.p.values[0].site: there is no site \"fraa\" in "
+              "shared.yaml; did you mean \"fra\"?\n"
+              "1:138 error a.dynamic.pools.p.values[1].priority: expected a whole number from 0 "
+              "to 65535, found \"-1\"\n"
+              "1:120 error a.dynamic.pools.p.values[1].site: there is no site \"sydney\" in "
+              "shared.yaml\n"
+              "1:149 error a.dynamic.pools.p.values[1].name: expected a value, found an empty "
+              "text\n"},
     {.text = "a: {type: A, value: 192.0.2.1, dynamic: {}}\n"
              "b: {type: A, value: 192.0.2.1, dynamic: {pools: [], rules: {}}}\n"
              "c: {type: A, value: 192.0.2.1, dynamic: {pools: {}, rules: []}}\n"

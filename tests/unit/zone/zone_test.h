@@ -79,8 +79,13 @@ static inline struct outcome read_path(const char *path, enum zone_format format
         test_lines = lines_new(&custom, 1, &outcome.diags);
     }
     outcome.lines = test_lines;
+    static const struct site sites[] = {
+        {.name = "fra", .located = true, .latitude = 50.11, .longitude = 8.68},
+        {.name = "nyc", .located = true, .latitude = 40.71, .longitude = -74.01}};
     struct zone_reader reader = {
         .lines = outcome.lines,
+        .sites = sites,
+        .site_count = ARRAY_SIZE(sites),
         .precedence = precedence,
         .defaults = {nameservers, 2, "host.master@example.net", 2026010203, 3600},
         .diags = &outcome.diags,
@@ -192,6 +197,9 @@ static inline char *put_members(char *at, const struct member *members, size_t c
         assert_int_equal(members[i].check, -1);
         at = put(at, " %s*%u%s%s", members[i].text, members[i].weight, statuses[members[i].status],
                  members[i].disabled ? "/off" : "");
+        at = members[i].priority ? put(at, "/p%u", members[i].priority) : at;
+        at = members[i].site ? put(at, "@%s", members[i].site->name) : at;
+        at = members[i].name ? put(at, "=%s", members[i].name) : at;
     }
     return at;
 }

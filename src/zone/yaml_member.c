@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The keys of a member that both forms with mappings have (values of `dynamic` pools and flat
+// rows): weight, site, priority, name. And the sites of a policy.
+//
+// While a record is read, members point to the sites of shared.yaml; yaml_sites_settle gives the
+// policy copies of its own. Called by yaml_dynamic.c, yaml_flat.c and zone_yaml.c.
+#include "zone/yaml_zone.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+bool yaml_weight_read(const struct yaml *at, uint32_t *weight)
+{
+    return yaml_number(at, 0, WEIGHT_MAX, weight);
+}
+
+static void site_unknown(const struct zone_reader *reader, const struct yaml *at, const char *text)
+{
+    const char **names = mem_alloc_array(reader->site_count, sizeof(*names));
+    for (size_t i = 0; i < reader->site_count; i++) {
+        names[i] = reader->sites[i].name;
+    }
+    const char *nearest = text_nearest(text, names, reader->site_count);
+    yaml_error(at, "there is no site \"%.60s\" in shared.yaml%s%s%s", text,
+               nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    free(names);
+}
+
+static bool site_read(const struct yaml_record *record, const struct yaml *at,
+                      struct member *member)
+{
+    const struct zone_reader *reader = record->yz->reader;
+    const char *text = yaml_text(at);
+    if (text == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < reader->site_count; i++) {
+        if (strcmp(reader->sites[i].name, text) == 0) {
+            member->site = &reader->sites[i];
+            return true;
+        }
+    }
+    site_unknown(reader, at, text);
+    return false;
+}
+
+bool yaml_member_keys_read(const struct yaml_record *record, const struct yaml *at,
+                           struct member *member)
+{
+    struct yaml child;
+    bool good = true;
+    member->weight = 1;
+    if (yaml_get(at, "weight", &child)) {
+        good = yaml_weight_read(&child, &member->weight);
+    }
+    if (yaml_get(at, "priority", &child)) {
+        good &= yaml_number(&child, 0, PRIORITY_MAX, &member->priority);
+    }
+    if (yaml_get(at, "site", &child)) {
+        good &= site_read(record, &child, member);
+    }
+    if (yaml_get(at, "name", &child)) {
+        const char *text = yaml_text(&child);
+        good &= text != NULL;
+        member->name = text ? arena_strdup(record->yz->arena, text) : NULL;
+    }
+    return good;
+}
+
+// --- the sites of a policy
+
+static const struct site *site_of_policy(struct arena *arena, struct policy *policy,
+                                         const struct site *site)
+{
+    for (size_t i = 0; i < policy->site_count; i++) {
+        if (strcmp(policy->sites[i].name, site->name) == 0) {
+            return &policy->sites[i];
+        }
+    }
+    struct site *copy = &policy->sites[policy->site_count++];
+    *copy = *site;
+    copy->name = arena_strdup(arena, site->name);
+    return copy;
+}
+
+static void members_settle(struct arena *arena, struct policy *policy, struct member *members,
+                           size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (members[i].site != NULL) {
+            members[i].site = site_of_policy(arena, policy, members[i].site);
+        }
+    }
+}
+
+void yaml_sites_settle(const struct yaml_record *record, struct policy *policy)
+{
+    struct arena *arena = record->yz->arena;
+    policy->sites = arena_alloc(arena, record->yz->reader->site_count * sizeof(*policy->sites));
+    for (size_t i = 0; i < policy->pool_count; i++) {
+        members_settle(arena, policy, policy->pools[i].members, policy->pools[i].member_count);
+    }
+    members_settle(arena, policy, policy->values, policy->value_count);
+}
