@@ -5,13 +5,12 @@
 // The fast path is a question whose owner name exists and whose RRset holds no names: the records
 // stand ready behind the pointer 0xC00C, so the answer is one or two copies. Called by data workers
 // (and by everything that wants to know what they would say); see answer.h for the guarantees.
-#include "answer/respond.h"
-
+#include "answer/options.h"
 #include "base/memory.h"
 
 #include <string.h>
 
-enum { OPT_SIZE = 11, OPTION_ECS = 8, PAYLOAD_WITHOUT_EDNS = 512 };
+enum { OPT_SIZE = 11, PAYLOAD_WITHOUT_EDNS = 512 };
 
 struct worker *worker_new(uint64_t seed)
 {
@@ -33,6 +32,11 @@ const struct worker_counters *worker_counters(const struct worker *worker)
 struct worker_counters *worker_counters_own(struct worker *worker)
 {
     return &worker->counters;
+}
+
+void worker_set_time(struct worker *worker, uint32_t now_s)
+{
+    worker->now_s = now_s;
 }
 
 // --- the client
@@ -87,7 +91,7 @@ static size_t put_opt(struct response *response, size_t size)
     put_u16(at + 9, (unsigned)option_size);
     if (option_size > 0) {
         const struct client_subnet *subnet = &query->subnet;
-        put_u16(at + 11, OPTION_ECS);
+        put_u16(at + 11, EDNS_ECS);
         put_u16(at + 13, (unsigned)option_size - 4);
         put_u16(at + 15, subnet->address.family == FAMILY_IPV4 ? 1 : 2);
         at[17] = subnet->source_length;
@@ -102,7 +106,11 @@ static size_t finish(struct response *response, size_t size)
 {
     uint8_t *message = response->message;
     if (response->query->edns) {
+        size_t opt = size;
         size = put_opt(response, size);
+        if (UNLIKELY(response_has_options(response))) {
+            size = response_options_put(response, opt, size);
+        }
     }
     unsigned kept = response->query->flags & (MASK_OPCODE | FLAG_RD);
     put_u16(message + AT_FLAGS, FLAG_QR | kept | response->flags | (response->rcode & 15));
@@ -219,6 +227,7 @@ static size_t respond_good(struct response *response, const struct node *node)
         return response_chaos(response);
     default:
         response->rcode = RCODE_REFUSED;
+        response_error(response, EDE_NOT_AUTHORITATIVE, NULL);
         counter_add(&counters->refused);
         return response->question_end;
     }
@@ -283,6 +292,7 @@ static void pending_parse(struct pending *pending, const struct generation *gene
     pending->verdict = query_parse(message, size, query);
     pending->node = NULL;
     pending->plan = NULL;
+    pending->cookie_valid = false;
     if (LIKELY(pending->verdict == QUERY_GOOD)) {
         pending->hash = generation_hash_padded(generation, query->folded, query->name_size);
     }
@@ -326,11 +336,20 @@ static size_t pending_answer(struct pending *pending, const struct generation *g
     if (out != message) {
         memcpy(out, message, response.question_end);
     }
+    if (pending->verdict == QUERY_FORMERR) { // they may be what was malformed
+        query->subnet.present = false;
+        query->options.asked = 0;
+    }
     response.limit = limit_of(generation, query, source) - opt_size(&response);
+    if (UNLIKELY(query->options.asked != 0) && response_options_begin(&response, source)) {
+        pending->verdict = QUERY_COOKIE;
+        response.rcode = RCODE_BADCOOKIE;
+        counter_add(&worker->counters.badcookie);
+    }
+    pending->cookie_valid = response.cookie_valid;
     size_t size = response.question_end;
     switch (pending->verdict) {
     case QUERY_FORMERR:
-        query->subnet.present = false; // it may be what was malformed
         response.rcode = RCODE_FORMERR;
         counter_add(&worker->counters.formerr);
         break;
@@ -341,6 +360,8 @@ static size_t pending_answer(struct pending *pending, const struct generation *g
     case QUERY_BADVERS:
         response.rcode = RCODE_BADVERS;
         counter_add(&worker->counters.badvers);
+        break;
+    case QUERY_COOKIE: // the cookie is the answer
         break;
     default:
         size = respond_good(&response, pending->node);
@@ -385,8 +406,8 @@ void answer_batch(const struct generation *generation, struct worker *worker,
             plan_prefetch_tables(pending[i + TABLES_AHEAD].plan);
         }
         struct message *message = &messages[i];
-        message->cookie_valid = false;
         message->out_size = pending_answer(&pending[i], generation, worker, message->query,
                                            &message->source, message->out);
+        message->cookie_valid = pending[i].cookie_valid;
     }
 }

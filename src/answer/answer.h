@@ -39,10 +39,13 @@ enum { ANSWER_UDP_MAX = 1232, ANSWER_TCP_MAX = 65535 };
     X(notimp, "Responses NOTIMP: opcode we do not serve")                                          \
     X(servfail, "Responses SERVFAIL")                                                              \
     X(badvers, "Responses BADVERS: EDNS version we do not know")                                   \
+    X(badcookie, "Responses BADCOOKIE: a cookie was required")                                     \
     X(dropped, "Packets without an answer: responses, runts, loops")                               \
     X(truncated, "Responses with TC set")                                                          \
     X(edns, "Queries with EDNS")                                                                   \
     X(ecs, "Queries with a client subnet")                                                         \
+    X(cookies, "Queries with a cookie")                                                            \
+    X(cookies_valid, "Queries with a server cookie of ours")                                       \
     X(steered, "Answers that a policy decided")                                                    \
     X(rrl_dropped, "Answers over UDP withheld by the rate limit")                                  \
     X(rrl_slipped, "Answers over UDP truncated by the rate limit")
@@ -61,6 +64,8 @@ void worker_free(struct worker *worker);
 const struct worker_counters *worker_counters(const struct worker *worker);
 // The same for the thread that the worker belongs to: transports count what only they see.
 struct worker_counters *worker_counters_own(struct worker *worker);
+// Seconds since 1970, modulo 2^32, for cookies; its thread sets it whenever it wakes up.
+void worker_set_time(struct worker *worker, uint32_t now_s);
 
 // A relaxed add by the only writer: no lock prefix.
 static inline void counter_add(_Atomic uint64_t *counter)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Class CHAOS: version and identity, each switched by the configuration (RFC 4892).
-#include "answer/respond.h"
+#include "answer/options.h"
 
 #include <string.h>
 
@@ -37,6 +37,7 @@ size_t response_chaos(struct response *response)
     const char *text = text_of(response);
     if (text == NULL) {
         response->rcode = RCODE_REFUSED;
+        response_error(response, EDE_PROHIBITED, NULL);
         counter_add(&response->worker->counters.refused);
         return response->question_end;
     }

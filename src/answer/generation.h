@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/diag.h"
+#include "dns/cookie.h"
 #include "steer/plan.h"
 #include "zone/zone.h"
 
@@ -20,11 +21,18 @@ struct generation;
 // Options of answering that come from the configuration.
 struct worker; // answer/answer.h
 
+// With it an OPT and the longest question still fit 512 bytes.
+enum { NSID_MAX_SIZE = 128 };
+
 struct answer_options {
-    uint16_t udp_payload_max;  // 512..1232... larger EDNS offers are cut to this; default 1232
-    const char *chaos_version; // CH TXT version.bind / version.server; NULL: refused
-    const char *chaos_id;      // CH TXT id.server / hostname.bind; NULL: refused
-    bool ecs;                  // client subnets are accepted (default true)
+    uint16_t udp_payload_max;      // 512..1232... larger EDNS offers are cut to this; default 1232
+    const char *chaos_version;     // CH TXT version.bind / version.server; NULL: refused
+    const char *chaos_id;          // CH TXT id.server / hostname.bind; NULL: refused
+    bool ecs;                      // client subnets are accepted (default true)
+    const char *nsid;              // name server id (RFC 5001), nsid_size bytes; NULL: not told
+    uint8_t nsid_size;             // at most NSID_MAX_SIZE
+    bool cookies_required;         // over UDP, who sends a cookie must send a good one (BADCOOKIE)
+    struct cookie_secrets cookies; // count 0: cookies are off
 };
 
 struct publisher;
@@ -52,6 +60,9 @@ void change_zone(struct change *change, const struct zone *zone, plan_maker *pla
 void change_zone_remove(struct change *change, const uint8_t *apex);
 // Replaces the plan of a steered RRset; takes ownership.
 void change_plan(struct change *change, uint32_t slot, struct plan *plan);
+
+// Other secrets of cookies from this generation on.
+void change_cookies(struct change *change, const struct cookie_secrets *secrets);
 
 // Self-query: asks the new generation for what was changed. When an answer is wrong (an error is
 // added to `diags`) the change is dropped and the old generation goes on; else it is published, the

@@ -402,6 +402,11 @@ void change_plan(struct change *change, uint32_t slot, struct plan *plan)
     plan_put(change, slot, plan);
 }
 
+void change_cookies(struct change *change, const struct cookie_secrets *secrets)
+{
+    change->next->options.cookies = *secrets;
+}
+
 // --- the end of a change
 
 static void give_back(uint32_t **list, size_t *count, size_t *capacity, const uint32_t *slots,

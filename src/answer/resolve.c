@@ -8,7 +8,7 @@
 // ends and the resolver asks on (docs/architecture.md). When the answer or authority section does
 // not fit, both are left empty and TC says so; additional records that do not fit are left out, but
 // for glue that the resolver cannot do without (RFC 9471).
-#include "answer/respond.h"
+#include "answer/options.h"
 
 #include <string.h>
 
@@ -270,6 +270,7 @@ static bool put_dname(struct walk *walk, const struct node *node, const uint8_t 
 static enum step finish_steered(struct walk *walk, const struct pick *pick)
 {
     struct response *response = walk->response;
+    response_error(response, EDE_OTHER, "no member is up");
     if (pick->kind == PICK_SERVFAIL) {
         response->rcode = RCODE_SERVFAIL;
         counter_add(&response->worker->counters.servfail);
@@ -309,7 +310,6 @@ static enum step follow_cname(struct walk *walk, const struct node *node)
 // name would be too long.
 static enum step follow_dname(struct walk *walk, const struct node *node)
 {
-    enum { RCODE_YXDOMAIN = 6 };
     struct response *response = walk->response;
     const struct node_rrset *rrset = node_rrset(node, TYPE_DNAME);
     const uint8_t *record = node_records(node, rrset), *target = record + 12;
@@ -412,9 +412,10 @@ static const struct node *find_wildcard(const struct walk *walk, const struct no
                               size, encloser->zone);
 }
 
-static enum step refuse(struct walk *walk)
+static enum step refuse(struct walk *walk, enum ede why)
 {
     walk->response->rcode = RCODE_REFUSED;
+    response_error(walk->response, why, NULL);
     counter_add(&walk->response->worker->counters.refused);
     return STEP_DONE;
 }
@@ -424,11 +425,11 @@ static enum step take_step(struct walk *walk, bool first)
     struct response *response = walk->response;
     uint16_t type = response->query->type;
     if (type == TYPE_AXFR || type == TYPE_IXFR) {
-        return refuse(walk); // no zone is handed out
+        return refuse(walk, EDE_PROHIBITED); // no zone is handed out
     }
     struct place_found found = find_name(response->generation, walk->name, walk->name_size, type);
     if (found.encloser == NULL && first) {
-        return refuse(walk); // nobody's zone
+        return refuse(walk, EDE_NOT_AUTHORITATIVE); // nobody's zone
     }
     if (!first && (found.encloser == NULL ||
                    generation_zone(response->generation, found.encloser) != walk->zone)) {

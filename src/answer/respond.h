@@ -13,6 +13,7 @@
 struct pending {
     struct query query;
     enum query_verdict verdict;
+    bool cookie_valid;       // the query had a server cookie of ours
     uint64_t hash;           // of the name, when there is one
     const struct node *node; // of the name; NULL: none, or not looked for
     const struct plan *plan; // that will decide; NULL: none, or not looked for
@@ -20,6 +21,7 @@ struct pending {
 
 struct worker {
     uint64_t random;
+    uint32_t now_s; // worker_set_time
     struct worker_counters counters;
     struct pending pending[ANSWER_BATCH_MAX];
     uint32_t turns[TURNS_COUNT];
@@ -28,7 +30,7 @@ struct worker {
 struct response {
     const struct generation *generation;
     struct worker *worker;
-    const struct query *query;
+    struct query *query;
     struct address client; // the accepted client subnet, else the source
     bool located;          // it is the subnet
     uint8_t *message;
@@ -38,6 +40,12 @@ struct response {
     uint16_t answer_count, authority_count, additional_count;
     uint8_t scope; // widest so far: the longest scope of all parts counts
     unsigned rcode;
+    // options.c; 0 and NULL for nearly every query
+    bool cookie_valid;
+    uint16_t options_room; // that the asked options take off the limit
+    uint16_t keepalive_ds; // of the connection
+    uint16_t ede;          // extended error + 1
+    const char *ede_text;
 };
 
 // The full algorithm of RFC 1034, 4.3.2: delegations, CNAME chains, wildcards, DNAME, negative

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { ADDITIONAL_MAX = 4, OPTION_MAX = 16, OPTION_CODE_ECS = 8, PAYLOAD_MIN = 512 };
+enum { ADDITIONAL_MAX = 4, PAYLOAD_MIN = 512 };
 
 struct cursor {
     const uint8_t *at, *end;
@@ -83,10 +83,12 @@ static bool parse_options(const uint8_t *data, size_t size, struct query *query)
         unsigned code = get_u16(cursor.at);
         size_t length = get_u16(cursor.at + 2);
         cursor.at += 4;
-        if (left(&cursor) < length || count >= OPTION_MAX) {
+        if (left(&cursor) < length || count >= EDNS_OPTIONS_MAX) {
             return false;
         }
-        if (code == OPTION_CODE_ECS && !parse_subnet(cursor.at, length, &query->subnet)) {
+        bool good = code == EDNS_ECS ? parse_subnet(cursor.at, length, &query->subnet)
+                                     : edns_option_read(code, cursor.at, length, &query->options);
+        if (!good) {
             return false;
         }
         cursor.at += length;
@@ -179,10 +181,27 @@ static bool skip_authority(struct cursor *cursor, unsigned count)
     return true;
 }
 
+// RFC 7873, 5.4: a client that only wants a cookie asks nothing.
+static enum query_verdict parse_without_question(const uint8_t *message, struct cursor *cursor,
+                                                 struct query *query)
+{
+    unsigned version = 0;
+    bool good = get_u16(message + AT_ANCOUNT) == 0 && get_u16(message + AT_NSCOUNT) == 0 &&
+                get_u16(message + AT_ARCOUNT) == 1 && parse_additional(cursor, query, &version);
+    if (!good || left(cursor) > 0) {
+        return QUERY_FORMERR;
+    }
+    if (version > 0) {
+        return QUERY_BADVERS;
+    }
+    return query->options.asked & EDNS_ASKED_COOKIE ? QUERY_COOKIE : QUERY_FORMERR;
+}
+
 enum query_verdict query_parse(const uint8_t *message, size_t size, struct query *query)
 {
     query->name = NULL;
     query->edns = query->dnssec_ok = query->subnet.present = false;
+    query->options.asked = 0;
     query->udp_payload = PAYLOAD_MIN;
     if (size < HEADER_SIZE) {
         return QUERY_SILENCE;
@@ -195,6 +214,9 @@ enum query_verdict query_parse(const uint8_t *message, size_t size, struct query
         return QUERY_NOTIMP;
     }
     struct cursor cursor = {message + HEADER_SIZE, message + size};
+    if (UNLIKELY(get_u16(message + AT_QDCOUNT) == 0)) {
+        return parse_without_question(message, &cursor, query);
+    }
     if (get_u16(message + AT_QDCOUNT) != 1 || !parse_question(&cursor, query)) {
         return QUERY_FORMERR;
     }

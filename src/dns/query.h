@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "dns/edns.h"
 #include "dns/name.h"
 
 // Client subnet option (RFC 7871) as the query carried it.
@@ -22,6 +23,7 @@ struct query {
     bool edns, dnssec_ok;
     uint16_t udp_payload; // the client's offer, at least 512
     struct client_subnet subnet;
+    struct edns_request options; // asked: 0 for nearly every query
     // The name in lower case, followed by zeros up to a multiple of eight, and eight more: it may
     // be read in words.
     _Alignas(8) uint8_t folded[NAME_MAX_SIZE + 9];
@@ -33,6 +35,7 @@ enum query_verdict {
     QUERY_FORMERR, // malformed (RFC 1035; RFC 6891, 6.1.1; RFC 7871, 7.1.2)
     QUERY_NOTIMP,  // an opcode that is not served
     QUERY_BADVERS, // EDNS version above 0 (RFC 6891, 6.1.3)
+    QUERY_COOKIE,  // no question, but a cookie: only a server cookie is wanted (RFC 7873, 5.4)
 };
 
 // On QUERY_GOOD, QUERY_BADVERS and, where the question could be read, QUERY_FORMERR the fields are

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The table of record types: names as IANA registers them, and where domain names stand in rdata.
+//
+// Parser, writer, readers and the additional section all go by this one table. Read-only; any
+// thread.
 #include "dns/types.h"
 
 #include <stdio.h>
@@ -143,6 +146,9 @@ const char *rcode_name(unsigned rcode)
     };
     if (rcode == RCODE_BADVERS) {
         return "BADVERS";
+    }
+    if (rcode == RCODE_BADCOOKIE) {
+        return "BADCOOKIE";
     }
     return rcode < ARRAY_SIZE(names) ? names[rcode] : "RESERVED";
 }

@@ -56,7 +56,9 @@ enum rcode {
     RCODE_NXDOMAIN = 3,
     RCODE_NOTIMP = 4,
     RCODE_REFUSED = 5,
+    RCODE_YXDOMAIN = 6,
     RCODE_BADVERS = 16, // extended: four bits in the header, eight in OPT
+    RCODE_BADCOOKIE = 23,
 };
 
 // Where names stand in the rdata of a type, for compression and additional-section processing.

@@ -76,6 +76,8 @@ static void *run(void *argument)
         rcu_reader_offline();
         int count = epoll_wait(data_worker->epoll_fd, events, EVENTS_MAX, timeout_ms);
         rcu_reader_online();
+        worker_set_time(data_worker->responder.worker,
+                        (uint32_t)(clock_wall_ns(data_worker->responder.clock) / NS_PER_SECOND));
         for (int i = 0; i < count; i++) {
             stopping |= dispatch(data_worker, &events[i]);
         }

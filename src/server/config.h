@@ -13,6 +13,7 @@
 #include "geo/lines.h"
 
 enum store_driver { STORE_FILES };
+enum cookie_mode { COOKIES_OFF, COOKIES_ON, COOKIES_REQUIRE };
 
 // All strings live in the arena. Paths are absolute or relative to the working directory: relative
 // paths in the file are taken from the folder of the file.
@@ -39,6 +40,9 @@ struct config {
     unsigned udp_payload_max;
     bool ecs;
     const char *chaos_version, *chaos_id; // NULL: refused
+    const char *nsid;                     // NULL: not told
+    enum cookie_mode cookies;
+    const char *cookie_secrets_path; // NULL: a secret of this process alone
     uint64_t sticky_key;
     int64_t first_round_ns; // how long the first round of checks may hold back `ready`
     unsigned tcp_clients_max, tcp_clients_per_address_max; // of one worker
@@ -74,7 +78,8 @@ enum option_type {
     OPTION_ENUM,
     OPTION_DURATION,
     OPTION_TEXT_OR_OFF,
-    OPTION_KEY, // any text, hashed
+    OPTION_ID_OR_OFF, // a short text that stands in every answer that asks for it
+    OPTION_KEY,       // any text, hashed
     OPTION_TYPE_COUNT
 };
 

@@ -12,6 +12,7 @@
 
 static const char *const store_drivers[] = {"files", NULL};
 static const char *const precedences[] = {"isp-first", "province-first", NULL};
+static const char *const cookie_modes[] = {"off", "on", "require", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 
 // clang-format off
@@ -72,6 +73,20 @@ static const struct option options[] = {
     {{.name = "answer.chaos_id", .type = OPTION_TEXT_OR_OFF, .fallback = "off",
       .help = "Answer to `id.server` and `hostname.bind` in class CH; `off` refuses."},
      FIELD(chaos_id)},
+    {{.name = "answer.nsid", .type = OPTION_ID_OR_OFF, .fallback = "off",
+      .help = "Name of this server for clients that ask for it with NSID (RFC 5001); `off` tells "
+              "none."},
+     FIELD(nsid)},
+    {{.name = "answer.cookies", .type = OPTION_ENUM, .choices = cookie_modes, .fallback = "on",
+      .help = "DNS cookies (RFC 7873): `on` gives them and exempts clients that show one from rate "
+              "limits; `require` also answers BADCOOKIE, over UDP, to a client that sends a cookie "
+              "without a good server's part, until it comes back with it."},
+     FIELD(cookies)},
+    {{.name = "answer.cookie_secrets", .type = OPTION_PATH,
+      .help = "File of secrets that servers of one address share: 32 hexadecimal digits a line, "
+              "at most 4 lines. The first makes cookies (RFC 9018), all are accepted; read again "
+              "at each reload. Without it each start makes a secret of its own."},
+     FIELD(cookie_secrets_path)},
     {{.name = "steering.precedence", .type = OPTION_ENUM, .choices = precedences,
       .fallback = "isp-first",
       .help = "Which line wins in the flat form when an ISP's and a province's both hold a "
@@ -137,6 +152,7 @@ static const char *const type_texts[OPTION_TYPE_COUNT] = {
     [OPTION_ENUM] = "word",
     [OPTION_DURATION] = "number",
     [OPTION_TEXT_OR_OFF] = "text or off",
+    [OPTION_ID_OR_OFF] = "text of 1 to 128 bytes or off",
     [OPTION_KEY] = "text",
 };
 

@@ -7,6 +7,7 @@
 // was expected. Bytes of the file reach no assertion.
 #include "server/config_options.h"
 
+#include "answer/generation.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "dns/name.h"
@@ -131,13 +132,26 @@ static bool parse_path_or_off(const struct value *value)
     return true;
 }
 
-static bool parse_text_or_off(const struct value *value)
+static bool parse_text(const struct value *value, size_t size_max)
 {
-    if (strlen(value->text) > 255) { // one character-string of a TXT record
-        return refuse(value, "is too long: expected 255 bytes at most");
+    if (strlen(value->text) > size_max) {
+        return refuse(value, "is too long: expected %zu bytes at most", size_max);
     }
     *(const char **)value->element = is_off(value->text) ? NULL : value->text;
     return true;
+}
+
+static bool parse_text_or_off(const struct value *value)
+{
+    return parse_text(value, 255); // one character-string of a TXT record
+}
+
+static bool parse_id_or_off(const struct value *value)
+{
+    if (*value->text == '\0') {
+        return refuse(value, "is empty: expected a text or off");
+    }
+    return parse_text(value, NSID_MAX_SIZE);
 }
 
 static bool parse_prefix(const struct value *value)
@@ -215,6 +229,7 @@ static bool parse_key(const struct value *value)
 
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum line_precedence) == sizeof(unsigned), "parse_enum writes an unsigned");
+_Static_assert(sizeof(enum cookie_mode) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum store_driver) == sizeof(unsigned), "parse_enum writes an unsigned");
 
 // How a type is parsed, and for lists the size of an element (0: no list).
@@ -235,6 +250,7 @@ static const struct {
     [OPTION_ENUM] = {parse_enum, 0},
     [OPTION_DURATION] = {parse_duration, 0},
     [OPTION_TEXT_OR_OFF] = {parse_text_or_off, 0},
+    [OPTION_ID_OR_OFF] = {parse_id_or_off, 0},
     [OPTION_KEY] = {parse_key, 0},
 };
 

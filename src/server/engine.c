@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "server/cookie_file.h"
 
 #include <string.h>
 
@@ -54,7 +55,13 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
         .chaos_version = config->chaos_version,
         .chaos_id = config->chaos_id,
         .ecs = config->ecs,
+        .nsid = config->nsid,
+        .nsid_size = (uint8_t)(config->nsid ? strlen(config->nsid) : 0),
+        .cookies_required = config->cookies == COOKIES_REQUIRE,
     };
+    if (config->cookies != COOKIES_OFF) { // those of a file come with the first load
+        cookie_secrets_random(&options.cookies);
+    }
     engine->config = config;
     engine->clock = clock;
     engine->started_ns = clock_monotonic_ns(clock);

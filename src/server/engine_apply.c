@@ -270,6 +270,9 @@ bool engine_apply(struct engine *engine, struct load *load)
     }
     struct change *change = change_begin(engine->publisher);
     fill_change(&apply, change);
+    if (load->cookies.count > 0) {
+        change_cookies(change, &load->cookies);
+    }
     bool published = change_publish(change, &load->diags);
     if (published) {
         for (size_t i = 0; i < apply.moved_count; i++) {

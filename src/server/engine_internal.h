@@ -77,7 +77,8 @@ struct load {
     struct lines *lines;
     struct geo *geo;
     struct file_stamp *geo_stamps;
-    struct zone_table zones; // every zone there is
+    struct cookie_secrets cookies; // count 0: none were read
+    struct zone_table zones;       // every zone there is
 };
 
 void zone_state_free(struct zone_state *state); // with its model; its steered RRsets must be gone

@@ -8,6 +8,7 @@
 #include "server/engine_internal.h"
 
 #include "base/memory.h"
+#include "server/cookie_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -228,6 +229,9 @@ struct load *engine_read(const struct engine *engine, bool with_geo)
     struct load *load = mem_alloc(sizeof(*load));
     bool all = shared_read_if_new(engine, load);
     geo_read_if_new(engine, load, with_geo);
+    if (engine->config->cookies != COOKIES_OFF && engine->config->cookie_secrets_path != NULL) {
+        cookie_file_read(engine->config->cookie_secrets_path, &load->cookies, &load->diags);
+    }
     zones_read(engine, load, all);
     return load;
 }

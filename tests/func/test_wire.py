@@ -33,7 +33,7 @@ QUESTION = make_query('www.test.example').to_wire()
 
 @pytest.fixture(scope='module')
 def server(module_daemon):
-    return module_daemon({'test.example.zone': ZONE})
+    return module_daemon({'test.example.zone': ZONE}, answer={'nsid': 'ns1.test'})
 
 
 # --- EDNS pieces by hand: dnspython would not write what is wrong
@@ -76,6 +76,22 @@ def plain(reply):
 
 def edns(reply):
     return has_soa(reply) and reply.edns == 0 and reply.payload == 1232 and not reply.options
+
+
+def tells(options):
+    """Exactly these options."""
+    return lambda reply: {int(one.otype): one.to_wire() for one in reply.options} == options \
+        and len(reply.options) == len(options)
+
+
+def gives_cookie(reply):
+    """The client's cookie, and 16 octets that RFC 9018 makes: version 1, the time, a hash."""
+    if [int(one.otype) for one in reply.options] != [10]:
+        return False
+    cookie = reply.options[0].to_wire()
+    made = int.from_bytes(cookie[12:16], 'big')
+    return cookie[:8] == b'12345678' and cookie[8:12] == b'\1\0\0\0' and len(cookie) == 24 and \
+        abs(time.time() - made) < 60 * SLOW
 
 
 def nodata(reply):
@@ -137,17 +153,39 @@ PROBES = {
     '8.2.9 version 1, DO': (with_opt(opt(version=1, flags=0x8000)), badvers),
     '8.2.10 NSID, COOKIE, EXPIRE, ECS': (
         with_opt(opt(option(3) + COOKIE + option(9) + ECS)),
-        lambda r: has_soa(r) and [o.otype for o in r.options] == [dns.edns.ECS]),
+        lambda r: has_soa(r) and {int(o.otype) for o in r.options} == {3, 8, 10}),
+    'NSID with data': (with_opt(opt(option(3, b'abc'))), tells({3: b'ns1.test'})),
+    'NSID thrice': (with_opt(opt(3 * option(3))), tells({3: b'ns1.test'})),
+    'COOKIE': (with_opt(opt(COOKIE)), gives_cookie),
+    'two COOKIE': (with_opt(opt(COOKIE + option(10, b'abcdefgh'))), gives_cookie),
+    'COOKIE of somebody else': (with_opt(opt(option(10, b'12345678' + bytes(16)))), gives_cookie),
+    'COOKIE of 40 octets': (with_opt(opt(option(10, b'12345678' + bytes(32)))), gives_cookie),
+    'COOKIE without a question': (message(question=b'', extra=opt(COOKIE), counts=(0, 0, 0, 1)),
+                                  lambda r: rcode(r) == 'NOERROR' and gives_cookie(r)),
+    'COOKIE of 7 octets': (with_opt(opt(option(10, b'1234567'))), formerr),
+    'COOKIE of 9 octets': (with_opt(opt(option(10, b'123456789'))), formerr),
+    'COOKIE of 15 octets': (with_opt(opt(option(10, b'x' * 15))), formerr),
+    'COOKIE of 41 octets': (with_opt(opt(option(10, b'x' * 41))), formerr),
+    'COOKIE without a question, version 1': (
+        message(question=b'', extra=opt(COOKIE, version=1), counts=(0, 0, 0, 1)), badvers),
+    'keepalive with a timeout': (with_opt(opt(option(11, b'\0\1'))), formerr),
+    '16 options': (with_opt(opt(16 * option(100))), edns),
+    '17 options': (with_opt(opt(17 * option(100))), formerr),
+    'EDE in a query': (with_opt(opt(option(15, b'\0\0'))), edns),
     'payload 0': (with_opt(opt(payload=0)), edns),
     'payload 65535': (with_opt(opt(payload=65535)), edns),
     'padding': (with_opt(opt(option(12, bytes(400)))), edns),
-    'keepalive over UDP': (with_opt(opt(option(11))), edns),
+    'keepalive': (with_opt(opt(option(11))),
+                  lambda r: has_soa(r) and [(int(o.otype), len(o.to_wire())) for o in r.options]
+                  in ([], [(11, 2)])),  # over UDP nothing, over TCP a time
     'class ANY': (message(rdclass=255), refused),
     'class NONE': (message(rdclass=254), refused),
     'class HS': (message(rdclass=4), refused),
     'class 0': (message(rdclass=0), refused),
     'not our zone, EDNS': (with_opt(opt(), name='other.example'),
-                           lambda r: refused(r) and r.edns == 0),
+                           lambda r: refused(r) and tells({15: b'\0\x14'})(r)),
+    'class ANY, EDNS': (with_opt(opt(), rdclass=255),
+                        lambda r: refused(r) and tells({15: b'\0\x14'})(r)),
     'type 0': (message(kind=0), lambda r: rcode(r) in ('NOERROR', 'FORMERR', 'NOTIMP')),
     'type OPT in the question': (message(kind=41),
                                  lambda r: rcode(r) in ('NOERROR', 'FORMERR', 'NOTIMP')),
@@ -183,13 +221,14 @@ PROBES = {
 }
 
 
+@pytest.mark.parametrize('family', [socket.AF_INET, socket.AF_INET6], ids=['ipv4', 'ipv6'])
 @pytest.mark.parametrize('tcp', [False, True], ids=['udp', 'tcp'])
 @pytest.mark.parametrize('name', PROBES)
-def test_probe(server, name, tcp):
+def test_probe(server, name, tcp, family):
     query, holds = PROBES[name]
     if tcp and '8.2.7' in name:
         pytest.skip('nothing is truncated over TCP')
-    wire = server.exchange(query, tcp=tcp)
+    wire = server.exchange(query, tcp=tcp, family=family)
     assert wire[:2] == query[:2]
     reply = dns.message.from_wire(wire, raise_on_truncation=False)
     assert has_flag(reply, 'QR') and not has_flag(reply, 'RA')

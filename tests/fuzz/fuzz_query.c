@@ -53,7 +53,14 @@ static const struct generation *generation(void)
     static struct publisher *publisher;
     if (publisher == NULL) {
         struct answer_options options = {
-            .udp_payload_max = 1232, .chaos_version = "fuzz", .chaos_id = "id", .ecs = true};
+            .udp_payload_max = 1232,
+            .chaos_version = "fuzz",
+            .chaos_id = "id",
+            .ecs = true,
+            .nsid = "fuzzed",
+            .nsid_size = 6,
+            .cookies = {1, {{1, 2, 3}}},
+        };
         publisher = publisher_new(&options);
         struct change *change = change_begin(publisher);
         put_document(change, parent_text, (const uint8_t *)"\7example\3com");
@@ -150,10 +157,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     worker = worker ? worker : worker_new(1);
     bool tcp = data[0] & 1;
+    worker_set_time(worker, 1700000000);
     struct query_source source = {
         .address = {.family = data[0] & 2 ? FAMILY_IPV6 : FAMILY_IPV4, .bytes = {203, 0, 113, 1}},
         .port = (uint16_t)(data[0] & 4 ? data[0] : 53000),
-        .transport = tcp ? TRANSPORT_TCP : TRANSPORT_UDP,
+        .transport = tcp ? (data[0] & 8 ? TRANSPORT_TLS : TRANSPORT_TCP) : TRANSPORT_UDP,
     };
     size_t capacity = tcp ? ANSWER_TCP_MAX : ANSWER_UDP_MAX;
     uint8_t *query = mem_copy(data + 1, size - 1), *out[3];

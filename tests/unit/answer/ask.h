@@ -162,6 +162,9 @@ struct question {
     const char *subnet; // client subnet, or NULL
     const char *source; // NULL: 192.0.2.9
     unsigned capacity;  // of the output; 0: the transport's
+    bool tls;
+    const uint8_t *options; // more EDNS options, as they stand in the query
+    size_t options_size;
 };
 
 static inline size_t put_option_subnet(uint8_t *at, const char *text)
@@ -197,6 +200,10 @@ static inline size_t query_make(const struct question *question, uint16_t id, ui
     put_u16(message + size + 3, question->payload ? question->payload : 1232);
     put_u32(message + size + 5, question->dnssec_ok ? 0x8000 : 0);
     size_t option = question->subnet ? put_option_subnet(message + size + 11, question->subnet) : 0;
+    if (question->options_size > 0) {
+        memcpy(message + size + 11 + option, question->options, question->options_size);
+        option += question->options_size;
+    }
     put_u16(message + size + 9, (unsigned)option);
     return size + 11 + option;
 }
@@ -214,6 +221,11 @@ struct reply {
     bool edns, dnssec_ok;
     unsigned payload, subnet_family, subnet_source, subnet_scope;
     bool subnet;
+    struct {
+        unsigned code, size;
+        const uint8_t *data;
+    } options[8]; // but the client subnet
+    unsigned option_count;
     uint8_t message[ANSWER_TCP_MAX];
 };
 
@@ -273,8 +285,18 @@ static inline void decode_opt(struct reply *reply, size_t fixed, size_t at, size
     assert_int_equal(get_u16(reply->message + fixed + 6) & 0x7fff, 0);
     while (at < end) {
         unsigned code = get_u16(reply->message + at), size = get_u16(reply->message + at + 2);
-        assert_int_equal(code, 8);
         assert_true(at + 4 + size <= end);
+        if (code != 8) {
+            assert_true(reply->option_count < ARRAY_SIZE(reply->options));
+            for (unsigned i = 0; i < reply->option_count; i++) {
+                assert_int_not_equal(reply->options[i].code, code);
+            }
+            reply->options[reply->option_count].code = code;
+            reply->options[reply->option_count].size = size;
+            reply->options[reply->option_count++].data = reply->message + at + 4;
+            at += 4 + size;
+            continue;
+        }
         reply->subnet = true;
         reply->subnet_family = get_u16(reply->message + at + 4);
         reply->subnet_source = reply->message[at + 6];
@@ -356,13 +378,16 @@ static inline void reply_free(struct reply *reply)
 static inline struct reply *ask(const struct generation *generation, struct worker *worker,
                                 const struct question *question)
 {
-    uint8_t query[512];
+    uint8_t query[1024];
     size_t size = query_make(question, 0x4711, query);
     struct query_source source = {.port = 53000,
-                                  .transport = question->tcp ? TRANSPORT_TCP : TRANSPORT_UDP};
+                                  .keepalive_ds = 150,
+                                  .transport = question->tls   ? TRANSPORT_TLS
+                                               : question->tcp ? TRANSPORT_TCP
+                                                               : TRANSPORT_UDP};
     assert_true(address_parse(question->source ? question->source : "192.0.2.9", &source.address));
     struct reply *reply = mem_alloc(sizeof(*reply));
-    size_t capacity = question->tcp ? ANSWER_TCP_MAX : ANSWER_UDP_MAX;
+    size_t capacity = question->tcp || question->tls ? ANSWER_TCP_MAX : ANSWER_UDP_MAX;
     uint8_t *out = mem_alloc(capacity); // exactly: a sanitizer sees a write past it
     reply->size = answer(generation, worker, query, size, &source, out);
     assert_true(reply->size <= capacity);
@@ -389,8 +414,9 @@ static inline int line_compare(const void *a, const void *b)
 // section and joined with "; ".
 static inline char *reply_text(struct reply *reply, char *text, size_t capacity)
 {
-    static const char *const rcodes[32] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
-                                           "NOTIMP",  "REFUSED", "YXDOMAIN", [16] = "BADVERS"};
+    static const char *const rcodes[32] = {"NOERROR",  "FORMERR",        "SERVFAIL",
+                                           "NXDOMAIN", "NOTIMP",         "REFUSED",
+                                           "YXDOMAIN", [16] = "BADVERS", [23] = "BADCOOKIE"};
     size_t used = (size_t)snprintf(text, capacity, "%s%s%s", rcodes[reply->rcode],
                                    reply->aa ? " aa" : "", reply->tc ? " tc" : "");
     for (int section = 0; section < SECTIONS; section++) {

@@ -42,6 +42,12 @@ struct worker *worker_new(uint64_t seed)
     return mem_alloc(sizeof(struct worker));
 }
 
+void worker_set_time(struct worker *worker, uint32_t now_s)
+{
+    (void)worker;
+    (void)now_s;
+}
+
 void worker_free(struct worker *worker)
 {
     free(worker);
