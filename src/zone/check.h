@@ -45,7 +45,14 @@ struct check_spec {
     uint32_t port;
     struct address target; // probed instead of the member's value; FAMILY_NONE: the value
     int64_t interval_ns, timeout_ns;
-    uint32_t rise, fall; // consecutive results that turn the state
+    int64_t fast_interval_ns; // while an up check fails; 0: half the interval
+    uint32_t rise, fall;      // consecutive results that turn the state
+    // Against flapping (health/state.h): bad results that take it down unless so many good ones in
+    // a row come between, and good ones in a row that bring it back then. No failures: off.
+    uint32_t flap_failures, flap_clean, flap_rise;
+    int64_t hold_down_ns; // it stays down for at least so long
+    int64_t failback_ns;  // and until it has been good for so long
+    bool failback_manual; // and until an operator lets it
 
     const char *send, *expect; // tcp, udp: octets with escapes (\r \n \t \\ \xNN)
     const char *expect_regex;  // tcp, udp: POSIX extended

@@ -263,6 +263,9 @@ bool yaml_check_read(const struct yaml_record *record, struct check_spec *check)
         .timeout_ns = 2 * NS_PER_SECOND,
         .rise = 2,
         .fall = 3,
+        .flap_failures = 10,
+        .flap_clean = 10,
+        .flap_rise = 20,
     };
     bool has_healthcheck = yaml_get(record->at, "octodns", &octodns) &&
                            yaml_get(&octodns, "healthcheck", &healthcheck);

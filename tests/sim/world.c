@@ -59,7 +59,7 @@ static struct target *target_of(struct world *world, const struct address *addre
     return &world->targets[number];
 }
 
-// A first failure is confirmed after half an interval, or once its own deadline has passed.
+// A failure is confirmed after half an interval, or once its own deadline has passed.
 static void check_gap(const struct world *world, const struct target *target)
 {
     int64_t interval = target->spec->interval_ns, gap = world->now_ns - target->started_ns;
@@ -98,7 +98,7 @@ static void probe_end(struct world *world, struct target *target, enum probe_rea
     if (!late) {
         expect_state(target, result);
     }
-    target->confirming = result != PROBE_OK && target->expected == CHECK_UP && target->streak == 1;
+    target->confirming = result != PROBE_OK && target->expected == CHECK_UP;
     health_probe_done(world->health, probe, &(struct probe_result){.reason = result});
     if (!health_view(world->health, target->check, &view) || view.state != target->expected) {
         world_fail(world, target, "state %s, expected %s", check_state_names[view.state],

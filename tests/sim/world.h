@@ -43,7 +43,7 @@ struct target {
     enum check_state expected;     // the second implementation
     unsigned streak;
     unsigned starts, turns;
-    bool confirming; // the last result was the first failure of an up check
+    bool confirming; // the last result was a failure of an up check
 };
 
 struct world {

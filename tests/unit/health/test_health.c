@@ -383,7 +383,7 @@ static void gaps_are_an_interval_less_up_to_a_tenth(void **state)
     assert_true(most <= INTERVAL_NS && most > INTERVAL_NS * 99 / 100);
 }
 
-static void a_first_failure_is_confirmed_in_half_the_time(void **state)
+static void failures_are_confirmed_in_half_the_time(void **state)
 {
     (void)state;
     acquire(1, &basic);
@@ -392,11 +392,30 @@ static void a_first_failure_is_confirmed_in_half_the_time(void **state)
     int64_t gap = next();
     assert_true(gap <= INTERVAL_NS / 2 && gap >= INTERVAL_NS / 2 * 9 / 10);
     finish(PROBE_L7_INVALID, NULL);
-    assert_true(next() > INTERVAL_NS / 2); // only the first
-    finish(PROBE_L7_INVALID, NULL);
-    next();
-    finish(PROBE_L7_INVALID, NULL); // nor when down
+    gap = next();
+    assert_true(gap <= INTERVAL_NS / 2 && gap >= INTERVAL_NS / 2 * 9 / 10);
+    finish(PROBE_L7_INVALID, NULL); // the third: it is down
     assert_true(next() > INTERVAL_NS / 2);
+}
+
+static void the_fast_interval_can_be_given(void **state)
+{
+    (void)state;
+    struct check_spec spec = basic;
+    spec.fast_interval_ns = NS_PER_SECOND;
+    int check = acquire(1, &spec);
+    round_of(PROBE_OK);
+    round_of(PROBE_L7_INVALID);
+    assert_int_equal(view(check).change_in_s, 2);
+    for (int i = 0; i < 2; i++) {
+        int64_t gap = next();
+        assert_true(gap <= NS_PER_SECOND && gap >= NS_PER_SECOND * 9 / 10);
+        finish(PROBE_L7_INVALID, NULL);
+    }
+    assert_int_equal(view(check).state, CHECK_DOWN);
+    spec.fast_interval_ns = INTERVAL_NS * 5; // never longer than the interval
+    acquire(2, &spec);
+    next();
 }
 
 static void lateness_does_not_add_up(void **state)
@@ -552,7 +571,8 @@ int main(void)
         BENCH_TEST(what_says_nothing_changes_nothing),
         BENCH_TEST(details_are_one_short_line_of_ascii),
         BENCH_TEST(gaps_are_an_interval_less_up_to_a_tenth),
-        BENCH_TEST(a_first_failure_is_confirmed_in_half_the_time),
+        BENCH_TEST(failures_are_confirmed_in_half_the_time),
+        BENCH_TEST(the_fast_interval_can_be_given),
         BENCH_TEST(lateness_does_not_add_up),
         BENCH_TEST(a_late_probe_is_not_followed_at_once),
         BENCH_TEST(a_pause_is_not_made_up_for),
