@@ -18,8 +18,15 @@ static const char *const octodns_protocols[] = {"TCP", "HTTP", "HTTPS", "ICMP", 
 static const char *const kind_names[] = {"tcp", "http", "https", "icmp", "udp"};
 
 static const char *const healthcheck_keys[] = {"protocol", "host", "path", "port"};
-static const char *const check_keys[] = {"kind",    "protocol", "port", "host", "path",  "interval",
-                                         "timeout", "rise",     "fall", "ca",   "verify"};
+static const char *const check_keys[] = {
+    "kind",          "protocol",   "port",      "host",      "path",           "interval",
+    "timeout",       "rise",       "fall",      "ca",        "verify",         "fast_interval",
+    "flap_failures", "flap_clean", "flap_rise", "hold_down", "failback_delay", "failback_manual"};
+
+// Options that are read as their row of check_options says.
+static const char *const plain_options[] = {"fast_interval",  "flap_failures", "flap_clean",
+                                            "flap_rise",      "hold_down",     "failback_delay",
+                                            "failback_manual"};
 
 static const char *host_default(const struct yaml_record *record)
 {
@@ -201,6 +208,47 @@ static bool times_read(const struct yaml *at, struct check_spec *check)
     return count_read(at, "fall", &check->fall) && good;
 }
 
+static const struct check_option *option_find(const char *name)
+{
+    for (size_t i = 0; i < check_option_count; i++) {
+        if (strcmp(check_options[i].name, name) == 0) {
+            return &check_options[i];
+        }
+    }
+    return NULL;
+}
+
+static bool option_read(const struct yaml *at, const struct check_option *option,
+                        struct check_spec *check)
+{
+    void *field = (char *)check + option->offset;
+    struct yaml child;
+    if (!yaml_get(at, option->name, &child)) {
+        return true;
+    }
+    switch (option->type) {
+    case CHECK_OPTION_NUMBER:
+        return yaml_number(&child, (uint32_t)option->least, (uint32_t)option->most, field);
+    case CHECK_OPTION_BOOL:
+        return yaml_bool(&child, field);
+    case CHECK_OPTION_DURATION:
+        return yaml_duration(&child, option->least, option->most, field);
+    case CHECK_OPTION_TEXT:
+        break;
+    }
+    SP_ASSERT(!"a text is no plain option");
+    return false;
+}
+
+static bool plain_options_read(const struct yaml *at, struct check_spec *check)
+{
+    bool good = true;
+    for (size_t i = 0; i < ARRAY_SIZE(plain_options); i++) {
+        good &= option_read(at, option_find(plain_options[i]), check);
+    }
+    return good;
+}
+
 static bool tls_read(const struct yaml_record *record, const struct yaml *at,
                      struct check_spec *check)
 {
@@ -224,6 +272,7 @@ static bool check_read(const struct yaml_record *record, const struct yaml *at,
     yaml_known_keys(at, check_keys, ARRAY_SIZE(check_keys));
     bool good = kind_read(record, at, check);
     good &= times_read(at, check);
+    good &= plain_options_read(at, check);
     good &= tls_read(record, at, check);
     good &= target_read(record, at, check);
     if (good && check->kind == CHECK_NONE) {
