@@ -25,6 +25,7 @@ struct history {
     } entries[HISTORY_RESULTS_MAX];
 };
 
+// The end of a probe: after the one before.
 void history_add(struct history *history, enum probe_reason reason, int64_t latency_ns,
                  int64_t now_ns);
 
