@@ -56,6 +56,10 @@ typedef void api_respond(void *context, struct api_response *response);
     X(probe_failures, "gauge", "Probes that failed, of the checks in use")                         \
     X(reloads, "counter", "Reloads that were taken")                                               \
     X(reloads_refused, "counter", "Reloads that had errors; the old data went on serving")         \
+    X(xdp_received, "counter", "Frames that came by XDP sockets")                                  \
+    X(xdp_sent, "counter", "Frames that left by XDP sockets")                                      \
+    X(xdp_refused, "counter", "Frames by XDP sockets that held no datagram to be answered")        \
+    X(xdp_lost, "counter", "Answers for which an interface's ring had no room")                    \
     X(uptime_seconds, "gauge", "Seconds since the process began")
 
 struct api_metrics {

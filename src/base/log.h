@@ -15,6 +15,7 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 #define LOG_EVENTS(X)                                                                              \
     X(STARTING, LOG_INFO, "starting", "the process begins", "nothing")                             \
     X(READY, LOG_INFO, "ready", "every listener answers", "nothing")                               \
+    X(XDP_SERVING, LOG_INFO, "xdp-serving", "XDP sockets serve an interface", "nothing")           \
     X(STOPPING, LOG_INFO, "stopping", "the process ends on request", "nothing")                    \
     X(START_FAILED, LOG_ERROR, "start-failed", "the process cannot start",                         \
       "read the error, mend the configuration")                                                    \

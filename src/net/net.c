@@ -32,7 +32,9 @@ struct net {
     struct endpoint *endpoints;
     size_t endpoint_count;
     struct data_worker **workers;
-    unsigned worker_count; // made so far
+    unsigned worker_count;      // made so far
+    struct xdp_interface **xdp; // those that could be opened
+    size_t xdp_count;
     int stop_fd;
 };
 
@@ -210,6 +212,24 @@ static void raise_descriptor_limit(const struct net *net, struct diags *diags)
     }
 }
 
+// Deals the queues of each interface out to the workers. What cannot be opened is left to sockets.
+static void open_xdp(struct net *net, struct diags *diags)
+{
+    const struct net_options *options = &net->options;
+    net->xdp = mem_alloc_array(options->xdp_interface_count, sizeof(struct xdp_interface *));
+    for (size_t i = 0; i < options->xdp_interface_count; i++) {
+        struct xdp_interface *interface = xdp_open(options->xdp_interfaces[i], options->xdp_wish,
+                                                   net->endpoints, net->endpoint_count, diags);
+        if (interface == NULL) {
+            continue;
+        }
+        for (unsigned queue = 0; queue < xdp_queue_count(interface); queue++) {
+            data_worker_add(net->workers[queue % net->worker_count], xdp_queue(interface, queue));
+        }
+        net->xdp[net->xdp_count++] = interface;
+    }
+}
+
 struct net *net_open(const struct net_options *options, struct diags *diags)
 {
     SP_ASSERT(options->listen_count > 0 && options->workers > 0);
@@ -228,6 +248,9 @@ struct net *net_open(const struct net_options *options, struct diags *diags)
     good = good && probe_all(net, diags);
     while (good && net->worker_count < options->workers) {
         good = add_worker(net, diags);
+    }
+    if (good) {
+        open_xdp(net, diags);
     }
     if (!good) {
         net_close(net);
@@ -263,6 +286,10 @@ void net_close(struct net *net)
     if (net->stop_fd >= 0) {
         close(net->stop_fd);
     }
+    for (size_t i = 0; i < net->xdp_count; i++) {
+        xdp_close(net->xdp[i]);
+    }
+    free(net->xdp);
     free(net->workers);
     free(net->endpoints);
     free(net);
@@ -277,6 +304,17 @@ const struct worker_counters *net_worker_counters(const struct net *net, unsigne
 {
     SP_ASSERT(worker < net->worker_count);
     return data_worker_counters(net->workers[worker]);
+}
+
+size_t net_xdp_count(const struct net *net)
+{
+    return net->xdp_count;
+}
+
+const struct xdp_interface *net_xdp(const struct net *net, size_t index)
+{
+    SP_ASSERT(index < net->xdp_count);
+    return net->xdp[index];
 }
 
 size_t net_endpoint_count(const struct net *net)

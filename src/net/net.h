@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "net/rrl.h"
+#include "net/xdp.h"
 
 struct net;
 
@@ -27,6 +28,11 @@ struct net_options {
     struct rrl_options
         rrl; // rate 0: answers over UDP are not limited; key and table a worker's own
     const struct clock *clock;
+    // Interfaces whose UDP goes through XDP sockets where that can be; their names are borrowed
+    // until net_open returns.
+    const char *const *xdp_interfaces;
+    size_t xdp_interface_count;
+    enum xdp_wish xdp_wish;
 };
 
 // Binds every socket (a port of 0 is chosen by the kernel, the same for all workers and for UDP and
@@ -41,6 +47,9 @@ void net_close(struct net *net);
 
 unsigned net_worker_count(const struct net *net);
 const struct worker_counters *net_worker_counters(const struct net *net, unsigned worker);
+// The interfaces that XDP sockets serve.
+size_t net_xdp_count(const struct net *net);
+const struct xdp_interface *net_xdp(const struct net *net, size_t index);
 // The endpoints as bound (with the ports that the kernel chose).
 size_t net_endpoint_count(const struct net *net);
 struct endpoint net_endpoint(const struct net *net, size_t index);

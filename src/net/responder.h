@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the UDP and TCP sides of one data thread share: where answers come from, and the tag by
+// What the UDP, TCP and XDP sides of one data thread share: where answers come from, and the tag by
 // which the thread's epoll tells its descriptors apart.
 #pragma once
 
@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "net/rrl.h"
 
-// Borrowed by udp and tcp; belongs to the thread. The root is loaded once a batch and what it gave
-// is not kept past rcu_quiescent().
+// Borrowed by udp, tcp and xdp; belongs to the thread. The root is loaded once a batch and what it
+// gave is not kept past rcu_quiescent().
 struct responder {
     generation_root *root;
     struct worker *worker;
@@ -17,7 +17,11 @@ struct responder {
     const struct clock *clock;
 };
 
+// Answers a batch of messages that came over UDP, by whatever road: from the current generation,
+// and no more of them than response rate limiting lets out. Passes a quiescent state.
+void responder_answer(const struct responder *responder, struct message *messages, size_t count);
+
 // The first member of everything that epoll events point to.
 struct event_source {
-    enum { SOURCE_STOP, SOURCE_UDP, SOURCE_LISTENER, SOURCE_CONNECTION } kind;
+    enum { SOURCE_STOP, SOURCE_UDP, SOURCE_LISTENER, SOURCE_CONNECTION, SOURCE_XDP } kind;
 };

@@ -12,7 +12,6 @@
 #include "net/udp.h"
 
 #include "base/memory.h"
-#include "base/rcu.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -160,15 +159,8 @@ static unsigned serve_batch(struct udp_batch *batch, const struct udp_socket *so
     if (received <= 0) {
         return 0;
     }
-    const struct generation *generation =
-        atomic_load_explicit(responder->root, memory_order_acquire);
     messages_make(batch, (unsigned)received);
-    answer_batch(generation, responder->worker, batch->messages, (unsigned)received);
-    rcu_quiescent();
-    if (responder->rrl != NULL) {
-        rrl_apply(responder->rrl, batch->messages, (unsigned)received,
-                  clock_monotonic_ns(responder->clock), worker_counters_own(responder->worker));
-    }
+    responder_answer(responder, batch->messages, (unsigned)received);
     unsigned count = 0;
     for (unsigned i = 0; i < (unsigned)received; i++) {
         if (batch->messages[i].out_size > 0) {

@@ -13,6 +13,7 @@
 #include "base/rcu.h"
 #include "net/tcp.h"
 #include "net/udp.h"
+#include "net/xdp.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -58,6 +59,9 @@ static bool dispatch(struct data_worker *data_worker, const struct epoll_event *
     case SOURCE_LISTENER:
     case SOURCE_CONNECTION:
         tcp_event(data_worker->tcp, source, event->events);
+        break;
+    case SOURCE_XDP:
+        xdp_serve(xdp_socket_of(source), &data_worker->responder);
         break;
     }
     return false;
@@ -120,6 +124,12 @@ static void watch(const struct data_worker *data_worker, int fd, struct event_so
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
     epoll_ctl(data_worker->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+void data_worker_add(struct data_worker *data_worker, struct xdp_socket *socket)
+{
+    SP_ASSERT(!data_worker->started);
+    watch(data_worker, xdp_socket_fd(socket), xdp_socket_source(socket));
 }
 
 struct data_worker *data_worker_new(const struct data_worker_options *options,

@@ -24,6 +24,10 @@ struct data_worker;
 // NULL with errno.
 struct data_worker *data_worker_new(const struct data_worker_options *options,
                                     const struct data_worker_socket *sockets, size_t count);
+// Serves an XDP socket too. Before the thread starts; the socket stays the caller's and must
+// outlive the worker.
+struct xdp_socket; // net/xdp.h
+void data_worker_add(struct data_worker *data_worker, struct xdp_socket *socket);
 // The thread must have ended. Closes the sockets.
 void data_worker_free(struct data_worker *data_worker);
 // 0 or an errno.

@@ -53,6 +53,20 @@ static void count_checks(const struct health *health, struct api_metrics *metric
     }
 }
 
+static void count_frames(const struct net *net, struct api_metrics *metrics)
+{
+    for (size_t i = 0; i < net_xdp_count(net); i++) {
+        const struct xdp_interface *interface = net_xdp(net, i);
+        for (unsigned queue = 0; queue < xdp_queue_count(interface); queue++) {
+            const struct xdp_counters *counters = xdp_socket_counters(xdp_queue(interface, queue));
+#define X(name, help)                                                                              \
+    metrics->xdp_##name += atomic_load_explicit(&counters->name, memory_order_relaxed);
+            XDP_COUNTERS(X)
+#undef X
+        }
+    }
+}
+
 static void backend_metrics(void *state, struct api_metrics *metrics)
 {
     struct server *server = state;
@@ -68,6 +82,7 @@ static void backend_metrics(void *state, struct api_metrics *metrics)
     metrics->uptime_seconds =
         (uint64_t)((clock_monotonic_ns(server->clock) - server->begun_ns) / NS_PER_SECOND);
     count_checks(engine_health(server->engine), metrics);
+    count_frames(server->net, metrics);
 }
 
 static unsigned backend_worker_count(void *state)

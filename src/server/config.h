@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "geo/lines.h"
+#include "net/xdp.h"
 
 enum store_driver { STORE_FILES };
 enum cookie_mode { COOKIES_OFF, COOKIES_ON, COOKIES_REQUIRE };
@@ -50,6 +51,9 @@ struct config {
     uint32_t rrl_rate, rrl_burst, rrl_slip, rrl_table_size; // rate 0: no limit
     struct prefix *rrl_exempt;
     size_t rrl_exempt_count;
+    const char **xdp_interfaces;
+    size_t xdp_interface_count;
+    enum xdp_wish xdp_wish;
     enum log_level log_level;
 };
 
@@ -79,7 +83,8 @@ enum option_type {
     OPTION_DURATION,
     OPTION_TEXT_OR_OFF,
     OPTION_ID_OR_OFF, // a short text that stands in every answer that asks for it
-    OPTION_KEY,       // any text, hashed
+    OPTION_INTERFACES,
+    OPTION_KEY, // any text, hashed
     OPTION_TYPE_COUNT
 };
 

@@ -13,6 +13,7 @@
 static const char *const store_drivers[] = {"files", NULL};
 static const char *const precedences[] = {"isp-first", "province-first", NULL};
 static const char *const cookie_modes[] = {"off", "on", "require", NULL};
+static const char *const xdp_wishes[] = {"auto", "native", "generic", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 
 // clang-format off
@@ -132,6 +133,14 @@ static const struct option options[] = {
     {{.name = "rrl.exempt", .type = OPTION_PREFIXES, .fallback = "[]",
       .help = "Networks whose answers are never limited."},
      LIST(rrl_exempt, rrl_exempt_count)},
+    {{.name = "xdp.interfaces", .type = OPTION_INTERFACES, .fallback = "[]",
+      .help = "Network interfaces whose UDP queries go through XDP sockets, past the kernel's "
+              "network stack and its firewall. What cannot be served so is served by sockets."},
+     LIST(xdp_interfaces, xdp_interface_count)},
+    {{.name = "xdp.mode", .type = OPTION_ENUM, .choices = xdp_wishes, .fallback = "auto",
+      .help = "Where the filter of these interfaces runs: in the driver (`native`), behind it "
+              "(`generic`), or where it can (`auto`)."},
+     FIELD(xdp_wish)},
     {{.name = "log.level", .type = OPTION_ENUM, .choices = log_levels, .fallback = "info",
       .help = "The least urgent log lines that are written."},
      FIELD(log_level)},
@@ -153,6 +162,7 @@ static const char *const type_texts[OPTION_TYPE_COUNT] = {
     [OPTION_DURATION] = "number",
     [OPTION_TEXT_OR_OFF] = "text or off",
     [OPTION_ID_OR_OFF] = "text of 1 to 128 bytes or off",
+    [OPTION_INTERFACES] = "list of interface names",
     [OPTION_KEY] = "text",
 };
 

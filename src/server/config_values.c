@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -227,9 +228,21 @@ static bool parse_key(const struct value *value)
     return true;
 }
 
+static bool parse_interface(const struct value *value)
+{
+    size_t size = strlen(value->text);
+    if (size == 0 || size >= IF_NAMESIZE || strpbrk(value->text, "/ \t\n") != NULL) {
+        return refuse(value, "\"%s\" is no name of a network interface: expected one like \"eth0\"",
+                      value->text);
+    }
+    *(const char **)value->element = arena_strdup(value->reader->config->arena, value->text);
+    return true;
+}
+
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum line_precedence) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum cookie_mode) == sizeof(unsigned), "parse_enum writes an unsigned");
+_Static_assert(sizeof(enum xdp_wish) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum store_driver) == sizeof(unsigned), "parse_enum writes an unsigned");
 
 // How a type is parsed, and for lists the size of an element (0: no list).
@@ -251,6 +264,7 @@ static const struct {
     [OPTION_DURATION] = {parse_duration, 0},
     [OPTION_TEXT_OR_OFF] = {parse_text_or_off, 0},
     [OPTION_ID_OR_OFF] = {parse_id_or_off, 0},
+    [OPTION_INTERFACES] = {parse_interface, sizeof(const char *)},
     [OPTION_KEY] = {parse_key, 0},
 };
 

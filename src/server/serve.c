@@ -177,6 +177,11 @@ static void serve_begin(struct server *server)
     log_event(LOG_EVENT_READY, "listen=%s workers=%u zones=%zu names=%zu generation=%llu", listen,
               net_worker_count(server->net), summary.zone_count, summary.name_count,
               (unsigned long long)generation_number(generation));
+    for (size_t i = 0; i < net_xdp_count(server->net); i++) {
+        const struct xdp_interface *interface = net_xdp(server->net, i);
+        log_event(LOG_EVENT_XDP_SERVING, "interface=%s mode=%s queues=%u", xdp_name(interface),
+                  xdp_mode_names[xdp_mode(interface)], xdp_queue_count(interface));
+    }
     notify_send("READY=1");
 }
 
@@ -318,6 +323,9 @@ static bool open_sockets(struct server *server, struct diags *diags)
                 .exempt = config->rrl_exempt,
                 .exempt_count = config->rrl_exempt_count},
         .clock = server->clock,
+        .xdp_interfaces = config->xdp_interfaces,
+        .xdp_interface_count = config->xdp_interface_count,
+        .xdp_wish = config->xdp_wish,
     };
     struct control_socket socket;
     server->net = net_open(&options, diags);

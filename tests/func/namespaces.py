@@ -4,6 +4,7 @@ somebody in the world. So a client can come from China Telecom without leaving t
 
 import contextlib
 import ctypes
+import itertools
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import pytest
 
 CLONE_NEWNET = 0x40000000
+wire_numbers = itertools.count()
 SERVER = {4: '198.18.0.1', 6: '2001:2::1'}
 
 
@@ -31,12 +33,14 @@ def why_not() -> str | None:
 class Wire:
     """`server` is the namespace to run the daemon in; inside() runs a function in the other one."""
 
-    def __init__(self, clients: list[str]):
-        self.server, self.outside = (f'signpost-{side}-{os.getpid()}' for side in 'sc')
+    def __init__(self, clients: list[str], queues: int = 1):
+        number = f'{os.getpid()}-{next(wire_numbers)}'
+        self.server, self.outside = (f'signpost-{side}-{number}' for side in 'sc')
         for namespace in (self.server, self.outside):
             ip('netns', 'add', namespace)
-        ip('link', 'add', 'wire', 'netns', self.server, 'type', 'veth',
-           'peer', 'name', 'wire', 'netns', self.outside)
+        many = ['numrxqueues', str(queues), 'numtxqueues', str(queues)]
+        ip('link', 'add', 'wire', 'netns', self.server, *many, 'type', 'veth',
+           'peer', 'name', 'wire', 'netns', self.outside, *many)
         for namespace, link_local in ((self.server, 'fe80::1'), (self.outside, 'fe80::2')):
             # Addresses of our own, so that nobody waits for the detection of duplicates.
             ip_in(namespace, 'link', 'set', 'wire', 'addrgenmode', 'none')
@@ -101,13 +105,13 @@ def ip_in(namespace: str, *arguments: str):
 
 
 @contextlib.contextmanager
-def wire_between(clients: list[str]):
+def wire_between(clients: list[str], queues: int = 1):
     reason = why_not()
     if reason:
         pytest.skip(reason)
     made = Wire.__new__(Wire)
     try:
-        made.__init__(clients)
+        made.__init__(clients, queues)
         yield made
     except subprocess.CalledProcessError as error:
         raise AssertionError(f'{error.cmd}: {error.stderr}') from error

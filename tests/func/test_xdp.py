@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""XDP sockets over a veth pair: what they take, that they say the same as the kernel's sockets, and
+that whatever they do not take is served all the same."""
+
+import json
+import random
+import signal
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from harness import eventually, make_query, values
+from namespaces import SERVER, enter, wire_between
+from test_examples import LINES, Examples
+
+pytestmark = pytest.mark.sanitizer
+
+CLIENTS = [client for client in LINES if client != '2001:4860:4860::8888']
+MODES = ['native', 'generic']
+QUEUES = 2
+
+
+def family_of(address):
+    return socket.AF_INET6 if ':' in address else socket.AF_INET
+
+
+class World:
+    def __init__(self, wire, server):
+        self.wire, self.server = wire, server
+
+    def ask(self, name, rdtype='A', **more):
+        return self.wire.inside(lambda: self.server.ask(name, rdtype, **more))
+
+    def taken(self) -> int:
+        return self.server.metric('xdp_received_total')
+
+
+def serve(wire, module_daemon, **xdp):
+    folder = Examples(listen=[f'{SERVER[4]}:0', f'[{SERVER[6]}]:0'], workers=2, xdp=xdp)
+    server = module_daemon(folder=folder, prefix=wire.prefix, ready=False)
+    return folder, World(wire, server.wait_ready())
+
+
+@pytest.fixture(scope='module', params=MODES)
+def world(request, module_daemon):
+    with wire_between(CLIENTS, QUEUES) as wire:
+        folder, made = serve(wire, module_daemon, interfaces=['wire'], mode=request.param)
+        try:
+            line = made.server.log.wait('xdp-serving')
+            assert line.fields['mode'] == request.param
+            assert line.fields['queues'] == str(QUEUES)
+            yield made
+            made.server.stop()
+        finally:
+            folder.remove()
+
+
+@pytest.mark.parametrize('client', CLIENTS)
+def test_lines_by_source_and_by_subnet(world, client):
+    before = world.taken()
+    family = family_of(client)
+    reply = world.ask('lines.example.com', family=family, source=client)
+    assert values(reply) == [LINES[client]]
+    for other, value in LINES.items():
+        reply = world.ask('lines.example.com', family=family, source=client, ecs=other)
+        assert values(reply) == [value]
+    assert world.taken() == before + 1 + len(LINES)
+
+
+def test_tcp_stays_with_the_kernel(world):
+    before = world.taken()
+    for family in (socket.AF_INET, socket.AF_INET6):
+        assert world.ask('lines.example.com', tcp=True, family=family).answer
+    assert world.taken() == before
+
+
+def questions(seed):
+    """Names that are there and that are not, types, options; and messages that are none."""
+    dice = random.Random(seed)
+    names = ['www.example.com', 'example.com', 'nothing.example.com',
+             'example.net', 'elsewhere.test', 'a.b.c.www.example.com']
+    for number in range(300):
+        query = make_query(dice.choice(names), dice.choice(['A', 'AAAA', 'SOA', 'TXT', 'ANY']),
+                           edns=dice.random() < 0.7, do=dice.random() < 0.3,
+                           ecs=dice.choice([None, '202.96.209.133/32', '2408:8000::/32']))
+        query.id = number
+        message = bytearray(query.to_wire())
+        if dice.random() < 0.3:
+            message[dice.randrange(2, len(message))] ^= 1 << dice.randrange(8)
+        yield bytes(message)
+
+
+def outcome(message):
+    """An answer without the order of its records, which turns."""
+    return message if message is None else (message[:12], len(message), sorted(message[12:]))
+
+
+def test_the_same_as_over_sockets(world):
+    """The kernel's sockets serve the loopback interface of the daemon's namespace."""
+    seed = random.randrange(1 << 32)
+    print(f'seed {seed}')
+
+    def exchange_all(function):
+        def run():
+            with world.server.client(socket.AF_INET) as client:
+                client.socket.settimeout(0.3)
+                return [function(client, message) for message in questions(seed)]
+        return run
+
+    def exchange(client, message):
+        client.send(message)
+        try:
+            return outcome(client.receive())
+        except TimeoutError:
+            return None
+
+    # None of the names depends on who asks: the two clients have different addresses.
+    before = world.taken()
+    by_xdp = world.wire.inside(exchange_all(exchange))
+    assert world.taken() >= before + 300
+    world.wire.outside, kept = world.wire.server, world.wire.outside
+    try:
+        by_socket = world.wire.inside(exchange_all(exchange))
+    finally:
+        world.wire.outside = kept
+    assert by_xdp == by_socket
+    assert sum(result is not None for result in by_xdp) > 150
+
+
+# --- frames of our own making
+
+
+def raw(world, *frames):
+    """Sends frames from the clients' end of the wire."""
+    def send():
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+            out.bind(('wire', 0))
+            for frame in frames:
+                out.send(frame)
+    world.wire.inside(send)
+
+
+def mac(namespace):
+    text = subprocess.run([*enter(namespace), 'ip', '-json', 'link', 'show', 'wire'], check=True,
+                          capture_output=True, text=True).stdout
+    return bytes.fromhex(json.loads(text)[0]['address'].replace(':', ''))
+
+
+def frame_ipv4(world, *, source=None, to=None, port=None, fragment=0, version=0x45, options=b'',
+               vlan=b'', udp_more=0, client_port=4000):
+    payload = make_query('example.com', 'SOA').to_wire()
+    to = to or SERVER[4]
+    port = port if port is not None else world.server.address(socket.AF_INET)[1]
+    udp = struct.pack('!HHHH', client_port, port, 8 + len(payload) + udp_more, 0) + payload
+    head = struct.pack('!BBHHHBBH4s4s', version, 0, 20 + len(options) + len(udp), 7, fragment, 64,
+                       17, 0, socket.inet_aton(source or CLIENTS[0]), socket.inet_aton(to))
+    head += options
+    words = sum(struct.unpack(f'!{len(head) // 2}H', head))
+    words = (words & 0xffff) + (words >> 16)
+    words = (words & 0xffff) + (words >> 16)
+    head = head[:10] + struct.pack('!H', words ^ 0xffff) + head[12:]
+    return (mac(world.wire.server) + mac(world.wire.outside) + vlan + b'\x08\x00' + head + udp)
+
+
+def frame_ipv6(world, *, next_header=17, extension=b'', checksum=1):
+    payload = make_query('example.com', 'SOA').to_wire()
+    port = world.server.address(socket.AF_INET6)[1]
+    source = next(client for client in CLIENTS if ':' in client)
+    udp = struct.pack('!HHHH', 4000, port, 8 + len(payload), checksum) + payload
+    head = struct.pack('!IHBB', 0x60000000, len(extension) + len(udp), next_header, 64)
+    head += socket.inet_pton(socket.AF_INET6, source)
+    head += socket.inet_pton(socket.AF_INET6, SERVER[6])
+    return (mac(world.wire.server) + mac(world.wire.outside) + b'\x86\xdd' + head + extension + udp)
+
+
+def settle(world):
+    """Frames go one way in order: when a later one is answered, the earlier have been seen. Two
+    queues may overtake each other, so a few more are asked."""
+    for _ in range(8):
+        assert world.ask('example.com', 'SOA').answer
+
+
+def test_frames_that_the_kernel_keeps(world):
+    kept = [
+        frame_ipv4(world, vlan=b'\x81\x00\x00\x05'),
+        frame_ipv4(world, fragment=0x2000),
+        frame_ipv4(world, fragment=0x0003),
+        frame_ipv4(world, version=0x46, options=b'\x01\x01\x01\x00'),
+        frame_ipv4(world, to='198.18.0.99'),
+        frame_ipv4(world, port=9),
+        frame_ipv6(world, next_header=0, extension=bytes([17, 0, 1, 4, 0, 0, 0, 0])),
+        bytes(14) + b'short',
+    ]
+    settle(world)
+    before = world.taken()
+    raw(world, *kept)
+    settle(world)
+    assert world.taken() == before + 8
+
+
+def test_frames_that_nobody_can_be_answered_for(world):
+    settle(world)
+    before = world.server.metric('xdp_refused_total'), world.server.metric('xdp_sent_total')
+    refused = [
+        frame_ipv4(world, source='127.0.0.1'),
+        frame_ipv4(world, source='0.0.0.0'),
+        frame_ipv4(world, source='224.0.0.1'),
+        frame_ipv4(world, source='255.255.255.255'),
+        frame_ipv4(world, client_port=0),
+        frame_ipv4(world, udp_more=1),
+        frame_ipv4(world, udp_more=-30),
+        frame_ipv6(world, checksum=0),
+    ]
+    raw(world, *refused)
+    settle(world)
+    after = world.server.metric('xdp_refused_total'), world.server.metric('xdp_sent_total')
+    assert after == (before[0] + len(refused), before[1] + 8)
+
+
+def test_floods_leave_it_well(world):
+    """More than all rings hold: what is lost is lost, and then it goes on."""
+    one = frame_ipv4(world)
+    raw(world, *[one] * 20000)
+    settle(world)
+    assert world.taken() > 0
+
+
+# --- when it cannot be
+
+
+def warnings_of(server):
+    return [line.text for line in server.log.since() if line.event == 'input-warning']
+
+
+def test_no_such_interface(module_daemon):
+    with wire_between(CLIENTS) as wire:
+        folder, world = serve(wire, module_daemon, interfaces=['nowhere'])
+        try:
+            assert any('nowhere is served without XDP sockets: cannot find the interface' in text
+                       for text in warnings_of(world.server))
+            assert world.ask('example.com', 'SOA').answer
+            assert world.taken() == 0
+        finally:
+            world.server.stop()
+            folder.remove()
+
+
+def test_nothing_stays_behind_when_killed(module_daemon):
+    """The kernel takes the filter off; the next server finds the interface free."""
+    with wire_between(CLIENTS) as wire:
+        for _ in range(2):
+            folder, world = serve(wire, module_daemon, interfaces=['wire'])
+            world.server.log.wait('xdp-serving')
+            assert world.ask('example.com', 'SOA').answer
+            world.server.process.send_signal(signal.SIGKILL)
+            world.server.wait_exit()
+            folder.remove()
+        shown = [*enter(wire.server), 'ip', '-details', 'link', 'show', 'wire']
+        eventually(lambda: 'xdp' not in subprocess.run(
+            shown, check=True, capture_output=True, text=True).stdout, what='a free interface')
+
+
+def test_bad_interface_names(folder):
+    for name in ('', 'a/b', 'much-too-long-for-a-name', 'a b'):
+        made = folder(xdp={'interfaces': [name]})
+        result = made.cli('check')
+        assert result.returncode == 1
+        assert 'is no name of a network interface' in result.stdout + result.stderr
