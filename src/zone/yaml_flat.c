@@ -21,6 +21,7 @@ enum { ROW_PAUSED = STATUS_DOWN + 1 };
 struct row {
     struct member member;
     int line;
+    uint32_t ttl;
     unsigned order; // of the row's line among the lines, by precedence; then of the row
 };
 
@@ -74,8 +75,9 @@ static bool row_read(struct flat_reader *reader, const struct yaml *at, struct r
     }
     good &= yaml_member_keys_read(reader->record, at, &row->member);
     reader->weighted |= yaml_has(at, "weight");
+    row->ttl = reader->record->ttl;
     if (yaml_get(at, "ttl", &ttl)) {
-        yaml_warning(&ttl, "records of one name and type have one TTL; set it beside \"records\"");
+        good &= yaml_number(&ttl, 0, INT32_MAX, &row->ttl);
     }
     good &= row_state_read(at, &row->member);
     return row_line_read(reader, at, &row->line) && good;
@@ -180,13 +182,17 @@ static bool pools_make(struct flat_reader *reader, const struct yaml *at, struct
         pool_make(reader, at, policy, &reader->rows[i], end - i);
         i = end;
     }
-    if (!line_is_default(reader, reader->rows[reader->row_count - 1].line)) {
-        yaml_warning(at, "no row on the line \"default\": clients of other lines get %s",
-                     yaml_has(reader->record->at, "values") || yaml_has(reader->record->at, "value")
-                         ? "the values beside"
-                         : "no answer");
-    }
     return true;
+}
+
+// Records of one name and type have one TTL (RFC 2181, section 5.2): the least wins.
+static void ttls_of_rows(const struct flat_reader *reader, struct flat_facts *facts)
+{
+    facts->ttl = facts->ttl_most = reader->rows[0].ttl;
+    for (size_t i = 1; i < reader->row_count; i++) {
+        facts->ttl = MIN(facts->ttl, reader->rows[i].ttl);
+        facts->ttl_most = MAX(facts->ttl_most, reader->rows[i].ttl);
+    }
 }
 
 static bool all_paused(const struct flat_reader *reader)
@@ -200,7 +206,7 @@ static bool all_paused(const struct flat_reader *reader)
 }
 
 bool yaml_flat_read(const struct yaml_record *record, const struct yaml *rows,
-                    struct policy *policy, bool *weighted)
+                    struct policy *policy, struct flat_facts *facts)
 {
     if (!yaml_is_list(rows)) {
         return false;
@@ -226,7 +232,10 @@ bool yaml_flat_read(const struct yaml_record *record, const struct yaml *rows,
     } else if (good) {
         good = pools_make(&reader, rows, policy);
     }
-    *weighted = reader.weighted;
+    facts->weighted = reader.weighted;
+    if (good) {
+        ttls_of_rows(&reader, facts);
+    }
     free(reader.rows);
     return good;
 }

@@ -52,8 +52,13 @@ bool yaml_dynamic_read(const struct yaml_record *record, const struct yaml *dyna
                        struct policy *policy); // yaml_dynamic.c
 bool yaml_rules_read(const struct yaml_record *record, const struct yaml *rules,
                      struct policy *policy, bool *pool_used); // yaml_rules.c
+// What rows say beside their members: `ttl` and `ttl_most` come with that of the record.
+struct flat_facts {
+    bool weighted;          // some row has a weight of its own
+    uint32_t ttl, ttl_most; // the least and the greatest
+};
 bool yaml_flat_read(const struct yaml_record *record, const struct yaml *rows,
-                    struct policy *policy, bool *weighted); // yaml_flat.c
+                    struct policy *policy, struct flat_facts *facts); // yaml_flat.c
 // yaml_signpost.c: `signpost` and `octodns.healthcheck`. The policy comes with the defaults of its
 // form and is changed by what is written.
 bool yaml_signpost_read(const struct yaml_record *record, struct policy *policy);

@@ -276,15 +276,11 @@ bool zone_add(struct zone *zone, const uint8_t *owner, uint16_t type, uint32_t t
         return reject(owner, type, place, diags, fault);
     }
     if (rrset->record_count == 0) {
-        rrset->ttl = ttl;
+        rrset->ttl = rrset->ttl_most = ttl;
         rrset->place = place;
-    } else if (rrset->ttl != ttl) {
-        char name[NAME_TEXT_MAX], type_text[RR_TYPE_TEXT_MAX];
-        diags_warning(diags, place, name_format(owner, name),
-                      "%s: TTL %u differs from %u of the records before; the least is used",
-                      rr_type_format(type, type_text), ttl, rrset->ttl);
-        rrset->ttl = MIN(rrset->ttl, ttl);
     }
+    rrset->ttl = MIN(rrset->ttl, ttl);
+    rrset->ttl_most = MAX(rrset->ttl_most, ttl);
     rrset_add(zone, rrset, rdata, rdata_size);
     return true;
 }

@@ -21,6 +21,7 @@ struct record {
 struct rrset {
     uint16_t type;
     uint32_t ttl;           // one for the RRset (RFC 2181, 5.2): the least of the document's
+    uint32_t ttl_most;      // the greatest of the document's, for lint
     struct record *records; // the static answer; for a steered RRset its `values`
     size_t record_count, record_capacity;
     struct policy *policy; // NULL: static (several addresses are still rotated)
@@ -48,8 +49,8 @@ void zone_set_path(struct zone *zone, const char *path); // copied
 // Adds one record; rdata is copied. Faults of the record in its zone are reported and the record
 // left out: owner outside the zone, a type that no zone holds, rdata that is not of the type's
 // form, a second SOA, CNAME or DNAME, a TTL past 2^31-1, more than RRSET_MEMBERS_MAX records. An
-// exact duplicate is dropped silently (RFC 2181, 5); a TTL that differs within the RRset is a
-// warning, the least wins. False when an error was reported.
+// exact duplicate is dropped silently (RFC 2181, 5); of TTLs that differ within the RRset the least
+// wins. False when an error was reported.
 bool zone_add(struct zone *zone, const uint8_t *owner, uint16_t type, uint32_t ttl,
               const uint8_t *rdata, size_t rdata_size, struct place place, struct diags *diags);
 // Finds or makes the RRset; for readers that attach a policy.

@@ -185,10 +185,12 @@ static void static_fill(const struct yaml_record *record, const struct policy *p
     }
 }
 
-static void policy_attach(const struct yaml_record *record, struct policy *policy)
+static void policy_attach(const struct yaml_record *record, struct policy *policy,
+                          uint32_t ttl_most)
 {
     struct rrset *rrset = zone_rrset(record->yz->zone, record->owner, record->type);
     rrset->ttl = record->ttl;
+    rrset->ttl_most = ttl_most;
     rrset->place = yaml_place(record->at);
     rrset->policy = policy;
     static_fill(record, policy, rrset);
@@ -225,21 +227,22 @@ static bool values_fill(const struct yaml_record *record, struct policy *policy)
     return yaml_values_members(record, &values, &policy->values, &policy->value_count);
 }
 
-static void steered_read(const struct yaml_record *record, enum policy_form form,
-                         const struct yaml *at)
+static void steered_read(struct yaml_record *record, enum policy_form form, const struct yaml *at)
 {
     if (!type_may_steer(record, at)) {
         return;
     }
     struct policy *policy = arena_alloc(record->yz->arena, sizeof(*policy));
-    bool weighted = false, good = true;
+    struct flat_facts facts = {.ttl = record->ttl, .ttl_most = record->ttl};
+    bool good = true;
     policy->form = form;
     if (form == FORM_DYNAMIC) {
         good = yaml_dynamic_read(record, at, policy);
     } else if (form == FORM_FLAT) {
-        good = yaml_flat_read(record, at, policy, &weighted);
+        good = yaml_flat_read(record, at, policy, &facts);
+        record->ttl = facts.ttl;
     }
-    policy_defaults(record, form, weighted, policy);
+    policy_defaults(record, form, facts.weighted, policy);
     good &= values_fill(record, policy);
     good &= yaml_signpost_read(record, policy);
     if (!good) {
@@ -259,10 +262,10 @@ static void steered_read(const struct yaml_record *record, enum policy_form form
         values_default(record, policy);
     }
     yaml_sites_settle(record, policy);
-    policy_attach(record, policy);
+    policy_attach(record, policy, facts.ttl_most);
 }
 
-static void form_read(const struct yaml_record *record)
+static void form_read(struct yaml_record *record)
 {
     struct yaml dynamic, rows, geo;
     bool has_dynamic = yaml_get(record->at, "dynamic", &dynamic);

@@ -45,16 +45,14 @@ static const struct document_case good_documents[] = {
      "1:14 warning w.records: every row is paused: the name has no A record\n",
      {{"w", "A", "-"}}},
     {"w: {type: A, value: 192.0.2.9, records: [{value: 192.0.2.2, line: cn}]}\n",
-     "1:32 warning w.records: no row on the line \"default\": clients of other lines get "
-     "the values beside\n",
+     "",
      {{"w", "A",
        "3600 [192.0.2.9]\n"
        "flat rotate 0 all min_ttl=5 values 192.0.2.9*1\n"
        "cn 192.0.2.2*1\n"
        "cn: line=cn\n"}}},
     {"w: {type: A, records: [{value: 192.0.2.2, line: cn}]}\n",
-     "1:14 warning w.records: no row on the line \"default\": clients of other lines get "
-     "no answer\n",
+     "",
      {{"w", "A",
        "3600 [192.0.2.2]\n"
        "flat rotate 0 all min_ttl=5 values\n"
@@ -69,6 +67,21 @@ static const struct document_case good_documents[] = {
        "cn 192.0.2.3*1\n"
        "default 192.0.2.2*1/off\n"
        "cn: line=cn\n"
+       "default:\n"}}},
+    // One TTL: the least of the rows'; what is beside them is for rows without.
+    {"w: {type: A, ttl: 90, records: [{value: 192.0.2.1, ttl: 120}, {value: 192.0.2.2, ttl: 30}, "
+     "{value: 192.0.2.3}]}\n"
+     "x: {type: A, ttl: 90, records: [{value: 192.0.2.1, ttl: 120}]}\n",
+     "",
+     {{"w", "A",
+       "30 [192.0.2.1] [192.0.2.2] [192.0.2.3]\n"
+       "flat rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1 192.0.2.3*1\n"
+       "default 192.0.2.1*1 192.0.2.2*1 192.0.2.3*1\n"
+       "default:\n"},
+      {"x", "A",
+       "120 [192.0.2.1]\n"
+       "flat rotate 0 all min_ttl=5 values 192.0.2.1*1\n"
+       "default 192.0.2.1*1\n"
        "default:\n"}}},
     {"w: {type: CNAME, records: [{value: a.example.net.}, {value: b.example.net.}, "
      "{value: c.example.net., line: cn}]}\n",
@@ -90,23 +103,23 @@ static const struct document_case bad_documents[] = {
               "2:14 error h.records: expected 1 to 4096 rows, found 0\n"
               "3:14 error i.records: expected a list, found a mapping\n"},
     {.text = "w: {type: A, records: [{value: 192.0.2.1, line: nope}, {line: default}, {value: x}, "
-             "5, {value: 192.0.2.1, weight: -1, status: off, enabled: yes, ttl: 5, lien: x}, "
+             "5, {value: 192.0.2.1, weight: -1, status: off, enabled: yes, ttl: -5, lien: x}, "
              "{value: 192.0.2.1, line: cn-telecm}]}\n",
      .diags = "1:49 error w.records[0].line: there is no line \"nope\"\n"
               "1:56 error w.records[1]: missing \"value\"\n"
               "1:81 error w.records[2].value: expected A record data, found \"x\": not an IPv4 "
               "address\n"
               "1:85 error w.records[3]: expected a mapping, found a single value\n"
-              "1:160 warning w.records[4].lien: unknown key, left out of account; did you mean "
+              "1:161 warning w.records[4].lien: unknown key, left out of account; did you mean "
               "\"line\"?\n"
               "1:115 error w.records[4].weight: expected a whole number from 0 to 1000000, found "
               "\"-1\"\n"
-              "1:151 warning w.records[4].ttl: records of one name and type have one TTL; set it "
-              "beside \"records\"\n"
+              "1:151 error w.records[4].ttl: expected a whole number from 0 to 2147483647, found "
+              "\"-5\"\n"
               "1:127 error w.records[4].status: expected one of obey, up, down, paused; found "
               "\"off\"\n"
               "1:141 error w.records[4].enabled: expected true or false, found \"yes\"\n"
-              "1:189 error w.records[5].line: there is no line \"cn-telecm\"; did you mean "
+              "1:190 error w.records[5].line: there is no line \"cn-telecm\"; did you mean "
               "\"cn-telecom\"?\n"},
     {.text = "w: {type: A, records: [{value: 192.0.2.1}, {value: 192.0.2.2}, {value: 192.0.2.1, "
              "weight: 4}]}\n",
