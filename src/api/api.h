@@ -85,6 +85,8 @@ struct api_backend {
     // NULL with *error set to a static text when there is nothing to explain.
     json_t *(*explain)(void *state, const uint8_t *name, uint16_t type,
                        const struct address *client, const char **error);
+    // Findings of lint in one zone, or with NULL in all; NULL when there is no such zone.
+    json_t *(*lint)(void *state, const uint8_t *apex);
     // Calls `done` once, later. A reload that runs already may have read the old files: the next
     // run is waited for.
     void (*reload)(void *state, api_reloaded *done, void *context);
@@ -104,6 +106,9 @@ void api_problem(struct api_response *response, unsigned status, const char *det
 
 // The entries of one severity, as problems carry them: [{file, line, column, key, message}].
 json_t *diags_json(const struct diags *diags, enum severity severity);
+
+// Findings of lint: the same with severity, id and fix.
+json_t *findings_json(const struct diags *findings);
 
 struct api_param_info {
     const char *name;

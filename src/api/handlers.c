@@ -91,6 +91,19 @@ void handle_explain(struct api_call *call)
     }
 }
 
+void handle_lint(struct api_call *call)
+{
+    uint8_t apex[NAME_MAX_SIZE];
+    const char *zone = call_param(call, "zone");
+    bool valid = zone == NULL || name_parse(zone, NULL, apex, NULL) > 0;
+    json_t *json = valid ? call->backend->lint(call->backend->state, zone ? apex : NULL) : NULL;
+    if (json == NULL) {
+        call_problem(call, 404, "no zone of this name is served");
+    } else {
+        call_json(call, 200, json);
+    }
+}
+
 // The request is gone when the reload ends: what answers it is kept apart.
 struct pending_reload {
     api_respond *respond;

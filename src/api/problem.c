@@ -82,6 +82,20 @@ json_t *diags_json(const struct diags *diags, enum severity severity)
     return list;
 }
 
+json_t *findings_json(const struct diags *findings)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct diag *finding = &findings->items[i];
+        json_t *json = diag_json(finding);
+        json_object_set_new(json, "severity", json_string(severity_names[finding->severity]));
+        json_object_set_new(json, "id", json_string(finding->id));
+        json_object_set_new(json, "fix", json_string(finding->fix));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
 json_t *problem_json(unsigned status, const char *detail)
 {
     json_t *json = json_object();

@@ -21,6 +21,11 @@ static const struct api_param_info explain_params[] = {
     {0},
 };
 
+static const struct api_param_info lint_params[] = {
+    {"zone", false, "The zone to look at; all zones and lines by default"},
+    {0},
+};
+
 static const struct api_route routes[] = {
     {"GET", "/v1/status", API_ROLE_READER, handle_status,
      "Generation, counts, geo data and uptime of the server", no_params, NULL},
@@ -32,6 +37,9 @@ static const struct api_route routes[] = {
      "Every health check with its target, state and last result", no_params, NULL},
     {"GET", "/v1/explain", API_ROLE_READER, handle_explain,
      "The five steps by which a client gets its answer", explain_params, NULL},
+    {"GET", "/v1/lint", API_ROLE_READER, handle_lint,
+     "What is allowed and hardly meant, and the worst-case failover time of every checked name",
+     lint_params, NULL},
     {"POST", "/v1/reload", API_ROLE_OPERATOR, handle_reload,
      "Reads all files anew; answers when the new data is served or was refused (422)", no_params,
      NULL},

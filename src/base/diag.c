@@ -8,16 +8,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void append(struct diags *diags, enum severity severity, struct place place, const char *key,
-                   const char *format, va_list args)
+const char *const severity_names[] = {"error", "warning", "note"};
+
+static void count(struct diags *diags, enum severity severity)
 {
-    if (severity == SEVERITY_ERROR) {
-        diags->error_count++;
-    } else {
-        diags->warning_count++;
-    }
+    diags->error_count += severity == SEVERITY_ERROR;
+    diags->warning_count += severity == SEVERITY_WARNING;
+    diags->note_count += severity == SEVERITY_NOTE;
+}
+
+// The new entry, or NULL when the list is full.
+static struct diag *append(struct diags *diags, enum severity severity, struct place place,
+                           const char *key, const char *format, va_list args)
+{
+    count(diags, severity);
     if (diags->count >= DIAGS_MAX) {
-        return;
+        return NULL;
     }
     MEM_GROW(diags->items, diags->count, diags->capacity);
     struct diag *diag = &diags->items[diags->count++];
@@ -31,6 +37,7 @@ static void append(struct diags *diags, enum severity severity, struct place pla
         .key = key && *key ? mem_strdup(key) : NULL,
         .message = mem_strdup(message),
     };
+    return diag;
 }
 
 void diags_error(struct diags *diags, struct place place, const char *key, const char *format, ...)
@@ -48,6 +55,19 @@ void diags_warning(struct diags *diags, struct place place, const char *key, con
     va_start(args, format);
     append(diags, SEVERITY_WARNING, place, key, format, args);
     va_end(args);
+}
+
+void diags_finding(struct diags *diags, enum severity severity, const char *id, const char *fix,
+                   struct place place, const char *key, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    struct diag *diag = append(diags, severity, place, key, format, args);
+    va_end(args);
+    if (diag != NULL) {
+        diag->id = id;
+        diag->fix = fix;
+    }
 }
 
 static void diag_release(struct diag *diag)
@@ -78,21 +98,26 @@ void diags_move(struct diags *into, struct diags *from)
     }
     into->error_count += from->error_count;
     into->warning_count += from->warning_count;
+    into->note_count += from->note_count;
     free(from->items);
     *from = (struct diags){0};
 }
 
 const char *diag_format(const struct diag *diag, char *text, size_t size)
 {
-    char line[16] = "", column[16] = "";
+    char line[16] = "", column[16] = "", id[64] = "";
     if (diag->file && diag->line) {
         snprintf(line, sizeof(line), ":%u", diag->line);
     }
     if (*line && diag->column) {
         snprintf(column, sizeof(column), ":%u", diag->column);
     }
-    snprintf(text, size, "%s%s%s%s%s: %s%s%s", diag->file ? diag->file : "", line, column,
-             diag->file ? ": " : "", diag->severity == SEVERITY_ERROR ? "error" : "warning",
-             diag->key ? diag->key : "", diag->key ? ": " : "", diag->message);
+    if (diag->id) {
+        snprintf(id, sizeof(id), "[%s] ", diag->id);
+    }
+    snprintf(text, size, "%s%s%s%s%s: %s%s%s%s%s%s", diag->file ? diag->file : "", line, column,
+             diag->file ? ": " : "", severity_names[diag->severity], id, diag->key ? diag->key : "",
+             diag->key ? ": " : "", diag->message, diag->fix ? "; " : "",
+             diag->fix ? diag->fix : "");
     return text;
 }

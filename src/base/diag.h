@@ -11,7 +11,9 @@
 
 enum { DIAGS_MAX = 1000 };
 
-enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
+// A note is worth knowing and may well be meant.
+enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE };
+extern const char *const severity_names[3];
 
 // Where a fault is. line and column start at 1; 0 means unknown or not applicable.
 struct place {
@@ -26,12 +28,14 @@ struct diag {
     unsigned line, column;
     char *key;     // the field or owner name concerned, "www.dynamic.pools.a", or NULL
     char *message; // what is wrong and what was expected, without a full stop
+    // Findings of lint: which rule found it, and what to do. Static texts; NULL elsewhere.
+    const char *id, *fix;
 };
 
 struct diags {
     struct diag *items;
     size_t count, capacity;
-    size_t error_count, warning_count; // also counts what no longer fitted
+    size_t error_count, warning_count, note_count; // also count what no longer fitted
 };
 
 // Zero-initialise a struct diags to begin; diags_clear releases what it holds and makes it empty.
@@ -40,8 +44,12 @@ void diags_error(struct diags *diags, struct place place, const char *key, const
     PRINTF_LIKE(4, 5);
 void diags_warning(struct diags *diags, struct place place, const char *key, const char *format,
                    ...) PRINTF_LIKE(4, 5);
+// A finding under the id of its rule, with what to do about it (both static texts).
+void diags_finding(struct diags *diags, enum severity severity, const char *id, const char *fix,
+                   struct place place, const char *key, const char *format, ...) PRINTF_LIKE(7, 8);
 // Appends all entries of `from` to `into` and leaves `from` empty.
 void diags_move(struct diags *into, struct diags *from);
-// "file:line:column: error: key: message", the form that editors and people know. Writes at most
+// "file:line:column: error: key: message", the form that editors and people know; a finding is
+// "file:line:column: warning: [id] key: message; what to do". Writes at most
 // `size` bytes with the terminating NUL; returns `text`.
 const char *diag_format(const struct diag *diag, char *text, size_t size);

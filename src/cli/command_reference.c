@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "server/config.h"
+#include "zone/lint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -173,6 +174,22 @@ static void print_metrics(void)
 #undef X
 }
 
+static void print_lint(void)
+{
+    print_title(
+        "Lint",
+        "What `signpost check` and `GET /v1/lint` say about documents that are allowed and "
+        "hardly meant. A rule is\nswitched off by `lint.ignore` in signpost.yaml, or for one "
+        "record by `signpost: {lint_ignore: [ID]}`.");
+    printf("| rule | severity | why | what to do |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < lint_rule_count(); i++) {
+        const struct lint_rule *rule = lint_rule_at(i);
+        printf("| `%s` | %s | %s | ", rule->id, severity_names[rule->severity], rule->reason);
+        print_cell(rule->fix);
+        printf(" |\n");
+    }
+}
+
 static const struct {
     const char *name;
     void (*print)(void);
@@ -182,6 +199,7 @@ static const struct {
     {"routes", print_routes},
     {"events", print_events},
     {"metrics", print_metrics},
+    {"lint", print_lint},
     {"man-commands", print_manual_commands},
     {"man-options", print_manual_options},
 };
@@ -201,8 +219,9 @@ const struct command command_reference = {
     .name = "reference",
     .operands = "PAGE",
     .summary = "Print a page of the reference",
-    .help = "PAGE is options, commands, routes, events or metrics (Markdown), man-commands or "
-            "man-options\n(manual pages signpost(8) and signpost.yaml(5)).",
+    .help =
+        "PAGE is options, commands, routes, events, metrics or lint (Markdown), man-commands or "
+        "man-options\n(manual pages signpost(8) and signpost.yaml(5)).",
     .operands_min = 1,
     .operands_max = 1,
     .options = no_options,

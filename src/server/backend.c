@@ -32,6 +32,12 @@ static json_t *backend_explain(void *state, const uint8_t *name, uint16_t type,
     return engine_explain(server->engine, name, type, client, error);
 }
 
+static json_t *backend_lint(void *state, const uint8_t *apex)
+{
+    struct server *server = state;
+    return engine_lint_json(server->engine, apex);
+}
+
 static void backend_reload(void *state, api_reloaded *done, void *context)
 {
     struct server *server = state;
@@ -104,6 +110,7 @@ struct api_backend server_backend(struct server *server)
         .health = backend_health,
         .zones = backend_zones,
         .explain = backend_explain,
+        .lint = backend_lint,
         .reload = backend_reload,
         .metrics = backend_metrics,
         .worker_count = backend_worker_count,

@@ -54,6 +54,10 @@ struct config {
     const char **xdp_interfaces;
     size_t xdp_interface_count;
     enum xdp_wish xdp_wish;
+    int64_t max_failover_ns;  // 0: no budget
+    unsigned checked_ttl_max; // seconds
+    const char **lint_ignore;
+    size_t lint_ignore_count;
     enum log_level log_level;
 };
 
@@ -85,6 +89,7 @@ enum option_type {
     OPTION_ID_OR_OFF, // a short text that stands in every answer that asks for it
     OPTION_INTERFACES,
     OPTION_KEY, // any text, hashed
+    OPTION_LINTS,
     OPTION_TYPE_COUNT
 };
 

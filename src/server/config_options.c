@@ -141,6 +141,19 @@ static const struct option options[] = {
       .help = "Where the filter of these interfaces runs: in the driver (`native`), behind it "
               "(`generic`), or where it can (`auto`)."},
      FIELD(xdp_wish)},
+    {{.name = "lint.max_failover", .type = OPTION_DURATION, .min = 0, .max = 86400,
+      .fallback = "0", .unit = "seconds",
+      .help = "Budget for the worst-case failover time of a checked name, which `signpost check` "
+              "holds it against; 0 is none. `signpost.max_failover` of a record comes before it."},
+     FIELD(max_failover_ns)},
+    {{.name = "lint.checked_ttl_max", .type = OPTION_COUNT, .min = 1, .max = 2147483647,
+      .fallback = "300", .unit = "seconds",
+      .help = "The longest TTL of a checked name that `signpost check` says nothing about."},
+     FIELD(checked_ttl_max)},
+    {{.name = "lint.ignore", .type = OPTION_LINTS, .fallback = "[]",
+      .help = "Lint rules that are switched off (docs/reference/lint.md). `signpost.lint_ignore` "
+              "of a record does it for that record."},
+     LIST(lint_ignore, lint_ignore_count)},
     {{.name = "log.level", .type = OPTION_ENUM, .choices = log_levels, .fallback = "info",
       .help = "The least urgent log lines that are written."},
      FIELD(log_level)},
@@ -164,6 +177,7 @@ static const char *const type_texts[OPTION_TYPE_COUNT] = {
     [OPTION_ID_OR_OFF] = "text of 1 to 128 bytes or off",
     [OPTION_INTERFACES] = "list of interface names",
     [OPTION_KEY] = "text",
+    [OPTION_LINTS] = "list of lint rules",
 };
 
 size_t config_option_count(void)

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "dns/name.h"
+#include "zone/lint.h"
 
 #include <errno.h>
 #include <math.h>
@@ -222,6 +223,16 @@ static bool parse_enum(const struct value *value)
                   option_range(info, range, sizeof(range)));
 }
 
+static bool parse_lint(const struct value *value)
+{
+    if (lint_rule_find(value->text) < 0) {
+        return refuse(value, "there is no lint rule \"%s\"; `signpost check --lint-list` shows all",
+                      value->text);
+    }
+    *(const char **)value->element = value->text;
+    return true;
+}
+
 static bool parse_key(const struct value *value)
 {
     *(uint64_t *)value->element = hash_bytes(0, value->text, strlen(value->text));
@@ -266,6 +277,7 @@ static const struct {
     [OPTION_ID_OR_OFF] = {parse_id_or_off, 0},
     [OPTION_INTERFACES] = {parse_interface, sizeof(const char *)},
     [OPTION_KEY] = {parse_key, 0},
+    [OPTION_LINTS] = {parse_lint, sizeof(const char *)},
 };
 
 static const char *node_kind(struct fy_node *node)

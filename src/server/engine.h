@@ -44,6 +44,13 @@ int64_t engine_tick(struct engine *engine);
 // name is not served here or is not steered. `client` counts as an accepted client subnet.
 json_t *engine_explain(struct engine *engine, const uint8_t *name, uint16_t type,
                        const struct address *client, const char **error);
+// What lint finds in the zone of this apex, or with NULL in all zones and lines. A name's health
+// and certificates count as they stand.
+void engine_lint(const struct engine *engine, const uint8_t *apex, struct diags *findings);
+// The worst-case failover time of every checked RRset: a list of objects.
+json_t *engine_failovers(const struct engine *engine, const uint8_t *apex);
+// Both, as GET /v1/lint gives them; NULL when there is no such zone.
+json_t *engine_lint_json(const struct engine *engine, const uint8_t *apex);
 // Counts, generation, zones, geo data, uptime.
 json_t *engine_status(struct engine *engine);
 // Every check: target, kind, state, since, last result.

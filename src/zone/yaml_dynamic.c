@@ -72,9 +72,6 @@ static bool members_read(const struct yaml_record *record, const struct yaml *va
     if (good) {
         yaml_members_compare(record, values, pool->members, count);
     }
-    if (good && count == 1 && pool->members[0].weight != 1) {
-        yaml_warning(values, "the weight of a single value has no effect");
-    }
     return good;
 }
 

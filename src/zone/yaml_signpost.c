@@ -6,11 +6,15 @@
 // Called by zone_yaml.c.
 #include "zone/yaml_zone.h"
 
+#include "base/clock.h"
+#include "zone/lint.h"
+
 #include <string.h>
 
 enum { ANSWERS_MAX = 64, MIN_TTL_DEFAULT = 5 };
 
-static const char *const signpost_keys[] = {"method", "answers", "all_down", "min_ttl", "check"};
+static const char *const signpost_keys[] = {"method", "answers",      "all_down",   "min_ttl",
+                                            "check",  "max_failover", "lint_ignore"};
 static const char *const octodns_keys[] = {"healthcheck"};
 
 static bool method_read(const struct yaml *at, struct policy *policy)
@@ -57,6 +61,55 @@ static bool answers_read(const struct yaml_record *record, const struct yaml *at
     }
     policy->answers = number;
     return true;
+}
+
+static bool lint_id_read(const struct yaml *at, uint64_t *ignored)
+{
+    const char *ids[64], *text = yaml_text(at);
+    for (size_t i = 0; i < lint_rule_count(); i++) {
+        ids[i] = lint_rule_at(i)->id;
+    }
+    if (text == NULL) {
+        return false;
+    }
+    int index = lint_rule_find(text);
+    if (index < 0) {
+        const char *nearest = text_nearest(text, ids, lint_rule_count());
+        yaml_error(at, "there is no lint rule \"%.40s\"%s%s%s", text,
+                   nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                   nearest ? "\"?" : "");
+        return false;
+    }
+    *ignored |= UINT64_C(1) << index;
+    return true;
+}
+
+// Ids of lint rules that are not to speak about this RRset: one, or a list.
+static bool lint_ignore_read(const struct yaml *at, uint64_t *ignored)
+{
+    struct yaml item = {0};
+    bool good = true;
+    if (at->node->kind == YAML_LIST) {
+        while (yaml_next(at, &item)) {
+            good &= lint_id_read(&item, ignored);
+        }
+        return good;
+    }
+    return lint_id_read(at, ignored);
+}
+
+static bool lint_read(const struct yaml *at, struct policy *policy)
+{
+    struct yaml child;
+    bool good = true;
+    if (yaml_get(at, "max_failover", &child)) {
+        good =
+            yaml_duration(&child, NS_PER_SECOND, 86400 * NS_PER_SECOND, &policy->max_failover_ns);
+    }
+    if (yaml_get(at, "lint_ignore", &child)) {
+        good &= lint_ignore_read(&child, &policy->lint_ignored);
+    }
+    return good;
 }
 
 static bool settings_read(const struct yaml_record *record, const struct yaml *at,
@@ -116,6 +169,7 @@ bool yaml_signpost_read(const struct yaml_record *record, struct policy *policy)
         }
         yaml_known_keys(&signpost, signpost_keys, ARRAY_SIZE(signpost_keys));
         good = settings_read(record, &signpost, policy);
+        good &= lint_read(&signpost, policy);
     }
     return yaml_check_read(record, &policy->check) && good;
 }

@@ -10,18 +10,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NO_LINT NULL, NULL
+
 static struct {
     struct diag diag;
     const char *text;
 } format_table[] = {
-    {{SEVERITY_ERROR, (char[]){"a.yaml"}, 3, 7, (char[]){"www.ttl"}, (char[]){"not a number"}},
+    {{SEVERITY_ERROR, (char[]){"a.yaml"}, 3, 7, (char[]){"www.ttl"}, (char[]){"not a number"},
+      NO_LINT},
      "a.yaml:3:7: error: www.ttl: not a number"},
-    {{SEVERITY_WARNING, (char[]){"a.zone"}, 3, 0, NULL, (char[]){"odd"}}, "a.zone:3: warning: odd"},
-    {{SEVERITY_ERROR, (char[]){"a.zone"}, 0, 0, (char[]){"k"}, (char[]){"m"}},
+    {{SEVERITY_WARNING, (char[]){"a.zone"}, 3, 0, NULL, (char[]){"odd"}, NO_LINT},
+     "a.zone:3: warning: odd"},
+    {{SEVERITY_ERROR, (char[]){"a.zone"}, 0, 0, (char[]){"k"}, (char[]){"m"}, NO_LINT},
      "a.zone: error: k: m"},
-    {{SEVERITY_ERROR, (char[]){"a.zone"}, 0, 9, NULL, (char[]){"m"}}, "a.zone: error: m"},
-    {{SEVERITY_ERROR, NULL, 3, 7, (char[]){"k"}, (char[]){"m"}}, "error: k: m"},
-    {{SEVERITY_WARNING, NULL, 0, 0, NULL, (char[]){"m"}}, "warning: m"},
+    {{SEVERITY_ERROR, (char[]){"a.zone"}, 0, 9, NULL, (char[]){"m"}, NO_LINT}, "a.zone: error: m"},
+    {{SEVERITY_ERROR, NULL, 3, 7, (char[]){"k"}, (char[]){"m"}, NO_LINT}, "error: k: m"},
+    {{SEVERITY_WARNING, NULL, 0, 0, NULL, (char[]){"m"}, NO_LINT}, "warning: m"},
+    {{SEVERITY_NOTE, (char[]){"a.yaml"}, 3, 7, (char[]){"www"}, (char[]){"m"}, "dull", "polish it"},
+     "a.yaml:3:7: note: [dull] www: m; polish it"},
 };
 
 static void test_format(void **state)
@@ -56,7 +62,7 @@ static void test_long_path(void **state)
     char path[1001];
     memset(path, 'p', sizeof(path) - 1);
     path[sizeof(path) - 1] = '\0';
-    struct diag diag = {SEVERITY_ERROR, path, 12, 34, NULL, (char[]){"message"}};
+    struct diag diag = {SEVERITY_ERROR, path, 12, 34, NULL, (char[]){"message"}, NO_LINT};
     char text[2048], expected[2048];
     snprintf(expected, sizeof(expected), "%s:12:34: error: message", path);
     assert_string_equal(diag_format(&diag, text, sizeof(text)), expected);

@@ -52,6 +52,17 @@ static json_t *fake_explain(void *state, const uint8_t *name, uint16_t type,
                      address_format(client, client_text));
 }
 
+// The zone that it was asked for, if any; knows only example.com.
+static json_t *fake_lint(void *state, const uint8_t *apex)
+{
+    (void)state;
+    char text[NAME_TEXT_MAX];
+    if (apex != NULL && strcmp(name_format(apex, text), "example.com.") != 0) {
+        return NULL;
+    }
+    return json_pack("{s:s}", "zone", apex ? text : "all");
+}
+
 static void fake_reload(void *state, api_reloaded *done, void *context)
 {
     struct fake *fake = state;
@@ -95,6 +106,7 @@ static struct api_backend fake_backend(struct fake *fake)
         .health = fake_health,
         .zones = fake_zones,
         .explain = fake_explain,
+        .lint = fake_lint,
         .reload = fake_reload,
         .metrics = fake_metrics,
         .worker_count = fake_worker_count,

@@ -155,7 +155,6 @@ static const struct document_case bad_documents[] = {
               "7:121 error w.dynamic.pools.a.values[3]: missing \"value\"\n"
               "7:160 error w.dynamic.pools.a.values[4].status: expected one of obey, up, down; "
               "found \"drain\"\n"
-              "8:24 warning w.dynamic.pools.b.values: the weight of a single value has no effect\n"
               "9:62 error w.dynamic.pools.c.min_up: 2 members can never be up: the pool has 1\n"
               "10:27 error w.dynamic.pools.d.values: expected 1 to 4096 values, found 0\n"
               "11:7 error w.dynamic.pools.e: missing \"values\"\n"
