@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Calls answer() a given number of times on prepared packets and does nothing else: to be run under
-// callgrind, which counts the instructions inside answer(). Two runs with different counts give
-// instructions per query, without those of the self-query at the start (bench/run.py does that).
+// Calls answer_batch() for a given number of prepared packets, 64 at a time as data workers do, and
+// does nothing else: to be run under callgrind, which counts the instructions inside. Two runs with
+// different counts give instructions per query, without those of the self-query at the start
+// (bench/run.py does that).
 //
-// Usage: instructions CONFIG QUERIES COUNT [ecs]
+// Usage: instructions CONFIG QUERIES COUNT [ecs] [nxdomain]
 #include "queries.h"
 
+#include "base/memory.h"
+#include "dns/types.h"
 #include "server/config.h"
 #include "server/engine.h"
 
@@ -49,24 +52,55 @@ static struct engine *load_engine(const struct config *config)
     return engine;
 }
 
-// Returns how many queries got an answer with records.
-static size_t ask(const struct generation *generation, const struct query_set *set, size_t count)
+struct asking {
+    const struct query_set *set;
+    const struct query_group *group; // where the next query comes from
+    size_t place;
+    uint8_t packets[ANSWER_BATCH_MAX][ANSWER_UDP_MAX];
+    struct message messages[ANSWER_BATCH_MAX];
+};
+
+static void take_query(struct asking *asking, size_t i)
+{
+    const struct query_group *group = asking->group;
+    memcpy(asking->packets[i], group->bytes + asking->place * group->size, group->size);
+    asking->messages[i] = (struct message){
+        .query = asking->packets[i],
+        .query_size = group->size,
+        .source = {.address = {.family = FAMILY_IPV4, .bytes = {127, 0, 0, 1}}, .port = 40000},
+        .out = asking->packets[i],
+    };
+    if (++asking->place == group->count) {
+        const struct query_set *set = asking->set;
+        asking->place = 0;
+        asking->group = group + 1 < set->groups + set->group_count ? group + 1 : set->groups;
+    }
+}
+
+// Returns how many queries got an answer with the rcode: NOERROR with records, or NXDOMAIN.
+static size_t ask(const struct generation *generation, const struct query_set *set, size_t count,
+                  unsigned rcode)
 {
     struct worker *worker = worker_new(1);
-    const struct query_source source = {.address = {.family = FAMILY_IPV4, .bytes = {127, 0, 0, 1}},
-                                        .port = 40000};
-    uint8_t packet[ANSWER_UDP_MAX];
-    size_t answered = 0, place = 0;
-    const struct query_group *group = set->groups;
-    for (size_t i = 0; i < count; i++) {
-        memcpy(packet, group->bytes + place * group->size, group->size);
-        size_t size = answer(generation, worker, packet, group->size, &source, packet);
-        answered += size > 12 && (packet[6] | packet[7]) != 0 && (packet[3] & 15) == 0;
-        if (++place == group->count) {
-            place = 0;
-            group = group + 1 < set->groups + set->group_count ? group + 1 : set->groups;
+    struct asking *asking = mem_alloc(sizeof(*asking));
+    asking->set = set;
+    asking->group = set->groups;
+    size_t answered = 0;
+    for (size_t done = 0; done < count;) {
+        size_t batch = MIN(count - done, (size_t)ANSWER_BATCH_MAX);
+        for (size_t i = 0; i < batch; i++) {
+            take_query(asking, i);
         }
+        answer_batch(generation, worker, asking->messages, batch);
+        for (size_t i = 0; i < batch; i++) {
+            const uint8_t *packet = asking->packets[i];
+            bool has_records = (packet[6] | packet[7]) != 0;
+            answered += asking->messages[i].out_size > 12 && (packet[3] & 15) == rcode &&
+                        has_records == (rcode == RCODE_NOERROR);
+        }
+        done += batch;
     }
+    free(asking);
     worker_free(worker);
     return answered;
 }
@@ -74,10 +108,15 @@ static size_t ask(const struct generation *generation, const struct query_set *s
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: instructions CONFIG QUERIES COUNT [ecs]\n");
+        fprintf(stderr, "usage: instructions CONFIG QUERIES COUNT [ecs] [nxdomain]\n");
         return 2;
     }
-    struct query_options options = {.edns = true, .ecs_random = argc > 4, .pool = 1000, .seed = 1};
+    bool ecs = false, nxdomain = false;
+    for (int i = 4; i < argc; i++) {
+        ecs |= strcmp(argv[i], "ecs") == 0;
+        nxdomain |= strcmp(argv[i], "nxdomain") == 0;
+    }
+    struct query_options options = {.edns = true, .ecs_random = ecs, .pool = 1000, .seed = 1};
     struct query_set set;
     struct diags diags = {0};
     struct config *config = config_read(argv[1], &diags);
@@ -90,7 +129,8 @@ int main(int argc, char **argv)
         return 1;
     }
     size_t count = strtoul(argv[3], NULL, 10);
-    size_t answered = ask(publisher_current(engine_publisher(engine)), &set, count);
+    size_t answered = ask(publisher_current(engine_publisher(engine)), &set, count,
+                          nxdomain ? RCODE_NXDOMAIN : RCODE_NOERROR);
     printf("%zu of %zu answered\n", answered, count);
     engine_free(engine);
     config_free(config);

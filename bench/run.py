@@ -428,7 +428,7 @@ def count_instructions(folder: Path, tools: Path, config: Path, zone: str, *flag
     collected = []
     for count in COUNTS:
         done = subprocess.run(
-            ['valgrind', '--tool=callgrind', '--toggle-collect=answer',
+            ['valgrind', '--tool=callgrind', '--toggle-collect=answer_batch',
              f'--callgrind-out-file={folder}/callgrind.{zone}.{count}',
              str(tools / 'bench-instructions'), str(config), str(folder / f'{zone}.queries'),
              str(count), *flags], capture_output=True, text=True, timeout=600)
@@ -585,7 +585,7 @@ def main():
     if not options.no_instructions:
         result['instructions'] = measure_instructions(folder, options.tools)
         for kind, value in result['instructions'].items():
-            print(f'user-space instructions a query inside answer(), {kind}: {value:.0f}')
+            print(f'user-space instructions a query inside answer_batch(), {kind}: {value:.0f}')
     print(*(result.setdefault('publish', measure_publishing(options.tools))), sep='', end='')
     options.output.write_text(json.dumps(result, indent=1) + '\n')
     say(f'written: {options.output}')

@@ -5,12 +5,12 @@
 // The fast path is a question whose owner name exists and whose RRset holds no names: the records
 // stand ready behind the pointer 0xC00C, so the answer is one or two copies. Called by data workers
 // (and by everything that wants to know what they would say); see answer.h for the guarantees.
+#include "answer/fast.h"
 #include "answer/options.h"
 #include "base/memory.h"
+#include "dns/query_common.h"
 
 #include <string.h>
-
-enum { OPT_SIZE = 11, PAYLOAD_WITHOUT_EDNS = 512 };
 
 struct worker *worker_new(uint64_t seed)
 {
@@ -37,30 +37,6 @@ struct worker_counters *worker_counters_own(struct worker *worker)
 void worker_set_time(struct worker *worker, uint32_t now_s)
 {
     worker->now_s = now_s;
-}
-
-// --- the client
-
-// Addresses that say nothing about where a client is: the source counts instead.
-static bool subnet_is_usable(const struct client_subnet *subnet)
-{
-    const uint8_t *b = subnet->address.bytes;
-    if (subnet->source_length == 0) {
-        return false; // the client asks not to be located (RFC 7871, 7.1.2)
-    }
-    if (subnet->address.family == FAMILY_IPV4) {
-        return b[0] != 0 && b[0] != 127 && b[0] < 224 && !(b[0] == 169 && b[1] == 254);
-    }
-    bool zeros = true; // ::/64 holds :: and ::1
-    for (int i = 0; i < 8; i++) {
-        zeros &= b[i] == 0;
-    }
-    return !zeros && b[0] != 0xff && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
-}
-
-static bool is_located(const struct query *query, const struct answer_options *options)
-{
-    return query->subnet.present && options->ecs && subnet_is_usable(&query->subnet);
 }
 
 // --- closing the message
@@ -121,94 +97,10 @@ static size_t finish(struct response *response, size_t size)
     return size;
 }
 
-// --- the fast path
-
-// Types whose rdata holds no domain name and asks for no additional records.
-static bool is_plain(uint16_t type)
+static size_t respond_in(struct response *response, const struct pending *pending)
 {
-    switch (type) {
-    case TYPE_A:
-    case TYPE_AAAA:
-    case TYPE_TXT:
-    case TYPE_CAA:
-    case TYPE_TLSA:
-    case TYPE_SSHFP:
-    case TYPE_SPF:
-    case TYPE_HINFO:
-    case TYPE_OPENPGPKEY:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static size_t put_static(struct response *response, const struct node *node,
-                         const struct node_rrset *rrset)
-{
-    const uint8_t *records = node_records(node, rrset);
-    uint8_t *at = response->message + response->question_end;
-    size_t head = 0;
-    if (rrset->turn != 0) {
-        head = response_rotation(response, rrset);
-    }
-    memcpy(at, records + head, rrset->size - head);
-    memcpy(at + rrset->size - head, records, head);
-    response->answer_count = rrset->count;
-    return response->question_end + rrset->size;
-}
-
-// 0 when the answer needs the slow path (it does not fit, or is empty by policy).
-static size_t put_steered(struct response *response, const struct node_rrset *rrset)
-{
-    struct pick pick;
-    response_pick(response, rrset, &pick);
-    size_t size = response->question_end;
-    for (size_t i = 0; i < pick.count; i++) {
-        if (response->limit - size < pick.sizes[i]) {
-            return 0;
-        }
-        memcpy(response->message + size, pick.records[i], pick.sizes[i]);
-        size += pick.sizes[i];
-    }
-    response->answer_count = (uint16_t)pick.count;
-    return pick.count > 0 ? size : 0;
-}
-
-// Whether a zone below the node's own answers for its name. Costs nothing while no zone's apex is
-// that deep.
-static bool is_in_child_zone(const struct generation *generation, const struct query *query,
-                             const struct node *node)
-{
-    unsigned labels = node->apex_label_count;
-    return generation->apex_labels_max > labels && node->label_count > labels + 1 &&
-           generation_apex_between(generation, query->folded, query->name_size, labels) != NULL;
-}
-
-static size_t fast_path(struct response *response, const struct node *node)
-{
-    const struct query *query = response->query;
-    const struct generation *generation = response->generation;
-    if (node == NULL || !is_plain(query->type) || node->flags & NODE_CUT ||
-        is_in_child_zone(generation, query, node)) {
-        return 0;
-    }
-    const struct node_rrset *rrset = node_rrset(node, query->type);
-    if (rrset == NULL) {
-        return 0;
-    }
-    response->flags = FLAG_AA;
-    if (rrset->plan != 0) {
-        return put_steered(response, rrset);
-    }
-    return response->limit - response->question_end >= rrset->size
-               ? put_static(response, node, rrset)
-               : 0;
-}
-
-static size_t respond_in(struct response *response, const struct node *node)
-{
-    size_t size = fast_path(response, node);
-    if (LIKELY(size > 0)) {
+    size_t size = fast_section(response, pending);
+    if (size > 0) {
         counter_add(&response->worker->counters.noerror);
         return size;
     }
@@ -217,12 +109,12 @@ static size_t respond_in(struct response *response, const struct node *node)
     return response_resolve(response);
 }
 
-static size_t respond_good(struct response *response, const struct node *node)
+static size_t respond_good(struct response *response, const struct pending *pending)
 {
     struct worker_counters *counters = &response->worker->counters;
     switch (response->query->class) {
     case CLASS_IN:
-        return respond_in(response, node);
+        return respond_in(response, pending);
     case CLASS_CH:
         return response_chaos(response);
     default:
@@ -235,11 +127,13 @@ static size_t respond_good(struct response *response, const struct node *node)
 
 // --- the verdict
 
+enum { PORT_MAY_LOOP_BELOW = 1024 };
+
 // Services that answer anything with a packet of their own; a reply to them may never end.
 static bool source_may_loop(const struct query_source *source)
 {
     static const uint16_t ports[] = {0, 7, 13, 17, 19, 37, 464};
-    if (LIKELY(source->port >= 1024)) {
+    if (LIKELY(source->port >= PORT_MAY_LOOP_BELOW)) {
         return false;
     }
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
@@ -275,49 +169,61 @@ static void count_query(struct worker_counters *counters, const struct query *qu
 static size_t limit_of(const struct generation *generation, const struct query *query,
                        const struct query_source *source)
 {
-    if (source->transport != TRANSPORT_UDP) {
-        return ANSWER_TCP_MAX;
-    }
-    size_t offered = query->edns ? query->udp_payload : PAYLOAD_WITHOUT_EDNS;
-    size_t ours = MIN((size_t)generation->options.udp_payload_max, (size_t)ANSWER_UDP_MAX);
-    return MIN(offered, MAX(ours, (size_t)PAYLOAD_WITHOUT_EDNS));
+    return source->transport == TRANSPORT_UDP ? MIN(query->udp_payload, generation->udp_limit)
+                                              : ANSWER_TCP_MAX;
 }
 
 // --- the stages of a message
 
-static void pending_parse(struct pending *pending, const struct generation *generation,
-                          const uint8_t *message, size_t size)
+// Reads the query and fetches the place of its name in the index.
+static inline void pending_parse(struct pending *pending, const struct generation *generation,
+                                 const uint8_t *message, size_t size)
 {
     struct query *query = &pending->query;
-    pending->verdict = query_parse(message, size, query);
-    pending->node = NULL;
-    pending->plan = NULL;
-    pending->cookie_valid = false;
+    bool is_common = query_parse_common(message, size, query);
+    pending->verdict = LIKELY(is_common) ? QUERY_GOOD : query_parse(message, size, query);
+    pending->is_simple = false;
     if (LIKELY(pending->verdict == QUERY_GOOD)) {
+        pending->is_simple = (is_common || !query->edns) && query->class == CLASS_IN;
         pending->hash = generation_hash_padded(generation, query->folded, query->name_size);
+        pending->run = index_run(generation->names, pending->hash);
+        __builtin_prefetch(pending->run);
     }
 }
 
-// Looks the name up for the fast path; resolve.c looks for itself.
-static void pending_find(struct pending *pending, const struct generation *generation)
+// Finds what stands there and fetches the node.
+static inline void pending_probe(struct pending *pending, const struct generation *generation)
+{
+    if (LIKELY(pending->verdict == QUERY_GOOD)) {
+        pending->slot = index_probe(generation->names, pending->hash, pending->run);
+        const char *node = (const char *)slot_node(pending->slot);
+        __builtin_prefetch(node);
+        __builtin_prefetch(node + 64); // a name and an address or two end here
+    }
+}
+
+// Makes sure that it is the name's, and finds the RRset.
+static inline struct found pending_find(const struct pending *pending,
+                                        const struct generation *generation)
 {
     const struct query *query = &pending->query;
-    if (pending->verdict != QUERY_GOOD) {
-        return;
+    const struct node *node = slot_node(pending->slot);
+    if (UNLIKELY(pending->slot & SLOT_SHARED || node->flags & NODE_OCCLUDED ||
+                 !is_named(node, query->folded, query->name_size))) {
+        node = index_find(generation->names, pending->hash, query->folded, query->name_size,
+                          NODE_OCCLUDED);
     }
-    pending->node = index_find(generation->names, pending->hash, query->folded, query->name_size,
-                               NODE_OCCLUDED);
-    const struct node_rrset *rrset = pending->node ? node_rrset(pending->node, query->type) : NULL;
-    if (rrset != NULL && rrset->plan != 0) {
-        pending->plan = vector_get(generation->plans, rrset->plan - 1);
-    }
+    return (struct found){node, node ? node_rrset(node, query->type) : NULL};
 }
 
-static size_t pending_answer(struct pending *pending, const struct generation *generation,
-                             struct worker *worker, const uint8_t *message,
-                             const struct query_source *source, uint8_t *out)
+// The long way: any query, any answer.
+__attribute__((noinline)) static size_t answer_slowly(struct pending *pending,
+                                                      const struct generation *generation,
+                                                      struct worker *worker,
+                                                      const struct message *message)
 {
     struct query *query = &pending->query;
+    const struct query_source *source = &message->source;
     if (pending->verdict == QUERY_SILENCE || source_may_loop(source)) {
         counter_add(&worker->counters.dropped);
         return 0;
@@ -326,15 +232,15 @@ static size_t pending_answer(struct pending *pending, const struct generation *g
     struct response response = {.generation = generation,
                                 .worker = worker,
                                 .query = query,
-                                .located = is_located(query, &generation->options),
-                                .message = out,
+                                .located = query_is_located(query, generation),
+                                .message = message->out,
                                 .question_end = HEADER_SIZE};
     response.client = response.located ? query->subnet.address : source->address;
     if (query->name != NULL && pending->verdict != QUERY_NOTIMP) {
         response.question_end += query->name_size + QUESTION_FIXED_SIZE;
     }
-    if (out != message) {
-        memcpy(out, message, response.question_end);
+    if (message->out != message->query) {
+        memcpy(message->out, message->query, response.question_end);
     }
     if (pending->verdict == QUERY_FORMERR) { // they may be what was malformed
         query->subnet.present = false;
@@ -346,7 +252,7 @@ static size_t pending_answer(struct pending *pending, const struct generation *g
         response.rcode = RCODE_BADCOOKIE;
         counter_add(&worker->counters.badcookie);
     }
-    pending->cookie_valid = response.cookie_valid;
+    message->cookie_valid = response.cookie_valid;
     size_t size = response.question_end;
     switch (pending->verdict) {
     case QUERY_FORMERR:
@@ -364,18 +270,68 @@ static size_t pending_answer(struct pending *pending, const struct generation *g
     case QUERY_COOKIE: // the cookie is the answer
         break;
     default:
-        size = respond_good(&response, pending->node);
+        size = respond_good(&response, pending);
     }
     return finish(&response, size);
 }
 
-size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *query,
-              size_t query_size, const struct query_source *source, uint8_t *out)
+static inline bool is_fast(const struct pending *pending, const struct message *message)
 {
-    struct pending pending;
-    pending_parse(&pending, generation, query, query_size);
-    pending_find(&pending, generation);
-    return pending_answer(&pending, generation, worker, query, source, out);
+    return LIKELY(pending->is_simple) && LIKELY(message->source.port >= PORT_MAY_LOOP_BELOW);
+}
+
+// Answers what a plan decides. Not inline: what it keeps on the stack would be paid for by every
+// answer.
+__attribute__((noinline)) static void pending_steer(const struct generation *generation,
+                                                    struct worker *worker, struct pending *pending,
+                                                    struct message *message, struct tally *tally)
+{
+    size_t size = 0;
+    if (is_fast(pending, message)) {
+        size = fast_steered(generation, worker, pending, message, tally);
+    }
+    if (UNLIKELY(size == 0)) {
+        size = answer_slowly(pending, generation, worker, message);
+    }
+    message->out_size = size;
+}
+
+// Answers everything else at once. True: a plan decides, ask pending_steer.
+static inline bool pending_answer(const struct generation *generation, struct worker *worker,
+                                  struct pending *pending, struct message *message,
+                                  struct tally *tally)
+{
+    struct found found = {0};
+    size_t size = 0;
+    if (LIKELY(pending->verdict == QUERY_GOOD) && pending->slot != 0) {
+        found = pending_find(pending, generation);
+        if (found.rrset != NULL && found.rrset->plan != 0) {
+            pending->plan = vector_get(generation->plans, found.rrset->plan - 1);
+            pending->found = found;
+            plan_prefetch(pending->plan);
+            return true;
+        }
+        if (is_fast(pending, message)) {
+            size = fast_static(generation, worker, &pending->query, &found, message, tally);
+        }
+    }
+    if (UNLIKELY(size == 0)) {
+        pending->plan = NULL;
+        pending->found = found;
+        size = answer_slowly(pending, generation, worker, message);
+    }
+    message->out_size = size;
+    return false;
+}
+
+static void tally_end(const struct tally *tally, struct worker_counters *counters,
+                      enum transport transport)
+{
+    counter_add_many(&counters->queries_udp + transport, tally->answers);
+    counter_add_many(&counters->noerror, tally->answers);
+    counter_add_many(&counters->edns, tally->edns);
+    counter_add_many(&counters->ecs, tally->ecs);
+    counter_add_many(&counters->steered, tally->steered);
 }
 
 void answer_batch(const struct generation *generation, struct worker *worker,
@@ -383,31 +339,38 @@ void answer_batch(const struct generation *generation, struct worker *worker,
 {
     enum { TABLES_AHEAD = 2 }; // messages between a plan's tables and their use
     struct pending *pending = worker->pending;
+    struct tally tally = {0};
+    uint8_t steered[ANSWER_BATCH_MAX];
+    size_t steered_count = 0;
     SP_ASSERT(count <= ANSWER_BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
         pending_parse(&pending[i], generation, messages[i].query, messages[i].query_size);
-        if (pending[i].verdict == QUERY_GOOD) {
-            index_prefetch(generation->names, pending[i].hash);
-        }
     }
     for (size_t i = 0; i < count; i++) {
-        if (pending[i].verdict == QUERY_GOOD) {
-            index_prefetch_node(generation->names, pending[i].hash);
-        }
+        pending_probe(&pending[i], generation);
     }
     for (size_t i = 0; i < count; i++) {
-        pending_find(&pending[i], generation);
-        if (pending[i].plan != NULL) {
-            plan_prefetch(pending[i].plan);
+        messages[i].cookie_valid = false;
+        if (pending_answer(generation, worker, &pending[i], &messages[i], &tally)) {
+            steered[steered_count++] = (uint8_t)i;
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        if (i + TABLES_AHEAD < count && pending[i + TABLES_AHEAD].plan != NULL) {
-            plan_prefetch_tables(pending[i + TABLES_AHEAD].plan);
+    for (size_t i = 0; i < steered_count; i++) {
+        if (i + TABLES_AHEAD < steered_count) {
+            plan_prefetch_tables(pending[steered[i + TABLES_AHEAD]].plan);
         }
-        struct message *message = &messages[i];
-        message->out_size = pending_answer(&pending[i], generation, worker, message->query,
-                                           &message->source, message->out);
-        message->cookie_valid = pending[i].cookie_valid;
+        pending_steer(generation, worker, &pending[steered[i]], &messages[steered[i]], &tally);
     }
+    if (count > 0) {
+        tally_end(&tally, &worker->counters, messages[0].source.transport);
+    }
+}
+
+size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *query,
+              size_t query_size, const struct query_source *source, uint8_t *out)
+{
+    struct message message = {
+        .query = query, .query_size = query_size, .source = *source, .out = out};
+    answer_batch(generation, worker, &message, 1);
+    return message.out_size;
 }

@@ -68,10 +68,15 @@ struct worker_counters *worker_counters_own(struct worker *worker);
 void worker_set_time(struct worker *worker, uint32_t now_s);
 
 // A relaxed add by the only writer: no lock prefix.
-static inline void counter_add(_Atomic uint64_t *counter)
+static inline void counter_add_many(_Atomic uint64_t *counter, uint64_t count)
 {
     uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+    atomic_store_explicit(counter, value + count, memory_order_relaxed);
+}
+
+static inline void counter_add(_Atomic uint64_t *counter)
+{
+    counter_add_many(counter, 1);
 }
 
 // Answers one message. `out` may be `query` itself (answered in place); its capacity is
@@ -97,6 +102,7 @@ struct message {
 };
 
 // The same for many messages at once: what each will touch is fetched while the others are worked
-// on, so that a batch waits for memory together and not one by one. count <= ANSWER_BATCH_MAX.
+// on, so that a batch waits for memory together and not one by one. count <= ANSWER_BATCH_MAX; all
+// came over one transport.
 void answer_batch(const struct generation *generation, struct worker *worker,
                   struct message *messages, size_t count);

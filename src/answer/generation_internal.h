@@ -4,9 +4,8 @@
 #pragma once
 
 #include "answer/generation.h"
-#include "answer/index.h"
+#include "answer/index_probe.h"
 #include "answer/vector.h"
-#include "base/hash.h"
 
 // What a zone is beside its nodes. Immutable.
 struct zone_entry {
@@ -23,7 +22,7 @@ struct zone_entry {
 
 struct generation {
     uint64_t number;
-    uint64_t hash_key;
+    struct index_key key;
     struct index *names;
     struct vector *zones;     // struct zone_entry
     struct vector *plans;     // struct plan
@@ -31,19 +30,21 @@ struct generation {
     unsigned apex_labels_max; // nor any zone's apex
     size_t zone_count, plan_count, node_bytes;
     struct answer_options options;
+    uint16_t udp_limit;   // largest UDP answer that the options allow
+    uint8_t opt_start[8]; // of OPT: root, type, our payload, no extended rcode, version 0
 };
 
 static inline uint64_t generation_hash(const struct generation *generation, const uint8_t *folded,
                                        size_t size)
 {
-    return hash_bytes(generation->hash_key, folded, size);
+    return index_hash(&generation->key, folded, size);
 }
 
-// The same for a name that is padded with zeros (dns/query.h).
+// The same for a padded name (dns/name.h), or its end from any label on.
 static inline uint64_t generation_hash_padded(const struct generation *generation,
                                               const uint8_t *folded, size_t size)
 {
-    return hash_words(generation->hash_key, folded, size);
+    return index_hash_padded(&generation->key, folded, size);
 }
 
 static inline const struct zone_entry *generation_zone(const struct generation *generation,

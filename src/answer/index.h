@@ -10,8 +10,43 @@
 #pragma once
 
 #include "answer/node.h"
+#include "base/hash.h"
 
 struct index;
+
+// Names are hashed under a secret, because a hostile customer can choose them. Two words that an
+// attacker cannot relate to each other are made of one.
+struct index_key {
+    uint64_t first, second;
+};
+
+static inline struct index_key index_key(uint64_t secret)
+{
+    return (struct index_key){secret, (secret << 32 | secret >> 32) * 0x9e3779b97f4a7c15ULL};
+}
+
+// The hash of a folded and padded name (dns/name.h), or of its end from any label on: sixteen
+// octets a multiplication. The length need not count: no name continues another.
+static inline uint64_t index_hash_padded(const struct index_key *key, const uint8_t *name,
+                                         size_t size)
+{
+    const uint8_t *const end = name + size;
+    uint64_t hash = key->first;
+    do {
+        hash = hash_mix(hash_word(name) ^ key->second, hash_word(name + 8) ^ hash);
+        name += BLOCK_SIZE;
+    } while (name < end);
+    return hash;
+}
+
+// The same for a folded name that ends where it ends.
+static inline uint64_t index_hash(const struct index_key *key, const uint8_t *name, size_t size)
+{
+    uint8_t padded[NAME_PADDED_SIZE];
+    memcpy(padded, name, size);
+    memset(padded + size, 0, BLOCK_SIZE);
+    return index_hash_padded(key, padded, size);
+}
 
 struct index *index_new(void);
 // Frees this version's directory and all its pages: only when no other version lives.
@@ -24,14 +59,9 @@ const struct node *index_find(const struct index *index, uint64_t hash, const ui
 // The node of that name in that zone, whatever its flags.
 const struct node *index_find_in_zone(const struct index *index, uint64_t hash, const uint8_t *name,
                                       size_t size, uint32_t zone);
-// Bring what a look-up will touch nearer to the processor: first the place in the page, then (when
-// that has come) the node that stands there.
-void index_prefetch(const struct index *index, uint64_t hash);
-void index_prefetch_node(const struct index *index, uint64_t hash);
-
 // A new version to edit; `old` stays as it is.
 struct index_edit;
-struct index_edit *index_edit_begin(const struct index *old, uint64_t hash_key);
+struct index_edit *index_edit_begin(const struct index *old, struct index_key key);
 // Puts a node under its name and zone; returns the node that was there before, or NULL.
 const struct node *index_edit_put(struct index_edit *edit, const struct node *node);
 // Takes the node out; it must be in.

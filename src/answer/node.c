@@ -142,8 +142,8 @@ static size_t put_records(uint8_t *at, const struct rrset *rrset, struct node_rr
         put_u16(at + size + 10, record->rdata_size);
         memcpy(at + size + 12, record->rdata, record->rdata_size);
         size_t record_size = 12U + record->rdata_size;
-        bool equal = record_size <= UINT16_MAX && (i == 0 || entry->record_size == record_size);
-        entry->record_size = equal ? (uint16_t)record_size : 0;
+        bool equal = record_size <= UINT8_MAX && (i == 0 || entry->record_size == record_size);
+        entry->record_size = equal ? (uint8_t)record_size : 0;
         size += record_size;
     }
     return size;
@@ -161,6 +161,25 @@ static size_t node_size_of(const struct name_entry *entry, size_t *rrset_count)
         *rrset_count += 1;
     }
     return size;
+}
+
+// Types whose rdata holds no domain name and asks for no additional records.
+static bool is_plain(uint16_t type)
+{
+    switch (type) {
+    case TYPE_A:
+    case TYPE_AAAA:
+    case TYPE_TXT:
+    case TYPE_CAA:
+    case TYPE_TLSA:
+    case TYPE_SSHFP:
+    case TYPE_SPF:
+    case TYPE_HINFO:
+    case TYPE_OPENPGPKEY:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static struct node *node_build(const struct builder *b, const struct name_entry *entry,
@@ -188,7 +207,7 @@ static struct node *node_build(const struct builder *b, const struct name_entry 
         out->count = (uint16_t)rrset->record_count;
         out->plan = slots.plan;
         out->turn = slots.turn;
-        out->offset = (uint32_t)offset;
+        out->is_ready = is_plain(rrset->type) && !(node->flags & NODE_CUT);
         out->size = (uint32_t)put_records((uint8_t *)node + offset, rrset, out);
         offset += out->size;
     }

@@ -20,12 +20,12 @@ enum node_flag {
 
 struct node_rrset {
     uint16_t type;
-    uint16_t count;       // records
-    uint16_t record_size; // when all are of one size, else 0
-    uint16_t turn;        // first turn counter (steer/plan.h) of a rotated or steered RRset
-    uint32_t offset;      // of the records, from the start of the node
-    uint32_t size;        // of all records together
-    uint32_t plan;        // slot + 1 of its plan; 0: static
+    uint16_t count;      // records
+    uint16_t turn;       // first turn counter (steer/plan.h) of a rotated or steered RRset
+    uint8_t record_size; // when all are of one size (and it is below 256), else 0
+    bool is_ready;       // the records answer as they stand: no names to compress or to look up
+    uint32_t size;       // of all records together; they follow those of the RRset before
+    uint32_t plan;       // slot + 1 of its plan; 0: static
 };
 
 struct node {
@@ -44,9 +44,10 @@ static inline const uint8_t *node_name(const struct node *node)
 
 static inline const struct node_rrset *node_rrset(const struct node *node, uint16_t type)
 {
-    for (unsigned i = 0; i < node->rrset_count; i++) {
-        if (node->rrsets[i].type == type) {
-            return &node->rrsets[i];
+    const struct node_rrset *const end = node->rrsets + node->rrset_count;
+    for (const struct node_rrset *rrset = node->rrsets; rrset < end; rrset++) {
+        if (rrset->type == type) {
+            return rrset;
         }
     }
     return NULL;
@@ -54,7 +55,11 @@ static inline const struct node_rrset *node_rrset(const struct node *node, uint1
 
 static inline const uint8_t *node_records(const struct node *node, const struct node_rrset *rrset)
 {
-    return (const uint8_t *)node + rrset->offset;
+    const uint8_t *at = node_name(node) + node->name_size;
+    for (const struct node_rrset *before = node->rrsets; before < rrset; before++) {
+        at += before->size;
+    }
+    return at;
 }
 
 // What the builder asks about each RRset: its plan slot (+1, 0: static) and its turn counter.

@@ -10,6 +10,7 @@
 #include "answer/generation_internal.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "dns/query.h"
 #include "dns/wire.h"
 
 #include <string.h>
@@ -80,11 +81,15 @@ struct publisher *publisher_new(const struct answer_options *options)
 {
     struct publisher *publisher = mem_alloc(sizeof(*publisher));
     struct generation *generation = mem_alloc(sizeof(*generation));
-    generation->hash_key = random_seed();
+    generation->key = index_key(random_seed());
     generation->names = index_new();
     generation->zones = vector_new();
     generation->plans = vector_new();
     generation->options = *options;
+    generation->udp_limit = (uint16_t)MIN(
+        MAX((unsigned)options->udp_payload_max, (unsigned)QUERY_PAYLOAD_MIN), ANSWER_UDP_MAX);
+    put_u16(generation->opt_start + 1, TYPE_OPT);
+    put_u16(generation->opt_start + 3, options->udp_payload_max);
     publisher->current = generation;
     publisher->next_turn = 1;
     publisher->worker = worker_new(random_seed());
@@ -151,7 +156,7 @@ struct change *change_begin(struct publisher *publisher)
     change->publisher = publisher;
     change->next = mem_copy(current, sizeof(*current));
     change->next->number++;
-    change->names = index_edit_begin(current->names, current->hash_key);
+    change->names = index_edit_begin(current->names, current->key);
     change->zones = vector_edit_begin(current->zones);
     change->plans = vector_edit_begin(current->plans);
     return change;

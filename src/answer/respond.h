@@ -9,14 +9,30 @@
 #include "dns/query.h"
 #include "dns/writer.h"
 
-// A query on its way through the stages of a batch.
+// What stands for a name and a type.
+struct found {
+    const struct node *node;        // of the name; NULL: none
+    const struct node_rrset *rrset; // of the type; NULL: none
+};
+
+// A query on its way through the stages of a batch. Each stage sets what the next one needs, and
+// fetches the memory that it will touch.
 struct pending {
-    struct query query;
+    // Set for every message.
     enum query_verdict verdict;
-    bool cookie_valid;       // the query had a server cookie of ours
-    uint64_t hash;           // of the name, when there is one
-    const struct node *node; // of the name; NULL: none, or not looked for
-    const struct plan *plan; // that will decide; NULL: none, or not looked for
+    bool is_simple; // good, class IN, and its OPT says no more than query_parse_common reads
+    // Set when the verdict is good.
+    uint64_t hash;           // of the name
+    const uint64_t *run;     // where the index holds that hash
+    uint64_t slot;           // what was found there; 0: there is no such name
+    struct found found;      // set when the fast path was not taken at once
+    const struct plan *plan; // that will decide; NULL: none
+    struct query query;
+};
+
+// Counters of the fast path, added up once a batch.
+struct tally {
+    unsigned answers, edns, ecs, steered;
 };
 
 struct worker {
@@ -26,6 +42,10 @@ struct worker {
     struct pending pending[ANSWER_BATCH_MAX];
     uint32_t turns[TURNS_COUNT];
 };
+
+// Sizes of OPT: without options, and with the longest client subnet that query_parse_common takes,
+// as far as the fast path writes.
+enum { OPT_SIZE = 11, OPT_REACH = OPT_SIZE + 8 + 8 };
 
 struct response {
     const struct generation *generation;
@@ -47,6 +67,27 @@ struct response {
     uint16_t ede;          // extended error + 1
     const char *ede_text;
 };
+
+// Whether a client subnet says where the client is; else the source counts (RFC 7871, 7.1.2: a
+// length of 0 asks not to be located).
+static inline bool subnet_is_usable(const struct client_subnet *subnet)
+{
+    const uint64_t key = address_key(&subnet->address);
+    if (subnet->source_length == 0) {
+        return false;
+    }
+    if (subnet->address.family == FAMILY_IPV4) {
+        const unsigned first = (unsigned)(key >> 56);
+        return first - 1 < 223 && first != 127 && key >> 48 != 0xa9fe; // 169.254/16
+    }
+    // ::/64 holds :: and ::1; fe80::/10 is link-local, ff00::/8 multicast.
+    return key != 0 && key >> 54 != 0xfe80 >> 6 && key >> 56 != 0xff;
+}
+
+static inline bool query_is_located(const struct query *query, const struct generation *generation)
+{
+    return query->subnet.present && generation->options.ecs && subnet_is_usable(&query->subnet);
+}
 
 // The full algorithm of RFC 1034, 4.3.2: delegations, CNAME chains, wildcards, DNAME, negative
 // answers. Writes the sections and returns the size of the message without OPT.

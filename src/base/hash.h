@@ -61,17 +61,6 @@ static inline uint64_t hash_bytes(uint64_t key, const void *bytes, size_t length
     return hash_mix(hash ^ word, 0x8ebc6af09c88c6e3ULL);
 }
 
-// The same value for bytes that are followed by zeros up to a multiple of eight: no tail to pick.
-static inline uint64_t hash_words(uint64_t key, const void *bytes, size_t length)
-{
-    const uint8_t *at = bytes;
-    uint64_t hash = key ^ (length * 0xa0761d6478bd642fULL);
-    for (; length >= 8; at += 8, length -= 8) {
-        hash = hash_mix(hash ^ hash_word(at), 0xe7037ed1a0b428dbULL);
-    }
-    return hash_mix(hash ^ (length ? hash_word(at) : 0), 0x8ebc6af09c88c6e3ULL);
-}
-
 // splitmix64: passes BigCrush, one multiply chain, 8 bytes of state. One state a thread.
 static inline uint64_t random_next(uint64_t *state)
 {

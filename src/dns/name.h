@@ -7,9 +7,13 @@
 // Pure; any thread.
 #pragma once
 
-#include "base/base.h"
+#include "base/block.h"
 
 enum { NAME_MAX_SIZE = 255, LABEL_MAX_SIZE = 63, NAME_TEXT_MAX = 1024 };
+
+// Room for a name that is padded with zeros: its last block filled, and one block more, so that it
+// may be read in blocks from any label on.
+enum { NAME_PADDED_SIZE = 256 + BLOCK_SIZE };
 
 // Bytes of a valid name with its final zero.
 size_t name_size(const uint8_t *name);
@@ -28,6 +32,29 @@ static inline uint8_t octet_fold(uint8_t octet)
 // Copies `size` bytes of wire form with A-Z folded to a-z (length octets are below 64, so folding
 // blindly is safe). Both buffers need no padding.
 void name_fold(const uint8_t *name, size_t size, uint8_t *folded);
+
+// Sixteen octets in lower case, without a branch: the others keep their bits.
+static inline block16 name_fold_block(block16 octets)
+{
+    const block16 from_a = octets - 'A';
+    return octets | ((block16)(from_a < 26) & 0x20);
+}
+
+// Folds a name of 1..255 octets into a buffer of NAME_PADDED_SIZE and pads it. Reads whole blocks:
+// up to 15 octets behind the name must be readable.
+static inline void name_fold_padded(const uint8_t *name, size_t size, uint8_t *folded)
+{
+    static const uint8_t keep[2 * BLOCK_SIZE] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                 255, 255, 255, 255, 255, 255, 255, 255};
+    const size_t last = (size - 1) / BLOCK_SIZE * BLOCK_SIZE; // 1..16 octets stand from there on
+    for (size_t at = 0; at < last; at += BLOCK_SIZE) {
+        block_store(folded + at, name_fold_block(block_load(name + at)));
+    }
+    const block16 tail = block_load(keep + BLOCK_SIZE - (size - last));
+    block_store(folded + last, name_fold_block(block_load(name + last)) & tail);
+    block_store(folded + last + BLOCK_SIZE, (block16){0});
+}
+
 bool name_equal(const uint8_t *a, const uint8_t *b); // case-insensitive
 // Whether `name` is `parent` or below it, case-insensitive.
 bool name_within(const uint8_t *name, const uint8_t *parent);

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { ADDITIONAL_MAX = 4, PAYLOAD_MIN = 512 };
+enum { ADDITIONAL_MAX = 4 };
 
 struct cursor {
     const uint8_t *at, *end;
@@ -124,32 +124,10 @@ static bool parse_additional(struct cursor *cursor, struct query *query, unsigne
         return false; // a second OPT, or one that is not at the root
     }
     query->edns = true;
-    query->udp_payload = MAX(get_u16(fixed + 2), PAYLOAD_MIN);
+    query->udp_payload = MAX(get_u16(fixed + 2), QUERY_PAYLOAD_MIN);
     *version = fixed[5];
     query->dnssec_ok = fixed[6] & 0x80;
     return *version > 0 || parse_options(rdata, rdata_size, query);
-}
-
-// Eight octets at a time: an octet above 'A' - 1 and not above 'Z' gets its bit 0x20. Octets from
-// 0x80 on are left alone; length octets are below 'A'.
-static uint64_t fold_word(uint64_t word)
-{
-    const uint64_t ones = 0x0101010101010101ULL, high = 0x80 * ones;
-    uint64_t low = word & ~high;
-    uint64_t from_a = low + (0x80 - 'A') * ones, past_z = low + (0x80 - 'Z' - 1) * ones;
-    return word | ((from_a & ~past_z & ~word & high) >> 2);
-}
-
-static void fold_padded(const uint8_t *name, size_t size, uint8_t *folded)
-{
-    memset(folded + (size & ~(size_t)7), 0, 16);
-    memcpy(folded, name, size);
-    for (size_t i = 0; i < size; i += 8) {
-        uint64_t word;
-        memcpy(&word, folded + i, 8);
-        word = fold_word(word);
-        memcpy(folded + i, &word, 8);
-    }
 }
 
 static bool parse_question(struct cursor *cursor, struct query *query)
@@ -163,7 +141,9 @@ static bool parse_question(struct cursor *cursor, struct query *query)
     query->type = get_u16(cursor->at + size);
     query->class = get_u16(cursor->at + size + 2);
     cursor->at += size + QUESTION_FIXED_SIZE;
-    fold_padded(query->name, size, query->folded);
+    uint8_t padded[NAME_PADDED_SIZE]; // the message may end right behind the question
+    memcpy(padded, query->name, size);
+    name_fold_padded(padded, size, query->folded);
     return true;
 }
 
@@ -199,10 +179,7 @@ static enum query_verdict parse_without_question(const uint8_t *message, struct 
 
 enum query_verdict query_parse(const uint8_t *message, size_t size, struct query *query)
 {
-    query->name = NULL;
-    query->edns = query->dnssec_ok = query->subnet.present = false;
-    query->options.asked = 0;
-    query->udp_payload = PAYLOAD_MIN;
+    query_begin(query);
     if (size < HEADER_SIZE) {
         return QUERY_SILENCE;
     }

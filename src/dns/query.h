@@ -15,6 +15,9 @@ struct client_subnet {
     struct address address; // bits past source_length are zero
 };
 
+// What a client takes that says nothing, or less (RFC 6891, 6.2.5).
+enum { QUERY_PAYLOAD_MIN = 512 };
+
 struct query {
     const uint8_t *name; // into the message, case kept
     uint16_t name_size;
@@ -23,10 +26,8 @@ struct query {
     bool edns, dnssec_ok;
     uint16_t udp_payload; // the client's offer, at least 512
     struct client_subnet subnet;
-    struct edns_request options; // asked: 0 for nearly every query
-    // The name in lower case, followed by zeros up to a multiple of eight, and eight more: it may
-    // be read in words.
-    _Alignas(8) uint8_t folded[NAME_MAX_SIZE + 9];
+    struct edns_request options;                           // asked: 0 for nearly every query
+    _Alignas(BLOCK_SIZE) uint8_t folded[NAME_PADDED_SIZE]; // the name in lower case, padded
 };
 
 enum query_verdict {
@@ -37,6 +38,15 @@ enum query_verdict {
     QUERY_BADVERS, // EDNS version above 0 (RFC 6891, 6.1.3)
     QUERY_COOKIE,  // no question, but a cookie: only a server cookie is wanted (RFC 7873, 5.4)
 };
+
+// A query with nothing in it yet: what an absent part of the message stands for.
+static inline void query_begin(struct query *query)
+{
+    query->name = NULL;
+    query->edns = query->dnssec_ok = query->subnet.present = false;
+    query->options.asked = 0;
+    query->udp_payload = QUERY_PAYLOAD_MIN;
+}
 
 // On QUERY_GOOD, QUERY_BADVERS and, where the question could be read, QUERY_FORMERR the fields are
 // filled in; name is NULL when there is no usable question.

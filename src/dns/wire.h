@@ -6,6 +6,7 @@
 #include "base/base.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <string.h>
 
 enum { HEADER_SIZE = 12, QUESTION_FIXED_SIZE = 4, RR_FIXED_SIZE = 10 };
@@ -32,6 +33,13 @@ static inline uint32_t get_u32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+static inline uint64_t get_u64(const uint8_t *at)
+{
+    uint64_t wire;
+    memcpy(&wire, at, sizeof(wire));
+    return be64toh(wire);
+}
+
 // Stores in one piece: compilers merge single octets when they are read, but not when written.
 static inline void put_u16(uint8_t *at, unsigned value)
 {
@@ -42,5 +50,11 @@ static inline void put_u16(uint8_t *at, unsigned value)
 static inline void put_u32(uint8_t *at, uint32_t value)
 {
     uint32_t wire = htonl(value);
+    memcpy(at, &wire, sizeof(wire));
+}
+
+static inline void put_u64(uint8_t *at, uint64_t value)
+{
+    uint64_t wire = htobe64(value);
     memcpy(at, &wire, sizeof(wire));
 }

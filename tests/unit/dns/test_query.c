@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The query parser: a table of verdicts, every truncation, client subnets exhaustively, and noise.
-#include "dns/query.h"
+#include "dns/query_common.h"
 
 #include "../seed.h"
 #include "base/memory.h"
@@ -87,10 +87,42 @@ static struct packet with_opt(unsigned payload, uint32_t ttl, const void *option
     return packet;
 }
 
+static unsigned common_count;
+
+// The short way takes only good queries, and gives what the long one gives.
+static void check_common(const uint8_t *bytes, size_t size, enum query_verdict verdict,
+                         const struct query *query)
+{
+    struct query common;
+    memset(&common, 0xee, sizeof(common));
+    if (!query_parse_common(bytes, size, &common)) {
+        return;
+    }
+    common_count++;
+    assert_int_equal(verdict, QUERY_GOOD);
+    assert_ptr_equal(common.name, query->name);
+    assert_int_equal(common.name_size, query->name_size);
+    assert_int_equal(common.type, query->type);
+    assert_int_equal(common.class, query->class);
+    assert_int_equal(common.flags, query->flags);
+    assert_int_equal(common.edns, query->edns);
+    assert_int_equal(common.dnssec_ok, query->dnssec_ok);
+    assert_int_equal(common.udp_payload, query->udp_payload);
+    assert_int_equal(common.options.asked, query->options.asked);
+    assert_int_equal(common.subnet.present, query->subnet.present);
+    if (query->subnet.present) {
+        assert_int_equal(common.subnet.source_length, query->subnet.source_length);
+        assert_true(address_equal(&common.subnet.address, &query->subnet.address));
+    }
+    size_t padded = (query->name_size + 15U) / 16 * 16 + 16;
+    assert_memory_equal(common.folded, query->folded, padded);
+}
+
 static enum query_verdict parse(const uint8_t *bytes, size_t size, struct query *query)
 {
     uint8_t *copy = mem_copy(bytes, size); // exactly: a sanitizer sees a read past the end
     enum query_verdict verdict = query_parse(copy, size, query);
+    check_common(copy, size, verdict, query);
     if (query->name != NULL && size >= HEADER_SIZE) {
         query->name = bytes + (query->name - copy);
     }
@@ -448,7 +480,12 @@ static enum query_verdict parse_subnet(unsigned family, unsigned source, unsigne
     option[7] = (uint8_t)scope;
     memcpy(option + 8, address, size);
     struct packet packet = with_opt(1232, 0, option, size + 8);
-    return query_parse(packet.bytes, packet.size, query);
+    enum query_verdict verdict = query_parse(packet.bytes, packet.size, query);
+    unsigned before = common_count;
+    check_common(packet.bytes, packet.size, verdict, query);
+    bool is_common = verdict == QUERY_GOOD && source > 0 && source <= 64;
+    assert_int_equal(common_count - before, is_common); // and nothing usual is left to the long way
+    return verdict;
 }
 
 static void check_subnet(unsigned family, unsigned source, unsigned scope, const uint8_t *address,
@@ -531,9 +568,14 @@ static void test_folded_and_padded(void **state)
         }
         memset(query.folded, 0xee, sizeof(query.folded));
         assert_int_equal(query_parse(packet.bytes, packet.size, &query), QUERY_GOOD);
-        uint8_t expected[NAME_MAX_SIZE + 9] = {0};
+        uint8_t expected[NAME_PADDED_SIZE] = {0};
         name_fold(packet.bytes + HEADER_SIZE, used + 1, expected);
-        assert_memory_equal(query.folded, expected, ((used + 1 + 7) & ~(size_t)7) + 8);
+        assert_memory_equal(query.folded, expected, (used + 1 + 15) / 16 * 16 + 16);
+        put_u16(packet.bytes + AT_ARCOUNT, 1);
+        put_opt(&packet, 1232, 0, "", 0);
+        unsigned before = common_count;
+        assert_int_equal(parse(packet.bytes, packet.size, &query), QUERY_GOOD);
+        assert_int_equal(common_count - before, 1);
     }
 }
 
@@ -561,9 +603,9 @@ static void test_noise(void **state)
         assert_true(query.udp_payload >= 512);
         assert_true(verdict != QUERY_GOOD || query.name != NULL);
         if (query.name != NULL) {
-            uint8_t folded[NAME_MAX_SIZE + 9] = {0};
+            uint8_t folded[NAME_PADDED_SIZE] = {0};
             name_fold(query.name, query.name_size, folded);
-            assert_memory_equal(query.folded, folded, ((query.name_size + 7) & ~7) + 8);
+            assert_memory_equal(query.folded, folded, (query.name_size + 15) / 16 * 16 + 16);
             assert_int_equal(name_check(query.name, size - HEADER_SIZE), query.name_size);
             assert_true(HEADER_SIZE + query.name_size + QUESTION_FIXED_SIZE <= (int)size);
         }
