@@ -39,7 +39,7 @@ static void print_diags(const struct diags *diags)
 
 static struct engine *load_engine(const struct config *config)
 {
-    static const struct prober prober = {probe_start, probe_cancel, NULL};
+    static const struct prober prober = {.start = probe_start, .cancel = probe_cancel};
     struct engine *engine = engine_new(config, clock_system(), &prober);
     struct load *load = engine_read(engine, true);
     bool good = engine_apply(engine, load);

@@ -220,7 +220,7 @@ static inline struct found pending_find(const struct pending *pending,
 __attribute__((noinline)) static size_t answer_slowly(struct pending *pending,
                                                       const struct generation *generation,
                                                       struct worker *worker,
-                                                      const struct message *message)
+                                                      struct message *message)
 {
     struct query *query = &pending->query;
     const struct query_source *source = &message->source;
