@@ -29,8 +29,11 @@ struct network {
     uint64_t first, last;
     struct override says; // its own cells; later with those of the networks around it
     struct prefix prefix;
-    unsigned line;
+    bool names_isp; // in a cell of its own
+    unsigned line;  // FROM_CATALOGUE: of the operator's lines
 };
+
+static const unsigned FROM_CATALOGUE = UINT32_MAX;
 
 struct reader {
     const char *path;
@@ -208,10 +211,20 @@ static void read_line(struct reader *r, struct override *says)
         return;
     case LINE_OVERSEAS:
     case LINE_CONTINENT:
+    case LINE_OPAQUE:
+    case LINE_KIND_COUNT:
         fault(r, LINE, "a network cannot be put into \"%s\"; give its country", line->id);
+        return;
+    case LINE_AREA:
+    case LINE_ISP_AREA:
+        fault(r, LINE, "a network cannot be put into \"%s\"; give its region", line->id);
+        return;
+    case LINE_SEARCH:
+        fault(r, LINE, "the networks of \"%s\" are rows of the file geo.lines", line->id);
         return;
     case LINE_DEFAULT:
     case LINE_ISP:
+    case LINE_CLOUD:
     case LINE_ISP_REGION:
         says->has_isp = true;
         says->isp = line->isp;
@@ -258,6 +271,15 @@ static void read_coordinates(struct reader *r, struct override *says)
     }
 }
 
+static void network_add(struct reader *r, struct network *network)
+{
+    prefix_keys(&network->prefix, &network->first, &network->last);
+    size_t i = family_index(network->prefix.address.family);
+    MEM_GROW(r->networks[i], r->counts[i], r->capacities[i]);
+    network->names_isp = network->says.has_isp;
+    r->networks[i][r->counts[i]++] = *network;
+}
+
 static void row_read(struct reader *r)
 {
     struct network network = {.says = {.custom_line = -1}, .line = r->csv.line};
@@ -279,10 +301,19 @@ static void row_read(struct reader *r)
     if (r->failed) {
         return;
     }
-    prefix_keys(&network.prefix, &network.first, &network.last);
-    size_t i = family_index(network.prefix.address.family);
-    MEM_GROW(r->networks[i], r->counts[i], r->capacities[i]);
-    r->networks[i][r->counts[i]++] = network;
+    network_add(r, &network);
+}
+
+// The networks that the operator's file of lines gives to ISPs: as rows of this table that fill
+// `line` alone.
+static void catalogue_read(struct reader *r)
+{
+    struct network network = {.line = FROM_CATALOGUE};
+    uint16_t isp;
+    for (size_t i = 0; lines_own_network(r->lines, i, &network.prefix, &isp); i++) {
+        network.says = (struct override){.custom_line = -1, .has_isp = true, .isp = isp};
+        network_add(r, &network);
+    }
 }
 
 // --- layers
@@ -336,6 +367,19 @@ static size_t stack_close(struct runs *runs, const struct network *networks, con
     return depth;
 }
 
+// Two rows for one network: the first of them counts. Both files may name it; networks.csv says
+// more, and it comes first.
+static void same_network(struct reader *r, struct network *first, const struct network *again)
+{
+    if (again->line != FROM_CATALOGUE) {
+        diags_error(r->diags, (struct place){r->path, again->line, 1}, "cidr",
+                    "this network is on line %u already", first->line);
+    } else if (!first->names_isp) {
+        first->says.has_isp = true;
+        first->says.isp = again->says.isp;
+    }
+}
+
 static void family_flatten(struct reader *r, size_t family, struct overrides *overrides)
 {
     struct network *networks = r->networks[family];
@@ -350,8 +394,7 @@ static void family_flatten(struct reader *r, size_t family, struct overrides *ov
         struct network *network = &networks[i];
         if (i > 0 && network->first == networks[i - 1].first &&
             network->last == networks[i - 1].last) {
-            diags_error(r->diags, (struct place){r->path, network->line, 1}, "cidr",
-                        "this network is on line %u already", networks[i - 1].line);
+            same_network(r, &networks[stack[depth - 1]], network);
             continue;
         }
         depth = stack_close(runs, networks, stack, depth, base, network->first, false);
@@ -392,6 +435,7 @@ void overrides_read(const char *path, const struct lines *lines, struct interner
             }
         }
     }
+    catalogue_read(&reader);
     for (size_t i = 0; i < FAMILIES; i++) {
         family_flatten(&reader, i, overrides);
         free(reader.networks[i]);

@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The catalogue's data as C tables. scripts/geo_tables.py makes them out of countries.tsv,
-// regions.tsv, lines.tsv and isps.tsv at build time and has checked them. Inside geo/ only.
+// The catalogue's data in C. scripts/geo_tables.py makes it at build time: countries.tsv and
+// regions.tsv as tables that it has checked; lines.tsv and isps.tsv as text, because lines_read.c
+// reads them as it reads an operator's file; providers.tsv as a table. Inside geo/ only.
 #pragma once
 
-#include "base/address.h"
-#include "geo/lines.h"
+#include "base/base.h"
 
 // Lists of stems and aliases are separated by one space; "" is none.
-
-struct line_row {
-    enum line_kind kind;
-    const char *id;
-    const char *continent, *country; // country "-": outside mainland China
-    const char *within;              // id of the broader line, above this row
-    const char *stems, *short_name, *aliases;
-};
 
 // Ascending by code.
 struct country_row {
@@ -35,37 +27,22 @@ struct region_name_row {
     const char *name;
 };
 
-// `isp` counts the rows of kind LINE_ISP from 1.
-
-// Ascending by number.
-struct isp_asn_row {
-    uint32_t asn;
-    uint16_t isp;
+// A provider's code, and its names of the line with "|" between.
+struct provider_row {
+    const char *provider, *code, *line, *names;
 };
 
-// In the order of trust.
-struct isp_pattern_row {
-    uint16_t isp;
-    const char *pattern;
-};
-
-// Disjoint; ascending by family, then address.
-struct isp_network_row {
-    struct prefix network;
-    uint16_t isp;
-};
-
-extern const struct line_row line_rows[];
-extern const size_t line_rows_count;
 extern const struct country_row country_rows[];
 extern const size_t country_rows_count;
 extern const struct region_row region_rows[];
 extern const size_t region_rows_count;
 extern const struct region_name_row region_name_rows[];
 extern const size_t region_name_rows_count;
-extern const struct isp_asn_row isp_asn_rows[];
-extern const size_t isp_asn_rows_count;
-extern const struct isp_pattern_row isp_pattern_rows[];
-extern const size_t isp_pattern_rows_count;
-extern const struct isp_network_row isp_network_rows[];
-extern const size_t isp_network_rows_count;
+extern const struct provider_row provider_rows[];
+extern const size_t provider_rows_count;
+// Ends with NULL.
+extern const char *const provider_names[];
+
+// Rows of lines.tsv, then of isps.tsv, without comments.
+extern const char *const catalogue_texts[];
+extern const size_t catalogue_texts_count;

@@ -30,6 +30,7 @@ struct config {
     const char **geo_databases;
     size_t geo_database_count;
     const char *geo_networks; // NULL: none
+    const char *geo_lines;    // NULL: none
     const char *control_path; // NULL: no control socket
     struct prefix *health_allow;
     size_t health_allow_count;

@@ -40,6 +40,10 @@ static const struct option options[] = {
       .help = "Own table of networks, which overrides the databases cell by cell: a CSV file with "
               "the header `cidr,country,region,asn,line,lat,lon`."},
      FIELD(geo_networks)},
+    {{.name = "geo.lines", .type = OPTION_PATH,
+      .help = "Own rows for the catalogue of lines: ISPs, clouds, areas, search engines, ASNs, "
+              "networks, aliases; in the format of `src/geo/lines.tsv` and `isps.tsv`."},
+     FIELD(geo_lines)},
     {{.name = "control", .type = OPTION_PATH_OR_OFF, .fallback = "run/signpost.sock",
       .help = "Unix socket of the HTTP API that the other commands talk to."},
      FIELD(control_path)},

@@ -226,6 +226,7 @@ static void take_lines_and_geo(struct engine *engine, struct load *load)
         load->lines = NULL;
     }
     engine->shared_stamp = load->shared_stamp;
+    engine->lines_stamp = load->lines_stamp;
     if (load->geo != NULL) {
         geo_free(engine->geo);
         engine->geo = load->geo;

@@ -51,7 +51,7 @@ struct engine {
     struct territories *territories;
     // Replaced by engine_apply only; engine_read looks at their stamps (the two never overlap).
     struct shared *shared;
-    struct file_stamp shared_stamp;
+    struct file_stamp shared_stamp, lines_stamp;
     struct lines *lines;
     struct geo *geo;
     struct lines *geo_lines; // that the geo data was read with; may be `lines`
@@ -73,7 +73,7 @@ struct engine {
 struct load {
     struct diags diags;
     struct shared *shared;
-    struct file_stamp shared_stamp;
+    struct file_stamp shared_stamp, lines_stamp;
     struct lines *lines;
     struct geo *geo;
     struct file_stamp *geo_stamps;

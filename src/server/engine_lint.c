@@ -55,8 +55,6 @@ static struct lint_world world_of(struct linting *linting)
     const struct engine *engine = linting->engine;
     return (struct lint_world){
         .lines = engine->lines,
-        .definitions = engine->shared->lines,
-        .definition_count = engine->shared->line_count,
         .max_failover_ns = engine->config->max_failover_ns,
         .checked_ttl_max = engine->config->checked_ttl_max,
         .ignored = ignored_rules(engine->config),

@@ -36,16 +36,21 @@ static bool stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
            a->size == b->size && a->inode == b->inode;
 }
 
-// --- shared.yaml and geo data
+// --- shared.yaml, lines and geo data
 
 static bool shared_read_if_new(const struct engine *engine, struct load *load)
 {
-    char *path = mem_printf("%s/shared.yaml", engine->config->store_path);
+    const struct config *config = engine->config;
+    char *path = mem_printf("%s/shared.yaml", config->store_path);
     load->shared_stamp = stamp_of(path);
-    bool is_new = engine->lines == NULL || !stamp_equal(&load->shared_stamp, &engine->shared_stamp);
+    load->lines_stamp = config->geo_lines ? stamp_of(config->geo_lines) : (struct file_stamp){0};
+    bool is_new = engine->lines == NULL ||
+                  !stamp_equal(&load->shared_stamp, &engine->shared_stamp) ||
+                  !stamp_equal(&load->lines_stamp, &engine->lines_stamp);
     if (is_new) {
         load->shared = shared_read(path, &load->diags);
-        load->lines = lines_new(load->shared->lines, load->shared->line_count, &load->diags);
+        load->lines = lines_load(config->geo_lines, load->shared->lines, load->shared->line_count,
+                                 &load->diags);
     }
     free(path);
     return is_new;
@@ -73,7 +78,7 @@ static bool same_line_names(const struct shared *a, const struct shared *b)
 
 static bool geo_is_new(const struct engine *engine, const struct load *load)
 {
-    if (engine->geo == NULL ||
+    if (engine->geo == NULL || !stamp_equal(&load->lines_stamp, &engine->lines_stamp) ||
         (load->shared != NULL && !same_line_names(load->shared, engine->shared))) {
         return true;
     }

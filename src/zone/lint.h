@@ -35,8 +35,6 @@ struct rule_reach {
 // call; `tls_fault` says what the last probe of a member found wrong with its certificate, or NULL.
 struct lint_world {
     const struct lines *lines;
-    const struct line_definition *definitions; // the operator's own lines
-    size_t definition_count;
     int64_t max_failover_ns;  // budget of names without their own; 0: none
     uint32_t checked_ttl_max; // seconds
     uint64_t ignored;         // bits 1 << index of rules that are switched off

@@ -248,58 +248,15 @@ void lint_weight_no_effect(struct lint *lint)
 
 // --- lines
 
-struct line_network {
-    const struct prefix *network;
-    size_t definition;
-};
-
-static int network_compare(const void *a, const void *b)
+static void report_clash(void *context, const struct line *first, const struct line *second,
+                         const struct prefix *network)
 {
-    const struct line_network *x = a, *y = b;
-    if (x->network->address.family != y->network->address.family) {
-        return x->network->address.family < y->network->address.family ? -1 : 1;
-    }
-    int order = memcmp(x->network->address.bytes, y->network->address.bytes,
-                       sizeof(x->network->address.bytes));
-    if (order == 0) {
-        order =
-            (x->network->length > y->network->length) - (x->network->length < y->network->length);
-    }
-    return order != 0 ? order : (x->definition > y->definition) - (x->definition < y->definition);
-}
-
-static struct line_network *networks_of(const struct lint_world *world, size_t *count)
-{
-    size_t total = 0;
-    *count = 0;
-    for (size_t i = 0; i < world->definition_count; i++) {
-        total += world->definitions[i].network_count;
-    }
-    struct line_network *networks = mem_alloc_array(total, sizeof(*networks));
-    for (size_t i = 0; i < world->definition_count; i++) {
-        for (size_t k = 0; k < world->definitions[i].network_count; k++) {
-            networks[(*count)++] = (struct line_network){&world->definitions[i].networks[k], i};
-        }
-    }
-    return networks;
+    char text[PREFIX_TEXT_MAX];
+    lint_report(context, second->place, "%s is in the line \"%.80s\" and in \"%.80s\"",
+                prefix_format(network, text), first->id, second->id);
 }
 
 void lint_lines_overlap(struct lint *lint)
 {
-    size_t count;
-    struct line_network *networks = networks_of(lint->world, &count);
-    if (count > 0) {
-        qsort(networks, count, sizeof(*networks), network_compare);
-    }
-    for (size_t i = 1; i < count; i++) {
-        const struct line_definition *first = &lint->world->definitions[networks[i - 1].definition],
-                                     *second = &lint->world->definitions[networks[i].definition];
-        char text[PREFIX_TEXT_MAX];
-        if (first != second && networks[i].network->length == networks[i - 1].network->length &&
-            address_equal(&networks[i].network->address, &networks[i - 1].network->address)) {
-            lint_report(lint, second->place, "%s is in the line \"%.80s\" and in \"%.80s\"",
-                        prefix_format(networks[i].network, text), first->name, second->name);
-        }
-    }
-    free(networks);
+    lines_clashes(lint->world->lines, report_clash, lint);
 }

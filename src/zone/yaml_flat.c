@@ -22,7 +22,8 @@ struct row {
     struct member member;
     int line;
     uint32_t ttl;
-    unsigned order; // of the row's line among the lines, by precedence; then of the row
+    const char *code; // of a line that is not known here, as written; else NULL
+    unsigned order;   // of the row's line among the lines, by precedence; then of the row
 };
 
 struct flat_reader {
@@ -48,16 +49,26 @@ static bool row_state_read(const struct yaml *at, struct member *member)
     return good;
 }
 
-static bool row_line_read(const struct flat_reader *reader, const struct yaml *at, int *line)
+static bool row_line_read(const struct flat_reader *reader, const struct yaml *at, struct row *row)
 {
+    const struct lines *lines = reader->record->yz->reader->lines;
     struct yaml child;
     if (!yaml_get(at, "line", &child)) {
-        *line = lines_find(reader->record->yz->reader->lines, "default");
-        SP_ASSERT(*line >= 0);
+        row->line = lines_find(lines, "default");
+        SP_ASSERT(row->line >= 0);
         return true;
     }
-    *line = yaml_line_read(reader->record, &child);
-    return *line >= 0;
+    row->line = yaml_line_read(reader->record, &child);
+    if (row->line >= 0 && lines_get(lines, (size_t)row->line)->kind == LINE_OPAQUE) {
+        row->code = arena_strdup(reader->record->yz->arena, yaml_text(&child));
+    }
+    return row->line >= 0;
+}
+
+// Rows of codes that are not known here share a line; each code is a pool of its own all the same.
+static bool same_line(const struct row *a, const struct row *b)
+{
+    return a->line == b->line && (a->code == NULL || strcasecmp(a->code, b->code) == 0);
 }
 
 static bool row_read(struct flat_reader *reader, const struct yaml *at, struct row *row)
@@ -80,7 +91,7 @@ static bool row_read(struct flat_reader *reader, const struct yaml *at, struct r
         good &= yaml_number(&ttl, 0, INT32_MAX, &row->ttl);
     }
     good &= row_state_read(at, &row->member);
-    return row_line_read(reader, at, &row->line) && good;
+    return row_line_read(reader, at, row) && good;
 }
 
 static bool line_is_default(const struct flat_reader *reader, int line)
@@ -98,24 +109,24 @@ static int row_compare(const void *a, const void *b)
 static void rows_sort(struct flat_reader *reader)
 {
     const struct zone_reader *zone_reader = reader->record->yz->reader;
+    enum line_precedence precedence = zone_reader->precedence;
+    zone_precedence(reader->record->yz->zone, &precedence);
     struct row *rows = reader->rows;
     size_t count = reader->row_count;
     unsigned *ranks = mem_alloc_array(count, sizeof(*ranks));
     size_t *firsts = mem_alloc_array(count, sizeof(*firsts)); // the first row of each row's line
     for (size_t i = 0; i < count; i++) {
-        ranks[i] =
-            line_rank(lines_get(zone_reader->lines, (size_t)rows[i].line), zone_reader->precedence);
-        for (firsts[i] = 0; rows[firsts[i]].line != rows[i].line;) {
+        ranks[i] = line_rank(lines_get(zone_reader->lines, (size_t)rows[i].line), precedence);
+        for (firsts[i] = 0; !same_line(&rows[firsts[i]], &rows[i]);) {
             firsts[i]++;
         }
     }
     for (size_t i = 0; i < count; i++) {
         unsigned before = 0;
         for (size_t j = 0; j < count; j++) {
-            bool same_line = rows[j].line == rows[i].line;
             bool line_before =
                 ranks[j] > ranks[i] || (ranks[j] == ranks[i] && firsts[j] < firsts[i]);
-            before += same_line ? j < i : line_before;
+            before += same_line(&rows[j], &rows[i]) ? j < i : line_before;
         }
         rows[i].order = before;
     }
@@ -128,7 +139,7 @@ static size_t line_count(const struct flat_reader *reader)
 {
     size_t count = 0;
     for (size_t i = 0; i < reader->row_count; i++) {
-        count += i == 0 || reader->rows[i].line != reader->rows[i - 1].line;
+        count += i == 0 || !same_line(&reader->rows[i], &reader->rows[i - 1]);
     }
     return count;
 }
@@ -140,7 +151,7 @@ static void pool_make(struct flat_reader *reader, const struct yaml *at, struct 
     const struct line *line = lines_get(reader->record->yz->reader->lines, (size_t)rows[0].line);
     struct pool *pool = &policy->pools[policy->pool_count];
     *pool = (struct pool){
-        .name = arena_strdup(arena, line->id),
+        .name = arena_strdup(arena, rows[0].code ? rows[0].code : line->id),
         .fallback = -1,
         .members = arena_alloc(arena, count * sizeof(*pool->members)),
         .member_count = count,
@@ -163,6 +174,121 @@ static void pool_make(struct flat_reader *reader, const struct yaml *at, struct 
     }
 }
 
+// --- networks of one custom line within those of another
+
+// A network of a rule's line.
+struct claim {
+    const struct prefix *network;
+    size_t rule;
+};
+
+// Wider networks before those within them.
+static int claim_compare(const void *a, const void *b)
+{
+    const struct prefix *x = ((const struct claim *)a)->network;
+    const struct prefix *y = ((const struct claim *)b)->network;
+    int order = memcmp(&x->address, &y->address, sizeof(x->address));
+    return order != 0 ? order : x->length - y->length;
+}
+
+// Whether a network of one line lies within a network of another. Sorted networks nest: those
+// around the one at hand are a stack.
+static bool claims_nest(const struct claim *claims, size_t count)
+{
+    size_t stack[130], depth = 0;
+    for (size_t i = 0; i < count; i++) {
+        while (depth > 0 &&
+               !prefix_contains(claims[stack[depth - 1]].network, &claims[i].network->address)) {
+            depth--;
+        }
+        for (size_t k = 0; k < depth; k++) {
+            const struct claim *around = &claims[stack[k]];
+            if (around->rule != claims[i].rule &&
+                around->network->length < claims[i].network->length) {
+                return true;
+            }
+        }
+        // Of equal networks one is enough to go by: they are within the same.
+        if (depth == 0 || claims[stack[depth - 1]].network->length != claims[i].network->length) {
+            stack[depth++] = i;
+        }
+    }
+    return false;
+}
+
+static struct claim *claims_of(const struct lines *lines, const struct policy *policy,
+                               size_t *count)
+{
+    struct claim *claims = NULL;
+    size_t capacity = 0;
+    *count = 0;
+    for (size_t r = 0; r < policy->rule_count; r++) {
+        if (policy->rules[r].line_count == 0) {
+            continue;
+        }
+        const struct line *line = lines_get(lines, (size_t)policy->rules[r].lines[0]);
+        for (size_t i = 0; line->kind == LINE_CUSTOM && i < line->network_count; i++) {
+            MEM_GROW(claims, *count, capacity);
+            claims[(*count)++] = (struct claim){&line->networks[i], r};
+        }
+    }
+    if (*count > 0) {
+        qsort(claims, *count, sizeof(*claims), claim_compare);
+    }
+    return claims;
+}
+
+// The networks of one rule's line that have this length, as a rule before all others.
+static void rule_of_length(struct arena *arena, const struct claim *claims, size_t count,
+                           const struct rule *of, size_t index, unsigned length,
+                           struct policy *policy)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += claims[i].rule == index && claims[i].network->length == length;
+    }
+    if (size == 0) {
+        return;
+    }
+    struct prefix *networks = arena_alloc(arena, size * sizeof(*networks));
+    struct rule *rule = &policy->rules[policy->rule_count++];
+    *rule = (struct rule){.pool = of->pool, .share_ppm = of->share_ppm, .place = of->place};
+    rule->subnets = networks;
+    for (size_t i = 0; i < count; i++) {
+        if (claims[i].rule == index && claims[i].network->length == length) {
+            networks[rule->subnet_count++] = *claims[i].network;
+        }
+    }
+}
+
+// Of two custom lines that hold a client by their networks, the narrower network wins. Where that
+// could ever matter, the networks of the lines become rules before those of the lines, the longest
+// prefixes first. False when there is no room for them.
+static bool custom_split(const struct flat_reader *reader, struct policy *policy)
+{
+    struct arena *arena = reader->record->yz->arena;
+    size_t count, rule_count = policy->rule_count;
+    struct rule *rules = policy->rules;
+    struct claim *claims = claims_of(reader->record->yz->reader->lines, policy, &count);
+    bool fits = true;
+    if (claims_nest(claims, count)) {
+        policy->rules = arena_alloc(arena, (RULES_MAX + rule_count) * sizeof(*policy->rules));
+        policy->rule_count = 0;
+        for (unsigned length = 129; length-- > 0 && fits;) {
+            for (size_t r = 0; r < rule_count && fits; r++) {
+                rule_of_length(arena, claims, count, &rules[r], r, length, policy);
+                fits = policy->rule_count < RULES_MAX;
+            }
+        }
+        fits = fits && policy->rule_count + rule_count <= RULES_MAX;
+        for (size_t r = 0; r < rule_count; r++) {
+            policy->rules[policy->rule_count++] = rules[r];
+        }
+    }
+    free(claims);
+    return fits;
+}
+
 static bool pools_make(struct flat_reader *reader, const struct yaml *at, struct policy *policy)
 {
     rows_sort(reader);
@@ -176,11 +302,15 @@ static bool pools_make(struct flat_reader *reader, const struct yaml *at, struct
     policy->rules = arena_alloc(arena, count * sizeof(*policy->rules));
     for (size_t i = 0; i < reader->row_count;) {
         size_t end = i + 1;
-        while (end < reader->row_count && reader->rows[end].line == reader->rows[i].line) {
+        while (end < reader->row_count && same_line(&reader->rows[end], &reader->rows[i])) {
             end++;
         }
         pool_make(reader, at, policy, &reader->rows[i], end - i);
         i = end;
+    }
+    if (!custom_split(reader, policy)) {
+        yaml_error(at, "too many of its lines have networks within each other's");
+        return false;
     }
     return true;
 }

@@ -161,7 +161,9 @@ static const char *geo_read(const struct yaml *at)
         return NULL;
     }
     if (text[5] != '\0' && *geo_region_code(country, text + 6) == '\0') {
-        yaml_error(at, "\"%s\" is no known subdivision of %s; known are those of CN, US and CA",
+        yaml_error(at,
+                   "\"%s\" is no known subdivision of %s; known are those of AU, BR, CA, CN, DE, "
+                   "GB, IN, JP, US and ZA",
                    text + 6, country);
         return NULL;
     }
@@ -249,7 +251,9 @@ int yaml_line_read(const struct yaml_record *record, const struct yaml *at)
         return -1;
     }
     int line = lines_find(lines, name);
-    if (line < 0) {
+    if (line < 0 && lines_is_foreign(lines, name, &line)) {
+        yaml_warning(at, "the line \"%.60s\" is not known here: nobody is in it", name);
+    } else if (line < 0) {
         const char *nearest = line_nearest(lines, name);
         yaml_error(at, "there is no line \"%.60s\"%s%s%s", name, nearest ? "; did you mean \"" : "",
                    nearest ? nearest : "", nearest ? "\"?" : "");

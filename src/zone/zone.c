@@ -30,6 +30,8 @@ struct zone {
     struct slot *slots;
     size_t slot_count;  // a power of two
     struct owner *last; // records of one owner follow each other in most documents
+    bool has_precedence;
+    enum line_precedence precedence;
 };
 
 struct zone *zone_new(const uint8_t *apex)
@@ -72,6 +74,20 @@ const char *zone_path(const struct zone *zone)
 void zone_set_path(struct zone *zone, const char *path)
 {
     zone->path = arena_strdup(zone->arena, path);
+}
+
+bool zone_precedence(const struct zone *zone, enum line_precedence *precedence)
+{
+    if (zone->has_precedence) {
+        *precedence = zone->precedence;
+    }
+    return zone->has_precedence;
+}
+
+void zone_set_precedence(struct zone *zone, enum line_precedence precedence)
+{
+    zone->has_precedence = true;
+    zone->precedence = precedence;
 }
 
 size_t zone_owner_count(const struct zone *zone)

@@ -11,6 +11,7 @@
 #include "base/diag.h"
 #include "base/memory.h"
 #include "dns/name.h"
+#include "geo/lines.h"
 #include "zone/policy.h"
 
 struct record {
@@ -45,6 +46,10 @@ struct arena *zone_arena(struct zone *zone);
 // The document that the zone was read from, for messages; NULL until it is set.
 const char *zone_path(const struct zone *zone);
 void zone_set_path(struct zone *zone, const char *path); // copied
+// Which line wins in the flat form: that of the reader unless the document says otherwise. False
+// while it was not set.
+bool zone_precedence(const struct zone *zone, enum line_precedence *precedence);
+void zone_set_precedence(struct zone *zone, enum line_precedence precedence);
 
 // Adds one record; rdata is copied. Faults of the record in its zone are reported and the record
 // left out: owner outside the zone, a type that no zone holds, rdata that is not of the type's

@@ -329,9 +329,34 @@ static bool owner_read(const struct yaml_zone *yz, const struct yaml *entry,
     return true;
 }
 
+// "$signpost": what holds for the zone as a whole. It comes first, because records are read as they
+// come.
+static void settings_read(struct yaml_zone *yz, const struct yaml *at)
+{
+    static const char *const keys[] = {"precedence"};
+    struct yaml precedence;
+    unsigned choice;
+    if (zone_owner_count(yz->zone) > 0) {
+        yaml_error(at, "the settings of the zone must stand before its first record");
+        return;
+    }
+    if (!yaml_is_map(at)) {
+        return;
+    }
+    yaml_known_keys(at, keys, ARRAY_SIZE(keys));
+    if (yaml_get(at, "precedence", &precedence) &&
+        yaml_choice(&precedence, line_precedence_names, PRECEDENCE_COUNT, &choice)) {
+        zone_set_precedence(yz->zone, (enum line_precedence)choice);
+    }
+}
+
 static void entry_read(struct yaml_zone *yz, const struct yaml *entry)
 {
     uint8_t owner[NAME_MAX_SIZE];
+    if (strcmp(entry->node->key, "$signpost") == 0) {
+        settings_read(yz, entry);
+        return;
+    }
     if (!owner_read(yz, entry, owner)) {
         return;
     }

@@ -71,9 +71,10 @@ class Isps:
     """From an ASN, or from the built-in networks where there is none, to an ISP."""
 
     def __init__(self):
-        self.countries = {row[1]: row[3] for row in table('lines.tsv') if row[0] == 'isp'}
+        self.countries = {row[1]: row[3] for row in table('lines.tsv')
+                          if row[0] in ('isp', 'cloud')}
         self.asns, self.names, self.networks = {}, [], []
-        for isp, fact, value in table('isps.tsv'):
+        for fact, isp, value in table('isps.tsv'):
             if fact == 'asn':
                 self.asns[int(value)] = isp
             elif fact == 'name':

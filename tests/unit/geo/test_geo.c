@@ -51,7 +51,7 @@ static void test_flat_mmdb(void **state)
         expect(geo, "192.0.2.129", "CN SN 0 - 26");
         expect(geo, "192.0.2.255", "CN - 0 - 26");
         expect(geo, "198.51.100.9", "US CA 0 - 24");
-        expect(geo, "203.0.113.1", "DE - 0 - 25");
+        expect(geo, "203.0.113.1", "DE BY 0 - 25");
         expect(geo, "203.0.113.129", "- - 0 - 25"); // the space beyond is unknown as well
         expect(geo, "2001:db8::1", "- - 0 - 28");   // 2001:da8::/32 is built in
         assert_true(geo_summary(geo).has_places);

@@ -100,7 +100,7 @@ static void test_names(void **state)
 static void test_ids_find_their_lines(void **state)
 {
     (void)state;
-    size_t kinds[LINE_CUSTOM + 1] = {0};
+    size_t kinds[LINE_KIND_COUNT] = {0};
     for (size_t i = 0; i < lines_count(lines); i++) {
         const struct line *line = lines_get(lines, i);
         assert_int_equal(lines_find(lines, line->id), i);
@@ -108,10 +108,16 @@ static void test_ids_find_their_lines(void **state)
     }
     assert_int_equal(kinds[LINE_DEFAULT], 1);
     assert_int_equal(kinds[LINE_OVERSEAS], 1);
-    assert_int_equal(kinds[LINE_CONTINENT], 7 + 1);
+    assert_int_equal(kinds[LINE_CONTINENT], 7 + 1 + 21 + 6);
+    assert_int_equal(kinds[LINE_AREA], 7);
     assert_int_equal(kinds[LINE_COUNTRY], 249 + 1);
-    assert_int_equal(kinds[LINE_REGION], 31 + 57 + 13);
-    assert_int_equal(kinds[LINE_ISP_REGION], 8 * 31);
+    assert_int_equal(kinds[LINE_REGION], 31 + 57 + 13 + 36 + 8 + 27 + 16 + 4 + 47 + 9);
+    assert_int_equal(kinds[LINE_ISP], 15);
+    assert_int_equal(kinds[LINE_ISP_AREA], 15 * 7);
+    assert_int_equal(kinds[LINE_ISP_REGION], 15 * 31);
+    assert_int_equal(kinds[LINE_CLOUD], 7 * 3);
+    assert_int_equal(kinds[LINE_SEARCH], 1 + 8 * 3);
+    assert_int_equal(kinds[LINE_OPAQUE], 1);
     assert_int_equal(kinds[LINE_CUSTOM], 0);
 }
 
@@ -278,7 +284,11 @@ static void test_places(void **state)
         {"CA", "Quebec", "QC"},
         {"CA", "Québec", "QC"},
         {"CA", "ca", ""},
-        {"DE", "Bayern", ""},
+        {"DE", "Bayern", "BY"},
+        {"DE", "Bavaria", "BY"},
+        {"IN", "Tamil Nadu", "TN"},
+        {"JP", "Tokyo", "13"},
+        {"FR", "Bretagne", ""},
         {"", "GD", ""},
         {"CN", "", ""},
     };

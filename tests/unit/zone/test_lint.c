@@ -397,12 +397,14 @@ static void lines_case(const struct line_definition *definitions, size_t count,
                        const char *expected)
 {
     struct lint_world world = world_make();
-    world.definitions = definitions;
-    world.definition_count = count;
     struct diags findings = {0};
+    struct lines *own = lines_new(definitions, count, &findings);
+    assert_int_equal(findings.count, 0);
+    world.lines = own;
     lint_lines(&world, &findings);
     expect_text("lines", findings_text(&findings, "lines-overlap"), expected);
     diags_clear(&findings);
+    lines_free(own);
 }
 
 static void test_lines_overlap(void **state)
