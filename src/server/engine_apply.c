@@ -35,7 +35,8 @@ static bool check_is_run(const struct policy *policy, uint16_t type, const struc
     enum check_kind kind = policy->check.kind;
     bool runs = kind == CHECK_TCP || kind == CHECK_HTTP || kind == CHECK_HTTPS;
     bool address = type == TYPE_A || type == TYPE_AAAA;
-    return runs && address && member->status == STATUS_OBEY && !member->disabled;
+    return runs && address && member->pool == NULL && member->status == STATUS_OBEY &&
+           !member->disabled;
 }
 
 static struct address member_address(uint16_t type, const struct member *member)

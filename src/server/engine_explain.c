@@ -389,9 +389,9 @@ static void follow_choice(struct explanation *x)
     struct pick pick;
     plan_pick(x->plan, &x->client, &dice, &pick);
     free(turns);
-    x->choice_index = pick.choice;
+    x->choice_index = plan_choice_of_client(x->plan, &x->client);
     x->scope = pick.scope;
-    x->choice = plan_choice(x->plan, pick.choice);
+    x->choice = plan_choice(x->plan, x->choice_index);
 }
 
 static void explain_static(struct explanation *x)

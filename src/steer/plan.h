@@ -52,7 +52,16 @@ struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t t
                           const struct territory *territory, const struct health_source *health,
                           uint64_t sticky_key);
 void plan_free(struct plan *plan); // NULL allowed
+// The territory that the plan was compiled for.
 const struct territory *plan_territory(const struct plan *plan);
+
+// Classes with equal answers are one group: numbers groups from 0 in `group_of_class` (an entry
+// each class of plan_territory) and returns how many there are.
+size_t plan_groups(const struct plan *plan, uint32_t *group_of_class);
+// Before the plan is published: lets queries look up their group instead of their class, so that
+// scopes are as wide as equal answers allow. `projection` is territory_project of plan_territory by
+// these groups, and must outlive the plan; NULL: there is one group.
+void plan_project(struct plan *plan, const struct territory *projection);
 size_t plan_size(const struct plan *plan);
 
 // What decides within a choice, besides the client: a worker's generator and its turn counters.
@@ -80,7 +89,6 @@ struct pick {
     size_t count;                             // records in answer order
     const uint8_t *records[PLAN_ANSWERS_MAX]; // each: owner pointer 0xC00C, type, class, TTL,
     uint32_t sizes[PLAN_ANSWERS_MAX];         //       RDLENGTH, rdata; `sizes` bytes long
-    uint32_t choice;                          // which choice was taken, for explain
 };
 
 // The decision for one query. No lock, no allocation, no system call.
@@ -92,7 +100,8 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
 void plan_prefetch(const struct plan *plan);
 void plan_prefetch_tables(const struct plan *plan);
 
-// The inside of a choice, for explain and simulate.
+// The inside of a choice, for explain and simulate. Choices are numbered by the reasons that led to
+// them: two of them may be one answer (plan_groups).
 struct plan_choice_view {
     enum pick_kind kind;
     int rule;         // index of the rule that led here, -1: none matched
@@ -100,12 +109,15 @@ struct plan_choice_view {
     bool failed_open; // all were down and `all_down` decided
     uint32_t ttl;
     size_t answer_count; // records of an answer
-    size_t member_count; // usable members
+    size_t usable_count; // members that were there to choose from
+    size_t member_count; // members that may be answered: fewer than usable where the order is fixed
     uint32_t share_ppm;  // 1,000,000 unless the rule takes a share
     int otherwise;       // choice for clients outside the share, or -1
 };
 size_t plan_choice_count(const struct plan *plan);
 struct plan_choice_view plan_choice(const struct plan *plan, size_t index);
+// The choice that plan_pick takes for the client.
+size_t plan_choice_of_client(const struct plan *plan, const struct address *client);
 // The member at `place` (below member_count) of a choice.
 struct plan_member_view {
     int pool;        // the pool that it is written in (a nested one may be); -1: top-level values
@@ -113,7 +125,7 @@ struct plan_member_view {
     uint32_t weight; // effective: after nesting and load
 };
 struct plan_member_view plan_choice_member(const struct plan *plan, size_t choice, size_t place);
-// First choice of a class of the territory (class 0 when there is no territory).
+// First choice of a class of plan_territory (class 0 when there is no territory).
 size_t plan_class_choice(const struct plan *plan, uint32_t class_index);
 // The client's place in 0..999,999 that shares are cut from: the first share of a chain of rules
 // takes the places below it, the next one those that follow.

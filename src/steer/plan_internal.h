@@ -1,25 +1,38 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The inside of a plan, shared by plan_compile.c (writes it once) and plan_pick.c (reads it).
+// The inside of a plan, shared by the compiler (writes it once) and plan_pick.c (reads it).
 #pragma once
 
+#include "base/hash.h"
 #include "steer/plan.h"
 
 enum { SHARE_ALL = 1000000 };
 
 // One way to answer: some members, an order, a TTL. The query path reads only this and the records.
+// Equal ones are stored once, whatever led to them.
 struct choice {
-    uint8_t kind;   // enum pick_kind
-    uint8_t method; // enum method
-    bool failed_open;
-    uint16_t member_count;
+    uint8_t kind;          // enum pick_kind
+    uint8_t method;        // enum method
+    uint16_t member_count; // where the order is fixed only as many as are answered
     uint16_t answer_count; // records of an answer, 1..PLAN_ANSWERS_MAX
-    uint16_t rule, pool;   // NOT_ONE: no rule, top-level values
     uint32_t ttl;
     uint32_t share_ppm;    // this part of the clients takes this choice
     uint32_t otherwise;    // the others take this one; NO_CHOICE
     uint32_t first_member; // index into the plan's member arrays
     uint64_t weight_sum;
+};
+
+// Why a choice is taken: for explain and simulate, never read by the query path.
+struct choice_detail {
+    uint32_t choice; // its answer
+    uint32_t taken;  // what the query takes: `choice`, or what its share leaves of it
+    uint32_t first_member;
+    uint32_t usable_count; // members that were there to choose from
+    uint32_t share_ppm;    // of the rule
+    uint32_t otherwise;    // the detail for clients outside the share; NO_CHOICE
+    uint32_t order;        // of the sites, as the territory numbers them; 0: as written
+    uint16_t rule, pool;   // NOT_ONE: no rule, top-level values
+    bool failed_open;
 };
 
 enum { NOT_ONE = UINT16_MAX };
@@ -35,13 +48,13 @@ struct choice_member {
     uint32_t weight;
     uint32_t cut;
     uint16_t alias;
-    uint64_t identity; // hash of the rdata: sticky choices survive reordering
+    uint64_t identity; // member_identity
 };
 
 struct plan {
-    const struct territory *territory;
+    const struct territory *territory; // where the query looks up its class; NULL: class 0
     uint64_t sticky_key;
-    uint32_t *choice_of_class;
+    uint32_t *choice_of_class; // of that territory
     size_t class_count;
     struct choice *choices;
     size_t choice_count, choice_capacity;
@@ -49,7 +62,19 @@ struct plan {
     size_t member_count, member_capacity;
     uint8_t *records;
     size_t record_size, record_capacity;
+    // For explain: the policy's own territory, finer than the one above where answers are equal.
+    const struct territory *base;
+    uint32_t *detail_of_class;
+    size_t base_class_count;
+    struct choice_detail *details;
+    size_t detail_count, detail_capacity;
 };
 
 // The hash of the client's network, from which shares are cut and sticky members drawn.
 uint64_t plan_client_hash(const struct plan *plan, const struct address *client);
+
+// What a sticky client remembers of a member: choices survive reordering.
+static inline uint64_t member_identity(const struct member *member)
+{
+    return hash_bytes(0x7369676e706f7374ULL, member->rdata, member->rdata_size);
+}

@@ -143,14 +143,15 @@ static uint64_t minus_log2(uint64_t uniform)
 }
 
 struct score {
-    uint64_t cost;   // -log2(u), below 2^39; lower cost per weight wins
-    uint32_t weight; // at most WEIGHT_MAX
+    uint64_t cost; // -log2(u), below 2^39; lower cost per weight wins
+    uint32_t weight;
     uint16_t index;
 };
 
 static bool score_wins(const struct score *a, const struct score *b)
 {
-    uint64_t x = a->cost * b->weight, y = b->cost * a->weight;
+    unsigned __int128 x = (unsigned __int128)a->cost * b->weight;
+    unsigned __int128 y = (unsigned __int128)b->cost * a->weight;
     return x < y || (x == y && a->index < b->index);
 }
 
@@ -249,7 +250,6 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
     pick->kind = choice->kind;
     pick->scope = scope_of(&plan->choices[first], choice, client, match.scope);
     pick->ttl = choice->ttl;
-    pick->choice = index;
     pick->count = 0;
     if (choice->kind != PICK_MEMBERS) {
         return;

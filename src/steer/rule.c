@@ -88,16 +88,5 @@ bool rule_holds_client(const struct rule *rule, const struct lines *lines, const
 
 bool rule_is_final(const struct policy *policy, const struct rule *rule)
 {
-    if (policy->form != FORM_FLAT) {
-        return rule->share_ppm >= 1000000;
-    }
-    const struct pool *pool = &policy->pools[rule->pool];
-    for (size_t i = 0; i < pool->member_count; i++) {
-        const struct member *member = &pool->members[i];
-        bool unchecked = member->status == STATUS_OBEY && member->check < 0;
-        if (!member->disabled && (member->status == STATUS_UP || unchecked)) {
-            return true;
-        }
-    }
-    return false;
+    return policy->form != FORM_FLAT && rule->share_ppm >= 1000000;
 }

@@ -17,7 +17,6 @@ bool rule_holds_location(const struct rule *rule, const struct lines *lines,
 // By everything: location, ASN, networks. (Shares are not looked at.)
 bool rule_holds_client(const struct rule *rule, const struct lines *lines, const struct geo *geo,
                        const struct address *client);
-// Whether no rule after this one can ever decide for a client that it holds. In the flat form that
-// takes a member that no check takes down (members must be bound: member.check); elsewhere a share
-// of everybody is enough.
+// Whether no rule after this one can ever decide for a client that it holds: one without a share.
+// In the flat form none is, since all members of a line may go down or be drained.
 bool rule_is_final(const struct policy *policy, const struct rule *rule);

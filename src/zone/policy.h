@@ -34,6 +34,13 @@ enum method {
     METHOD_COUNT
 };
 
+// Whether `answers` is 1 when it is not written: one member is what the method is about.
+static inline bool method_answers_one(enum method method)
+{
+    return method == METHOD_WEIGHTED || method == METHOD_STICKY || method == METHOD_NEAREST ||
+           method == METHOD_FASTEST;
+}
+
 enum all_down {
     ALL_DOWN_ALL,
     ALL_DOWN_LAST_GOOD,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// octoDNS `dynamic`: pools. The rules are in yaml_rules.c.
+// octoDNS `dynamic`: pools. How they hang together is in yaml_pools.c, the rules in yaml_rules.c.
 //
 // octoDNS's checks with our wider weights (0: only when nothing else is usable), `min_up`, and a
 // warning for every key that it would silently leave out. Called by the YAML zone reader.
@@ -15,12 +15,30 @@ static const char *const value_keys[] = {"value", "weight",   "status", "site",
                                          "name",  "priority", "remark"};
 static const char *const status_names[] = {"obey", "up", "down"}; // in the order of member_status
 
+// A pool in the place of a value; yaml_pools.c finds it when all are read.
+static bool nested_fill(const struct yaml_record *record, const struct yaml *at,
+                        struct member *member)
+{
+    static const char *const nested_keys[] = {"pool", "weight", "priority", "remark"};
+    struct yaml pool;
+    *member = (struct member){.weight = 1, .check = -1, .place = yaml_place(at)};
+    yaml_known_keys(at, nested_keys, ARRAY_SIZE(nested_keys));
+    bool good = yaml_get(at, "pool", &pool);
+    SP_ASSERT(good);
+    const char *name = yaml_text(&pool);
+    member->text = arena_strdup(record->yz->arena, name ? name : "");
+    return yaml_member_keys_read(record, at, member) && name != NULL;
+}
+
 static bool member_fill(const struct yaml_record *record, const struct yaml *at,
                         struct member *member)
 {
     struct yaml value, status;
     if (at->node->kind != YAML_MAP) {
         return yaml_member_read(record, at, member);
+    }
+    if (yaml_has(at, "pool") && !yaml_has(at, "value")) {
+        return nested_fill(record, at, member);
     }
     yaml_known_keys(at, value_keys, ARRAY_SIZE(value_keys));
     if (!yaml_get(at, "value", &value)) {
@@ -42,7 +60,8 @@ void yaml_members_compare(const struct yaml_record *record, const struct yaml *a
 {
     for (size_t i = 1; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
-            if (rdata_equal(record->type, members[i].rdata, members[i].rdata_size, members[j].rdata,
+            if (members[i].pool == NULL && members[j].pool == NULL && members[i].rdata_size > 0 &&
+                rdata_equal(record->type, members[i].rdata, members[i].rdata_size, members[j].rdata,
                             members[j].rdata_size)) {
                 yaml_warning(at, "the value %.80s is here twice; the weights add up",
                              members[i].text);
@@ -129,67 +148,6 @@ static bool pool_read(const struct yaml_record *record, const struct yaml *at, s
     return good;
 }
 
-static int pool_find(const struct policy *policy, const char *name)
-{
-    for (size_t i = 0; i < policy->pool_count; i++) {
-        if (strcmp(policy->pools[i].name, name) == 0) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-static bool fallback_read(const struct yaml *pools, struct policy *policy, size_t index)
-{
-    struct yaml at, fallback;
-    if (!yaml_get(pools, policy->pools[index].name, &at) || !yaml_get(&at, "fallback", &fallback) ||
-        fallback.node->kind == YAML_NULL) {
-        return true;
-    }
-    const char *name = yaml_text(&fallback);
-    if (name == NULL) {
-        return false;
-    }
-    int target = pool_find(policy, name);
-    if (target < 0) {
-        yaml_error(&fallback, "there is no pool \"%.60s\"", name);
-        return false;
-    }
-    if (strcmp(name, "default") == 0) {
-        yaml_warning(&fallback, "octoDNS takes \"default\" as no fallback; here it is the pool");
-    }
-    policy->pools[index].fallback = target;
-    return true;
-}
-
-// A chain that comes back to its beginning is told once, from its first pool in the document.
-static bool fallbacks_check(const struct yaml *pools, const struct policy *policy)
-{
-    bool good = true;
-    for (size_t i = 0; i < policy->pool_count; i++) {
-        char way[300];
-        int used = snprintf(way, sizeof(way), "%.60s", policy->pools[i].name);
-        bool first = true;
-        size_t steps = 0;
-        int at = policy->pools[i].fallback;
-        for (; at >= 0 && (size_t)at != i && steps <= policy->pool_count; steps++) {
-            first &= (size_t)at > i;
-            if ((size_t)used < sizeof(way)) {
-                used += snprintf(way + used, sizeof(way) - (size_t)used, " -> %.60s",
-                                 policy->pools[at].name);
-            }
-            at = policy->pools[at].fallback;
-        }
-        struct yaml pool;
-        if (at == (int)i && first && yaml_get(pools, policy->pools[i].name, &pool)) {
-            yaml_error(&pool, "the fallbacks go in a circle: %s -> %.60s", way,
-                       policy->pools[i].name);
-            good = false;
-        }
-    }
-    return good;
-}
-
 static bool pools_read(const struct yaml_record *record, const struct yaml *pools,
                        struct policy *policy)
 {
@@ -207,34 +165,7 @@ static bool pools_read(const struct yaml_record *record, const struct yaml *pool
     while (yaml_next(pools, &pool)) {
         good &= pool_read(record, &pool, &policy->pools[policy->pool_count++]);
     }
-    bool linked = true;
-    for (size_t i = 0; i < count; i++) {
-        linked &= fallback_read(pools, policy, i);
-    }
-    return fallbacks_check(pools, policy) && linked && good;
-}
-
-// A pool is used by a rule, or as the fallback of a used one.
-static bool pools_used_check(const struct yaml *pools, const struct policy *policy, bool *used)
-{
-    for (size_t i = 0; i < policy->pool_count; i++) {
-        for (int at = (int)i; used[i] && at >= 0 && policy->pools[at].fallback >= 0;) {
-            at = policy->pools[at].fallback;
-            if (used[at]) {
-                break;
-            }
-            used[at] = true;
-        }
-    }
-    bool good = true;
-    for (size_t i = 0; i < policy->pool_count; i++) {
-        struct yaml pool;
-        if (!used[i] && yaml_get(pools, policy->pools[i].name, &pool)) {
-            yaml_error(&pool, "the pool is used by no rule and is no fallback of a used one");
-            good = false;
-        }
-    }
-    return good;
+    return yaml_pools_link(pools, policy) && good;
 }
 
 bool yaml_dynamic_read(const struct yaml_record *record, const struct yaml *dynamic,
@@ -262,7 +193,7 @@ bool yaml_dynamic_read(const struct yaml_record *record, const struct yaml *dyna
     if (has_rules && policy->pool_count > 0) {
         bool ruled = yaml_rules_read(record, &rules, policy, used);
         // A rule with a fault may be the one that uses a pool.
-        return ruled && pools_used_check(&pools, policy, used) && good;
+        return ruled && yaml_pools_used_check(&pools, policy, used) && good;
     }
     return false;
 }

@@ -36,9 +36,7 @@ static bool method_read(const struct yaml *at, struct policy *policy)
 // Defaults that follow from a method that was written: one answer where members are drawn.
 static void answers_default(const struct yaml_record *record, struct policy *policy)
 {
-    bool one = policy->method == METHOD_WEIGHTED || policy->method == METHOD_STICKY ||
-               record->type == TYPE_CNAME;
-    policy->answers = one ? 1 : 0;
+    policy->answers = method_answers_one(policy->method) || record->type == TYPE_CNAME ? 1 : 0;
 }
 
 static bool answers_read(const struct yaml_record *record, const struct yaml *at,

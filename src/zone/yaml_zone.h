@@ -50,6 +50,10 @@ bool yaml_values_members(const struct yaml_record *record, const struct yaml_val
 // The three forms; each fills what its keys say. False after an error.
 bool yaml_dynamic_read(const struct yaml_record *record, const struct yaml *dynamic,
                        struct policy *policy); // yaml_dynamic.c
+// yaml_pools.c: finds what the pools fall back on and the pools that stand in others.
+bool yaml_pools_link(const struct yaml *pools, struct policy *policy);
+// Reports pools that no rule leads to; `used` says which ones rules name.
+bool yaml_pools_used_check(const struct yaml *pools, const struct policy *policy, bool *used);
 bool yaml_rules_read(const struct yaml_record *record, const struct yaml *rules,
                      struct policy *policy, bool *pool_used); // yaml_rules.c
 // What rows say beside their members: `ttl` and `ttl_most` come with that of the record.

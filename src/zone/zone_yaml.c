@@ -140,14 +140,19 @@ static void policy_defaults(const struct yaml_record *record, enum policy_form f
     policy->check = (struct check_spec){.kind = CHECK_NONE};
 }
 
-// The rows of a pool that are not paused.
+// The rows of a pool that are not paused; of a pool of pools those of the first with any.
 static void values_from(const struct yaml_record *record, const struct pool *pool,
                         struct policy *policy)
 {
     policy->values = arena_alloc(record->yz->arena, pool->member_count * sizeof(struct member));
     for (size_t i = 0; i < pool->member_count; i++) {
-        if (!pool->members[i].disabled) {
+        if (!pool->members[i].disabled && pool->members[i].pool == NULL) {
             policy->values[policy->value_count++] = pool->members[i];
+        }
+    }
+    for (size_t i = 0; i < pool->member_count && policy->value_count == 0; i++) {
+        if (pool->members[i].pool != NULL) {
+            values_from(record, pool->members[i].pool, policy);
         }
     }
 }
@@ -173,7 +178,7 @@ static void static_fill(const struct yaml_record *record, const struct policy *p
     for (size_t pool = 0;; pool++) {
         for (size_t i = 0; i < count; i++) {
             bool room = !type_is_single(record->type) || rrset->record_count == 0;
-            if (!members[i].disabled && room) {
+            if (!members[i].disabled && members[i].pool == NULL && room) {
                 rrset_add(record->yz->zone, rrset, members[i].rdata, members[i].rdata_size);
             }
         }

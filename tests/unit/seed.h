@@ -9,6 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+// How often something is tried: the environment may ask for more than continuous integration does.
+static inline unsigned long test_count(const char *variable, unsigned long usual)
+{
+    const char *given = getenv(variable);
+    return given ? strtoul(given, NULL, 0) : usual;
+}
+
 static inline uint64_t test_seed(void)
 {
     const char *given = getenv("SIGNPOST_SEED");

@@ -189,6 +189,58 @@ static void test_weighted_without_replacement(void **state)
     arena_free(s.arena);
 }
 
+// A tree of pools: each value is drawn with the product of its parts on the way, exactly. The
+// denominators are 7, 11 and 13, and one branch stands in two places.
+static void test_weighted_in_a_tree(void **state)
+{
+    (void)state;
+    static const uint32_t top[] = {5, 1, 3}, sevens[] = {3, 4}, elevens[] = {5, 6},
+                          thirteens[] = {6, 7};
+    struct setup s;
+    setup_simple(&s, METHOD_WEIGHTED, 1, top, 3);
+    struct pool pools[] = {s.pools[0], pool_make(s.arena, 1, sevens, 2),
+                           pool_make(s.arena, 2, elevens, 2), pool_make(s.arena, 3, thirteens, 2)};
+    pools[0].members[0].pool = &pools[1];
+    pools[0].members[2].pool = &pools[2];
+    pools[1].members[1].pool = &pools[2];
+    pools[2].members[0].pool = &pools[3];
+    s.policy.pools = pools;
+    s.policy.pool_count = ARRAY_SIZE(pools);
+    struct plan *plan = compile_simple(&s.policy, 1);
+    double second = 5 / 9.0 * 4 / 7 + 3 / 9.0; // the part of pools[2]
+    struct histogram histogram = {.cells = 8};
+    histogram.expected[1] = 1 / 9.0;
+    histogram.expected[2] = 5 / 9.0 * 3 / 7;
+    histogram.expected[5] = second * 6 / 11;
+    histogram.expected[6] = second * 5 / 11 * 6 / 13;
+    histogram.expected[7] = second * 5 / 11 * 7 / 13;
+    double worst = 0;
+    for (int repeat = 0; repeat < REPEATS && (repeat == 0 || worst >= deviation_max); repeat++) {
+        memset(histogram.counts, 0, sizeof(histogram.counts));
+        struct address client = client_ipv4(1);
+        for (histogram.total = 0; histogram.total < DRAWS; histogram.total++) {
+            struct pick pick = pick_once(plan, &client, &dice);
+            unsigned pool, member = record_member(&pick, 0, &pool);
+            histogram.counts[pool * 2 + member]++;
+        }
+        worst = deviation(&histogram);
+    }
+    print_message("tree of pools: chi-square at %+.2f\n", worst);
+    assert_true(worst < deviation_max);
+    // The weights are the fractions themselves, over 9 x 7 x 11 x 13.
+    uint64_t sum = 0;
+    for (size_t i = 0; i < 5; i++) {
+        sum += plan_choice_member(plan, 0, i).weight;
+    }
+    for (size_t i = 0; i < 5; i++) {
+        struct plan_member_view view = plan_choice_member(plan, 0, i);
+        double expected = histogram.expected[(size_t)view.pool * 2 + view.index];
+        assert_true(fabs(view.weight - expected * (double)sum) < 1e-6);
+    }
+    plan_free(plan);
+    arena_free(s.arena);
+}
+
 // All weights zero is all equal; a zero beside others stands by.
 static void test_zero_weights(void **state)
 {
@@ -290,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_random_is_uniform),
         cmocka_unit_test(test_weighted_is_in_proportion),
         cmocka_unit_test(test_weighted_without_replacement),
+        cmocka_unit_test(test_weighted_in_a_tree),
         cmocka_unit_test(test_zero_weights),
         cmocka_unit_test(test_many_members),
         cmocka_unit_test(test_rotate_is_exact),

@@ -96,9 +96,47 @@ static const struct document_case good_documents[] = {
        "dynamic weighted 1 all min_ttl=5 values 192.0.2.9*1\n"
        "a 192.0.2.1*1/p2@nyc 192.0.2.2*3@fra=two 192.0.2.3*1@nyc\n"
        "a:\n"}}},
+    {"w:\n"
+     "  type: A\n"
+     "  dynamic:\n"
+     "    pools:\n"
+     "      all: {values: [{pool: eu, weight: 3}, {pool: us}]}\n"
+     "      eu: {fallback: us, values: [{value: 192.0.2.1, weight: 2}, {pool: us, weight: 0}]}\n"
+     "      us: {values: [{value: 192.0.2.2}]}\n"
+     "    rules: [{pool: all}]\n",
+     "1:1 warning w: no \"value\" beside \"dynamic\": the last resort is the first pool; "
+     "octoDNS refuses this\n",
+     {{"w", "A",
+       "3600 [192.0.2.1]\n"
+       "dynamic weighted 1 all min_ttl=5 values 192.0.2.1*2\n"
+       "all (eu)*3 (us)*1\n"
+       "eu>us 192.0.2.1*2 (us)*0\n"
+       "us 192.0.2.2*1\n"
+       "all:\n"}}},
 };
 
 static const struct document_case bad_documents[] = {
+    {.text = "w:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools:\n"
+             "      a: {values: [{pool: b, site: fra}, {pool: nope}, {pool: [], weight: x}]}\n"
+             "      b: {fallback: c, values: [{value: 192.0.2.1}]}\n"
+             "      c: {values: [{pool: b}]}\n"
+             "      d: {values: [{value: 192.0.2.1, pool: a}]}\n"
+             "    rules: [{pool: a}, {pool: d}]\n",
+     .diags = "6:36 warning w.dynamic.pools.a.values[0].site: unknown key, left out of account\n"
+              "6:57 error w.dynamic.pools.a.values[2].pool: expected a value, found a list\n"
+              "6:75 error w.dynamic.pools.a.values[2].weight: expected a whole number from 0 to "
+              "1000000, found \"x\"\n"
+              "9:45 warning w.dynamic.pools.d.values[0].pool: unknown key, left out of account\n"
+              "6:49 error w.dynamic.pools.a.values[1].pool: there is no pool \"nope\"\n"
+              "7:7 error w.dynamic.pools.b: the pools go in a circle: b -> c -> b\n"
+              "10:13 error w.dynamic.rules[0]: this rule holds everybody; those after it can never "
+              "be reached\n"
+              "10:24 error w.dynamic.rules[1]: rule 1 holds everybody already; one catch-all, the "
+              "last rule\n"},
     {.text = "a: {type: A, value: 192.0.2.1, dynamic: {pools: {p: {values: [{value: 192.0.2.1, "
              "site: fraa}, {value: 192.0.2.2, site: sydney, priority: -1, name: ''}]}}, rules: "
              "[{pool: p}]}}\n",
@@ -498,6 +536,29 @@ static void test_limits(void **state)
                 "6:5 error w.dynamic.rules: expected 1 to 1000 rules, found 1001\n");
 }
 
+// Two ways to each next pool: 2^12 values are the limit, and 2^60 are told apart from it in no
+// time.
+static void test_many_ways(void **state)
+{
+    (void)state;
+    for (unsigned depth = 12; depth <= 60; depth += depth == 12 ? 1 : 47) {
+        char text[8192], expected[512], *at = text;
+        at += sprintf(at, "w:\n  type: A\n  value: 192.0.2.1\n  dynamic:\n    pools:\n"
+                          "      p0: {values: [192.0.2.1]}\n");
+        for (unsigned i = 1; i <= depth; i++) {
+            at += sprintf(at, "      p%u: {values: [{pool: p%u}, {pool: p%u}]}\n", i, i - 1, i - 1);
+        }
+        sprintf(at, "    rules: [{pool: p%u}]\n", depth);
+        struct outcome outcome = read_yaml(text);
+        snprintf(
+            expected, sizeof(expected),
+            "19:7 error w.dynamic.pools.p13: with the pools in it and their fallbacks the pool "
+            "has more than 4096 values\n");
+        expect_diags(&outcome, depth == 12 ? "" : expected);
+        outcome_end(&outcome);
+    }
+}
+
 // Networks of many rules are compared by hashing: a hundred thousand take no quadratic time. The
 // oracle is the construction: every thousandth network repeats an earlier one.
 static void test_many_subnets(void **state)
@@ -522,9 +583,8 @@ static void test_many_subnets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_good),         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_many_ways),
         cmocka_unit_test(test_many_subnets),
     };
     folder_begin();

@@ -195,8 +195,10 @@ static inline char *put_members(char *at, const struct member *members, size_t c
     static const char *const statuses[] = {"", "/up", "/down"};
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(members[i].check, -1);
-        at = put(at, " %s*%u%s%s", members[i].text, members[i].weight, statuses[members[i].status],
-                 members[i].disabled ? "/off" : "");
+        bool nested = members[i].pool != NULL;
+        assert_true(!nested || strcmp(members[i].pool->name, members[i].text) == 0);
+        at = put(at, " %s%s%s*%u%s%s", nested ? "(" : "", members[i].text, nested ? ")" : "",
+                 members[i].weight, statuses[members[i].status], members[i].disabled ? "/off" : "");
         at = members[i].priority ? put(at, "/p%u", members[i].priority) : at;
         at = members[i].site ? put(at, "@%s", members[i].site->name) : at;
         at = members[i].name ? put(at, "=%s", members[i].name) : at;

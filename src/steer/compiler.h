@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The inside of the policy compiler, shared by plan_compile.c (which rule, which choice),
+// plan_members.c (which members), plan_weights.c (with which weights) and plan_choices.c (the
+// bytes). One compilation, one thread.
+#pragma once
+
+#include "steer/plan_internal.h"
+
+// A member that a choice may hold: a value, wherever in the tree of pools it is written.
+struct leaf {
+    const struct member *member;
+    uint16_t pool, index; // where it is written; pool NOT_ONE: the values
+    uint64_t weight;      // in proportion to the other leaves
+};
+
+struct leaves {
+    struct leaf *items;
+    size_t count, capacity;
+};
+
+// Which members are good enough, from strict to lenient.
+enum accept {
+    ACCEPT_USABLE,    // up, as far as anybody knows
+    ACCEPT_LAST_GOOD, // possible, and went down last
+    ACCEPT_POSSIBLE,  // down, but by a check that may be wrong
+    ACCEPT_ANY,       // out by an operator's word at run time: better than an empty answer
+};
+
+// What the members of a pool come to; worked out once a compilation.
+struct pool_state {
+    bool known;
+    int resolved;         // the pool that answers for it (itself or a fallback), -1: none
+    size_t usable;        // entries that are usable
+    uint32_t change_in_s; // when a check below it could first change something; 0: never
+};
+
+// An open table of numbers by hash; what equal means is the caller's.
+struct slots {
+    uint32_t *items; // number + 1; 0: free
+    size_t size, count;
+};
+struct choice_tables {
+    struct slots records, choices, details;
+};
+
+struct compiler {
+    const struct policy *policy;
+    const struct health_source *health;
+    uint16_t type;
+    uint32_t ttl;
+    struct plan *plan;
+    struct pool_state *states; // of each pool
+    struct leaves leaves;      // members of the choice being made
+    int64_t last_good_ns;      // when the members that `all_down: last_good` wants went down
+    struct choice_tables tables;
+};
+
+// --- plan_members.c: step 3
+
+// First pool of the chain with enough usable members; failing that, the first with any; else -1.
+int members_resolve(struct compiler *c, int first);
+// When a check could first change what the chain gives, in seconds; 0: never.
+uint32_t members_change_in_s(struct compiler *c, int first);
+// The sooner of two such moments.
+static inline uint32_t sooner(uint32_t a, uint32_t b)
+{
+    return a == 0 || (b > 0 && b < a) ? b : a;
+}
+// Takes what the pool gives into `leaves`, with weights, no value twice. Their number.
+size_t members_take(struct compiler *c, int pool, enum accept accept);
+size_t members_take_values(struct compiler *c, enum accept accept);
+// When nothing of the chain is usable: takes what `all_down` wants and returns the pool that it is
+// from, or -1 for the values. Nothing is taken only when no member may ever be used.
+int members_take_all_down(struct compiler *c, int first);
+
+struct member_view members_view(const struct compiler *c, const struct member *member);
+
+// --- plan_weights.c
+
+// Weights of leaves from `begin` on that stand for fractions of one common denominator.
+struct weights {
+    struct leaf *leaves;
+    size_t begin, end;
+    uint64_t denominator;
+};
+// The leaves from weights->end to `end` get numerator/denominator of one between them, in the
+// proportion that they have now. Exact while the common denominator fits into 32 bits, else to
+// within 2^-32 of the whole.
+void weights_join(struct weights *weights, size_t end, uint64_t numerator, uint64_t denominator);
+// The values of leaves once each, with the sum of their weights, scaled to fit into 32 bits.
+void leaves_settle(struct leaves *leaves);
+
+// --- plan_choices.c: step 4 and the bytes
+
+void choice_tables_free(struct choice_tables *tables);
+
+// Adds a way to answer, from the leaves if it is one of members, and returns its index among the
+// details. Where an equal answer is there, it is shared.
+uint32_t choice_add(struct compiler *c, struct choice_detail detail, struct choice choice);
+// The detail that was made for the same reasons, or NO_CHOICE.
+uint32_t choice_find(const struct compiler *c, const struct choice_detail *detail);

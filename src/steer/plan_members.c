@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Step 3 of the decision: which members. Pools, the pools in them, their fallbacks, and what is
+// left when everything is down.
+//
+// A pool's entry is a value or another pool; the tree that they make is free of loops (the readers
+// refuse them), as are the fallbacks. An entry that is a pool is usable when that pool or one of
+// its fallbacks is. Called by the policy compiler; pure.
+#include "steer/compiler.h"
+
+#include "base/memory.h"
+
+struct member_view members_view(const struct compiler *c, const struct member *member)
+{
+    if (c->health == NULL) {
+        return (struct member_view){.health = HEALTH_UNCHECKED};
+    }
+    return c->health->view(c->health->state, member);
+}
+
+// --- what is usable
+
+static bool view_is_usable(const struct member *member, const struct member_view *view)
+{
+    if (member->disabled || view->drained || view->override == OVERRIDE_DOWN) {
+        return false;
+    }
+    if (view->override == OVERRIDE_UP || member->status == STATUS_UP) {
+        return true;
+    }
+    bool good = view->health == HEALTH_UNCHECKED || view->health == HEALTH_UP;
+    return member->status == STATUS_OBEY && good;
+}
+
+// What a document has taken out is no member at all.
+static bool member_is_there(const struct member *member)
+{
+    return !member->disabled && member->status != STATUS_DOWN;
+}
+
+static size_t min_up_of(const struct pool *pool)
+{
+    size_t wanted = pool->min_up;
+    if (pool->min_up_percent) {
+        wanted = (pool->member_count * pool->min_up + 99) / 100;
+    }
+    return MAX(wanted, (size_t)1);
+}
+
+static int pool_index(const struct compiler *c, const struct pool *pool)
+{
+    return (int)(pool - c->policy->pools);
+}
+
+static const struct pool_state *state_of(struct compiler *c, int index);
+
+static void state_add_entry(struct compiler *c, struct pool_state *state,
+                            const struct member *member)
+{
+    if (member->pool != NULL) {
+        int nested = pool_index(c, member->pool);
+        const struct pool_state *below = state_of(c, nested);
+        state->usable += member_is_there(member) && below->resolved >= 0;
+        state->change_in_s = sooner(state->change_in_s, members_change_in_s(c, nested));
+        return;
+    }
+    struct member_view view = members_view(c, member);
+    state->usable += view_is_usable(member, &view);
+    state->change_in_s = sooner(state->change_in_s, view.change_in_s);
+}
+
+static bool has_enough(const struct compiler *c, int index)
+{
+    return c->states[index].usable >= min_up_of(&c->policy->pools[index]);
+}
+
+static const struct pool_state *state_of(struct compiler *c, int index)
+{
+    struct pool_state *state = &c->states[index];
+    if (state->known) {
+        return state;
+    }
+    const struct pool *pool = &c->policy->pools[index];
+    state->known = true; // before the fallbacks, so that not even a loop would be endless
+    state->resolved = -1;
+    for (size_t i = 0; i < pool->member_count; i++) {
+        state_add_entry(c, state, &pool->members[i]);
+    }
+    if (has_enough(c, index)) {
+        state->resolved = index;
+        return state;
+    }
+    // Too few: the first of the fallbacks with enough, else the first with any.
+    int below = pool->fallback >= 0 ? state_of(c, pool->fallback)->resolved : -1;
+    bool better = below >= 0 && (state->usable == 0 || has_enough(c, below));
+    state->resolved = better ? below : state->usable > 0 ? index : -1;
+    return state;
+}
+
+int members_resolve(struct compiler *c, int first)
+{
+    return state_of(c, first)->resolved;
+}
+
+// The pool that a chain goes on with, -1 at its end. The bound is a seat belt.
+static int chain_next(const struct compiler *c, int at, size_t *steps)
+{
+    return ++*steps <= c->policy->pool_count ? c->policy->pools[at].fallback : -1;
+}
+
+// Pools before the one that answers could recover; where it answers for want of a better one those
+// behind it could, too.
+uint32_t members_change_in_s(struct compiler *c, int first)
+{
+    uint32_t change = 0;
+    int resolved = members_resolve(c, first);
+    size_t steps = 0;
+    for (int at = first; at >= 0; at = chain_next(c, at, &steps)) {
+        change = sooner(change, state_of(c, at)->change_in_s);
+        if (at == resolved && has_enough(c, at)) {
+            break;
+        }
+    }
+    return change;
+}
+
+// --- taking them
+
+static bool accepts(const struct compiler *c, const struct member *member,
+                    const struct member_view *view, enum accept accept)
+{
+    if (accept == ACCEPT_USABLE) {
+        return view_is_usable(member, view);
+    }
+    bool possible = member_is_there(member) && !view->drained && view->override != OVERRIDE_DOWN;
+    switch (accept) {
+    case ACCEPT_LAST_GOOD:
+        return possible && view->since_ns == c->last_good_ns;
+    case ACCEPT_POSSIBLE:
+        return possible;
+    default:
+        return member_is_there(member);
+    }
+}
+
+static void take_pool(struct compiler *c, const struct pool *pool, uint16_t index,
+                      enum accept accept);
+
+// The nested pool itself or a fallback of it, whichever gives something.
+static void take_nested(struct compiler *c, const struct pool *pool, enum accept accept)
+{
+    int at = pool_index(c, pool);
+    if (accept == ACCEPT_USABLE) {
+        at = members_resolve(c, at);
+        if (at >= 0) {
+            take_pool(c, &c->policy->pools[at], (uint16_t)at, accept);
+        }
+        return;
+    }
+    size_t before = c->leaves.count, steps = 0;
+    for (; at >= 0 && c->leaves.count == before; at = chain_next(c, at, &steps)) {
+        take_pool(c, &c->policy->pools[at], (uint16_t)at, accept);
+    }
+}
+
+enum { PARTS = 1000000 }; // of a weight
+
+// Takes an entry if it is of the kind: with a weight, or standing by with none. The part of its
+// weight that load has left it, in millionths.
+static uint64_t take_entry(struct compiler *c, const struct pool *pool, uint16_t pool_number,
+                           size_t index, bool spare, enum accept accept)
+{
+    const struct member *member = &pool->members[index];
+    if (member->pool != NULL) {
+        if ((member->weight == 0) == spare && member_is_there(member)) {
+            take_nested(c, member->pool, accept);
+        }
+        return PARTS;
+    }
+    struct member_view view = members_view(c, member);
+    uint64_t left = PARTS - MIN(view.shed_ppm, (uint32_t)PARTS);
+    if ((member->weight == 0 || left == 0) == spare && accepts(c, member, &view, accept)) {
+        MEM_GROW(c->leaves.items, c->leaves.count, c->leaves.capacity);
+        c->leaves.items[c->leaves.count++] = (struct leaf){member, pool_number, (uint16_t)index, 1};
+    }
+    return left;
+}
+
+// Weight 0 means "only when nothing else": those are taken when they are all there is, and then
+// they are equal.
+static void take_pool(struct compiler *c, const struct pool *pool, uint16_t index,
+                      enum accept accept)
+{
+    size_t begin = c->leaves.count;
+    for (int spare = 0; spare < 2 && c->leaves.count == begin; spare++) {
+        struct weights weights = {.begin = begin, .end = begin, .denominator = 1};
+        for (size_t i = 0; i < pool->member_count; i++) {
+            size_t before = c->leaves.count;
+            uint64_t left = take_entry(c, pool, index, i, spare, accept);
+            if (c->leaves.count > before) {
+                weights.leaves = c->leaves.items;
+                uint64_t weight = spare ? 1 : pool->members[i].weight;
+                weights_join(&weights, c->leaves.count, spare ? 1 : weight * left,
+                             spare ? 1 : PARTS);
+            }
+        }
+    }
+}
+
+size_t members_take(struct compiler *c, int pool, enum accept accept)
+{
+    c->leaves.count = 0;
+    take_pool(c, &c->policy->pools[pool], (uint16_t)pool, accept);
+    leaves_settle(&c->leaves);
+    return c->leaves.count;
+}
+
+size_t members_take_values(struct compiler *c, enum accept accept)
+{
+    const struct policy *policy = c->policy;
+    const struct pool values = {.members = policy->values, .member_count = policy->value_count};
+    c->leaves.count = 0;
+    take_pool(c, &values, NOT_ONE, accept);
+    leaves_settle(&c->leaves);
+    return c->leaves.count;
+}
+
+// --- everything is down
+
+// When the last of a pool's members went down; INT64_MIN when it has none that may ever be used.
+static int64_t last_good_of_pool(const struct compiler *c, const struct pool *pool)
+{
+    int64_t latest = INT64_MIN;
+    for (size_t i = 0; i < pool->member_count; i++) {
+        const struct member *member = &pool->members[i];
+        if (member->pool != NULL) {
+            size_t steps = 0;
+            int nested = member_is_there(member) ? pool_index(c, member->pool) : -1;
+            for (int at = nested; at >= 0; at = chain_next(c, at, &steps)) {
+                latest = MAX(latest, last_good_of_pool(c, &c->policy->pools[at]));
+            }
+            continue;
+        }
+        struct member_view view = members_view(c, member);
+        if (accepts(c, member, &view, ACCEPT_POSSIBLE)) {
+            latest = MAX(latest, view.since_ns);
+        }
+    }
+    return latest;
+}
+
+// The members of the chain that were the last to go down. Their pool, or -1.
+static int take_last_good(struct compiler *c, int first)
+{
+    int best = -1;
+    int64_t latest = INT64_MIN;
+    size_t steps = 0;
+    for (int at = first; at >= 0; at = chain_next(c, at, &steps)) {
+        int64_t since = last_good_of_pool(c, &c->policy->pools[at]);
+        best = since > latest ? at : best;
+        latest = MAX(latest, since);
+    }
+    c->last_good_ns = latest;
+    return best >= 0 && members_take(c, best, ACCEPT_LAST_GOOD) > 0 ? best : -1;
+}
+
+// The first pool of the chain that gives something, or -1.
+static int take_first(struct compiler *c, int first, enum accept accept)
+{
+    size_t steps = 0;
+    for (int at = first; at >= 0; at = chain_next(c, at, &steps)) {
+        if (members_take(c, at, accept) > 0) {
+            return at;
+        }
+    }
+    return -1;
+}
+
+// What `all_down` asks for may not be there; then any member of the chain or of the values is
+// better than none, at the very last one that an operator has taken out.
+int members_take_all_down(struct compiler *c, int first)
+{
+    enum all_down all_down = c->policy->all_down;
+    if (all_down == ALL_DOWN_VALUES && members_take_values(c, ACCEPT_POSSIBLE) > 0) {
+        return -1;
+    }
+    int pool = all_down == ALL_DOWN_LAST_GOOD ? take_last_good(c, first) : -1;
+    pool = pool >= 0 ? pool : take_first(c, first, ACCEPT_POSSIBLE);
+    if (pool >= 0 || members_take_values(c, ACCEPT_POSSIBLE) > 0) {
+        return pool;
+    }
+    pool = take_first(c, first, ACCEPT_ANY);
+    if (pool < 0) {
+        members_take_values(c, ACCEPT_ANY);
+    }
+    return pool;
+}
