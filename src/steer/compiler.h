@@ -74,6 +74,7 @@ size_t members_take_values(struct compiler *c, enum accept accept);
 // from, or -1 for the values. Nothing is taken only when no member may ever be used.
 int members_take_all_down(struct compiler *c, int first);
 
+// What is known about a member beside its document.
 struct member_view members_view(const struct compiler *c, const struct member *member);
 
 // --- plan_weights.c
@@ -93,6 +94,7 @@ void leaves_settle(struct leaves *leaves);
 
 // --- plan_choices.c: step 4 and the bytes
 
+// Ends the tables of a compilation.
 void choice_tables_free(struct choice_tables *tables);
 
 // Adds a way to answer, from the leaves if it is one of members, and returns its index among the

@@ -77,7 +77,7 @@ static void class_reach(const struct policy *policy, const uint16_t *rules, size
         const struct rule *rule = &policy->rules[rules[live]];
         reach[rules[live]].held = reach[rules[live]].reached = true;
         taken_ppm += rule->share_ppm;
-        open = policy->form == FORM_FLAT ? !rule_is_final(policy, rule) : taken_ppm < SHARE_ALL;
+        open = policy->form == FORM_FLAT ? !rule_is_sure(policy, rule) : taken_ppm < SHARE_ALL;
     }
     for (size_t i = live; i < count; i++) {
         reach[rules[i]].held = true;

@@ -90,3 +90,17 @@ bool rule_is_final(const struct policy *policy, const struct rule *rule)
 {
     return policy->form != FORM_FLAT && rule->share_ppm >= 1000000;
 }
+
+bool rule_is_sure(const struct policy *policy, const struct rule *rule)
+{
+    const struct pool *pool = &policy->pools[rule->pool];
+    for (size_t i = 0; i < pool->member_count; i++) {
+        const struct member *member = &pool->members[i];
+        bool unchecked = member->status == STATUS_OBEY && member->check < 0;
+        if (member->pool == NULL && !member->disabled &&
+            (member->status == STATUS_UP || unchecked)) {
+            return true;
+        }
+    }
+    return false;
+}

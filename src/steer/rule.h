@@ -20,3 +20,6 @@ bool rule_holds_client(const struct rule *rule, const struct lines *lines, const
 // Whether no rule after this one can ever decide for a client that it holds: one without a share.
 // In the flat form none is, since all members of a line may go down or be drained.
 bool rule_is_final(const struct policy *policy, const struct rule *rule);
+// Whether the rule's pool has a member that no check takes down (members must be bound:
+// member.check), only an operator.
+bool rule_is_sure(const struct policy *policy, const struct rule *rule);
