@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// No zone of the benchmark has checks, so no probe is ever asked for.
+// The engine is never ticked, so no probe is ever asked for.
 static void probe_start(void *state, struct probe *probe, const struct address *target,
                         const struct check_spec *spec)
 {

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instructions a query, in user space, counted by callgrind: noise does not touch them.
+
+Two runs of bench/instructions.c with different numbers of queries; the difference divided by the
+difference is the cost of one."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from rounds import say
+from servers import Signpost
+from workloads import WORKLOADS
+
+COUNTS = (2000, 12000)
+FLAGS = {'steered': ['ecs'], 'nxdomain': ['nxdomain']}
+# Most instructions a query inside answer_batch(), and for nxdomain most of a hit's.
+MOST = {'small': 350, 'steered': 550}
+MISS_MOST = 1.1
+
+
+def count_instructions(folder: Path, workload, options) -> float:
+    server = Signpost(options.port, folder, workload, options)
+    server.prepare()
+    collected = []
+    for count in COUNTS:
+        done = subprocess.run(
+            ['valgrind', '--tool=callgrind', '--toggle-collect=answer_batch',
+             f'--callgrind-out-file={folder}/callgrind.{count}',
+             str(options.tools / 'bench-instructions'), str(folder / 'signpost.yaml'),
+             str(folder / 'queries'), str(count), *FLAGS.get(workload.name, [])],
+            capture_output=True, text=True, timeout=900)
+        lines = [line for line in done.stderr.splitlines() if 'Collected' in line]
+        if done.returncode != 0 or not lines:
+            raise RuntimeError(f'callgrind: {done.stdout}{done.stderr[-2000:]}')
+        collected.append(int(lines[-1].split(':')[1].split()[0]))
+    return (collected[1] - collected[0]) / (COUNTS[1] - COUNTS[0])
+
+
+def measure_instructions(folder: Path, options) -> dict[str, float]:
+    """By workload. The big ones have a tenth of their names: valgrind is slow to load them."""
+    if not shutil.which('valgrind'):
+        say('instructions: skipped, valgrind is not installed (apt-get install valgrind)')
+        return {}
+    counted = {}
+    few = type(options)(**{**vars(options), 'names': max(options.names // 10, 1000),
+                           'databases': []})
+    for name in options.workloads:
+        workload = WORKLOADS[name](few)
+        made = folder / f'instructions-{name}'
+        workload.prepare(made)
+        counted[name] = count_instructions(made, workload, few)
+        print(f'user-space instructions a query inside answer_batch(), {name}: {counted[name]:.0f}')
+    return counted
+
+
+def instruction_verdicts(counted: dict[str, float]) -> list[dict]:
+    bars = [{'text': f'instructions: {name}', 'value': counted[name], 'bar': f'<= {most}',
+             'holds': counted[name] <= most} for name, most in MOST.items() if name in counted]
+    if 'nxdomain' in counted and 'million' in counted:
+        value = counted['nxdomain'] / counted['million']
+        bars.append({'text': 'instructions: nxdomain / million', 'value': value,
+                     'bar': f'<= {MISS_MOST}', 'holds': value <= MISS_MOST})
+    return bars
