@@ -48,7 +48,15 @@ enum { ANSWER_UDP_MAX = 1232, ANSWER_TCP_MAX = 65535 };
     X(cookies_valid, "Queries with a server cookie of ours")                                       \
     X(steered, "Answers that a policy decided")                                                    \
     X(rrl_dropped, "Answers over UDP withheld by the rate limit")                                  \
-    X(rrl_slipped, "Answers over UDP truncated by the rate limit")
+    X(rrl_slipped, "Answers over UDP truncated by the rate limit")                                 \
+    X(proxied, "Datagrams and connections with a PROXY header")                                    \
+    X(proxy_refused, "Datagrams and connections of a proxy without a good PROXY header")           \
+    X(tcp_accepted, "Connections accepted, over TCP and TLS")                                      \
+    X(tcp_displaced, "Connections closed to make room for others")                                 \
+    X(tcp_timed_out, "Connections closed because they were idle or slow")                          \
+    X(tls_handshakes, "TLS handshakes completed")                                                  \
+    X(tls_resumed, "TLS handshakes that resumed a session")                                        \
+    X(tls_failed, "TLS handshakes that failed")
 
 struct worker_counters {
 #define X(name, help) _Atomic uint64_t name;

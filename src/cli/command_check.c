@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "server/engine.h"
+#include "server/reload.h"
 #include "zone/lint.h"
 
 #include <stdio.h>
@@ -108,6 +109,7 @@ static void check_documents(const struct config *config, struct result *result)
     const struct prober prober = {.start = no_probe, .cancel = no_cancel};
     struct engine *engine = engine_new(config, clock_system(), &prober);
     struct load *load = engine_read(engine, true);
+    tls_certificate_free(reload_read_certificate(config, load_diags(load)));
     if (engine_apply(engine, load)) {
         result->summary = generation_summary(publisher_current(engine_publisher(engine)));
         engine_lint(engine, NULL, &result->findings);

@@ -29,11 +29,12 @@ enum {
 
 struct net {
     struct net_options options;
-    struct endpoint *endpoints;
-    size_t endpoint_count;
-    struct data_worker **workers;
-    unsigned worker_count;      // made so far
-    struct xdp_interface **xdp; // those that could be opened
+    struct endpoint *endpoints; // for UDP and TCP, then for TLS
+    size_t endpoint_count, plain_count;
+    struct tls *tls;              // NULL: none
+    struct data_worker **workers; // the one for TLS comes last
+    unsigned worker_count;        // made so far
+    struct xdp_interface **xdp;   // those that could be opened
     size_t xdp_count;
     int stop_fd;
 };
@@ -62,10 +63,10 @@ static void report_listen(struct diags *diags, const struct endpoint *endpoint,
                 transport == TRANSPORT_UDP ? "UDP" : "TCP", hint);
 }
 
-// 0 when both transports are free; the first one that is not, with its errno.
+// 0 when all transports from *transport to TCP are free; the first one that is not, with its errno.
 static int probe(const struct endpoint *endpoint, enum transport *transport)
 {
-    for (*transport = TRANSPORT_UDP; *transport <= TRANSPORT_TCP; (*transport)++) {
+    for (; *transport <= TRANSPORT_TCP; (*transport)++) {
         int fd = socket_bind(endpoint, *transport, SOCKET_PROBE);
         if (fd < 0) {
             return errno;
@@ -75,8 +76,8 @@ static int probe(const struct endpoint *endpoint, enum transport *transport)
     return 0;
 }
 
-// A port that is free for both transports now, or 0.
-static uint16_t choose_port(const struct endpoint *endpoint)
+// A port that is free for TCP, and UDP when it comes first, now; or 0.
+static uint16_t choose_port(const struct endpoint *endpoint, enum transport first)
 {
     for (unsigned try = 0; try < PORT_TRIES_MAX; try++) {
         int fd = socket_bind(endpoint, TRANSPORT_TCP, SOCKET_PROBE);
@@ -85,7 +86,7 @@ static uint16_t choose_port(const struct endpoint *endpoint)
         }
         struct endpoint chosen = {endpoint->address, socket_port(fd)};
         close(fd);
-        enum transport transport;
+        enum transport transport = first;
         if (probe(&chosen, &transport) == 0) {
             return chosen.port;
         }
@@ -97,14 +98,14 @@ static bool probe_all(struct net *net, struct diags *diags)
 {
     for (size_t i = 0; i < net->endpoint_count; i++) {
         struct endpoint *endpoint = &net->endpoints[i];
+        enum transport transport = net_endpoint_is_tls(net, i) ? TRANSPORT_TCP : TRANSPORT_UDP;
         if (endpoint->port == 0) {
-            endpoint->port = choose_port(endpoint);
+            endpoint->port = choose_port(endpoint, transport);
             if (endpoint->port == 0) {
                 report_listen(diags, endpoint, TRANSPORT_TCP, errno);
                 return false;
             }
         }
-        enum transport transport;
         int reason = probe(endpoint, &transport);
         if (reason != 0) {
             report_listen(diags, endpoint, transport, reason);
@@ -117,29 +118,44 @@ static bool probe_all(struct net *net, struct diags *diags)
 static void close_sockets(const struct data_worker_socket *sockets, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        close(sockets[i].udp_fd);
+        if (sockets[i].udp_fd >= 0) {
+            close(sockets[i].udp_fd);
+        }
         if (sockets[i].tcp_fd >= 0) {
             close(sockets[i].tcp_fd);
         }
     }
 }
 
-// One worker's share of every endpoint.
-static bool bind_all(const struct net *net, struct data_worker_socket *sockets, struct diags *diags)
+static bool bind_one(const struct net *net, size_t index, struct data_worker_socket *made,
+                     struct diags *diags)
 {
-    for (size_t i = 0; i < net->endpoint_count; i++) {
-        const struct endpoint *endpoint = &net->endpoints[i];
-        sockets[i].wildcard = endpoint_wildcard(endpoint);
-        sockets[i].tcp_fd = -1;
-        sockets[i].udp_fd = socket_bind(endpoint, TRANSPORT_UDP, SOCKET_SERVE);
-        if (sockets[i].udp_fd < 0) {
+    const struct endpoint *endpoint = &net->endpoints[index];
+    *made = (struct data_worker_socket){-1, -1, endpoint_wildcard(endpoint)};
+    if (!net_endpoint_is_tls(net, index)) {
+        made->udp_fd = socket_bind(endpoint, TRANSPORT_UDP, SOCKET_SERVE);
+        if (made->udp_fd < 0) {
             report_listen(diags, endpoint, TRANSPORT_UDP, errno);
-            close_sockets(sockets, i);
             return false;
         }
-        sockets[i].tcp_fd = socket_bind(endpoint, TRANSPORT_TCP, SOCKET_SERVE);
-        if (sockets[i].tcp_fd < 0) {
-            report_listen(diags, endpoint, TRANSPORT_TCP, errno);
+    }
+    made->tcp_fd = socket_bind(endpoint, TRANSPORT_TCP, SOCKET_SERVE);
+    if (made->tcp_fd < 0) {
+        report_listen(diags, endpoint, TRANSPORT_TCP, errno);
+        return false;
+    }
+    if (net->options.tcp_fast_open_max > 0) {
+        socket_fast_open(made->tcp_fd, net->options.tcp_fast_open_max);
+    }
+    return true;
+}
+
+// One worker's share of the endpoints from `first` on.
+static bool bind_all(const struct net *net, size_t first, size_t count,
+                     struct data_worker_socket *sockets, struct diags *diags)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!bind_one(net, first + i, &sockets[i], diags)) {
             close_sockets(sockets, i + 1);
             return false;
         }
@@ -163,27 +179,40 @@ static int choose_core(unsigned worker, unsigned worker_count)
     return -1;
 }
 
-static bool add_worker(struct net *net, struct diags *diags)
+static struct data_worker *make_worker(const struct net *net, struct tls *tls,
+                                       struct data_worker_socket *sockets, struct diags *diags)
+{
+    size_t first = tls != NULL ? net->plain_count : 0;
+    size_t count = tls != NULL ? net->endpoint_count - net->plain_count : net->plain_count;
+    if (!bind_all(net, first, count, sockets, diags)) {
+        return NULL;
+    }
+    struct data_worker_options options = {
+        .stop_fd = net->stop_fd,
+        .core = tls != NULL ? -1 : choose_core(net->worker_count, net->options.workers),
+        .tls = tls,
+        .net = &net->options,
+    };
+    struct data_worker *data_worker = data_worker_new(&options, sockets, count);
+    if (data_worker == NULL) {
+        diags_error(diags, no_place, "workers", "cannot make worker %u: %s", net->worker_count,
+                    strerror(errno));
+        close_sockets(sockets, count);
+    }
+    return data_worker;
+}
+
+// `tls` NULL: one for UDP and TCP.
+static bool add_worker(struct net *net, struct tls *tls, struct diags *diags)
 {
     struct data_worker_socket *sockets = mem_alloc_array(net->endpoint_count, sizeof(*sockets));
-    struct data_worker *data_worker = NULL;
-    if (bind_all(net, sockets, diags)) {
-        struct data_worker_options options = {
-            .stop_fd = net->stop_fd,
-            .core = choose_core(net->worker_count, net->options.workers),
-            .net = &net->options,
-        };
-        data_worker = data_worker_new(&options, sockets, net->endpoint_count);
-        if (data_worker == NULL) {
-            diags_error(diags, no_place, "workers", "cannot make worker %u: %s", net->worker_count,
-                        strerror(errno));
-            close_sockets(sockets, net->endpoint_count);
-        } else {
-            net->workers[net->worker_count++] = data_worker;
-        }
+    struct data_worker *data_worker = make_worker(net, tls, sockets, diags);
+    if (data_worker != NULL) {
+        net->workers[net->worker_count++] = data_worker;
     }
-    size_t granted = data_worker ? socket_receive_buffer_size(sockets[0].udp_fd) : 0;
-    if (data_worker && net->worker_count == 1 && granted < RECEIVE_BUFFER_WARN_SIZE) {
+    bool first = data_worker != NULL && tls == NULL && net->worker_count == 1;
+    size_t granted = first ? socket_receive_buffer_size(sockets[0].udp_fd) : 0;
+    if (first && granted < RECEIVE_BUFFER_WARN_SIZE) {
         diags_warning(diags, no_place, "listen",
                       "UDP receive buffers have %zu KiB of the wanted %d; bursts may be lost: "
                       "raise net.core.rmem_max",
@@ -196,9 +225,9 @@ static bool add_worker(struct net *net, struct diags *diags)
 // Connections must not run into the soft limit that a shell happens to have.
 static void raise_descriptor_limit(const struct net *net, struct diags *diags)
 {
-    rlim_t wanted = (rlim_t)net->options.workers *
-                        (net->options.tcp_clients_max + 2 * net->endpoint_count + 1) +
-                    DESCRIPTORS_OTHER;
+    rlim_t threads = net->options.workers + (net->tls != NULL ? 1 : 0);
+    rlim_t wanted =
+        threads * (net->options.tcp_clients_max + 2 * net->endpoint_count + 1) + DESCRIPTORS_OTHER;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted) {
         return;
@@ -235,10 +264,17 @@ struct net *net_open(const struct net_options *options, struct diags *diags)
     SP_ASSERT(options->listen_count > 0 && options->workers > 0);
     struct net *net = mem_alloc(sizeof(*net));
     net->options = *options;
-    net->endpoint_count = options->listen_count;
-    net->endpoints = mem_copy(options->listen, options->listen_count * sizeof(*options->listen));
+    net->plain_count = options->listen_count;
+    net->endpoint_count = options->listen_count + options->listen_tls_count;
+    net->endpoints = mem_alloc_array(net->endpoint_count, sizeof(*net->endpoints));
+    for (size_t i = 0; i < net->endpoint_count; i++) {
+        net->endpoints[i] =
+            i < net->plain_count ? options->listen[i] : options->listen_tls[i - net->plain_count];
+    }
     net->options.listen = net->endpoints;
-    net->workers = mem_alloc_array(options->workers, sizeof(struct data_worker *));
+    net->options.listen_tls = net->endpoints + net->plain_count;
+    net->tls = options->listen_tls_count > 0 ? tls_new(options->clock) : NULL;
+    net->workers = mem_alloc_array(options->workers + 1, sizeof(struct data_worker *));
     net->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     bool good = net->stop_fd >= 0;
     if (!good) {
@@ -247,7 +283,10 @@ struct net *net_open(const struct net_options *options, struct diags *diags)
     raise_descriptor_limit(net, diags);
     good = good && probe_all(net, diags);
     while (good && net->worker_count < options->workers) {
-        good = add_worker(net, diags);
+        good = add_worker(net, NULL, diags);
+    }
+    if (good && net->tls != NULL) {
+        good = add_worker(net, net->tls, diags);
     }
     if (good) {
         open_xdp(net, diags);
@@ -257,6 +296,15 @@ struct net *net_open(const struct net_options *options, struct diags *diags)
         return NULL;
     }
     return net;
+}
+
+void net_use_certificate(struct net *net, struct tls_certificate *certificate)
+{
+    if (net->tls != NULL) {
+        tls_use(net->tls, certificate);
+    } else {
+        tls_certificate_free(certificate);
+    }
 }
 
 bool net_start(struct net *net, generation_root *root)
@@ -290,6 +338,7 @@ void net_close(struct net *net)
         xdp_close(net->xdp[i]);
     }
     free(net->xdp);
+    tls_free(net->tls);
     free(net->workers);
     free(net->endpoints);
     free(net);
@@ -326,4 +375,9 @@ struct endpoint net_endpoint(const struct net *net, size_t index)
 {
     SP_ASSERT(index < net->endpoint_count);
     return net->endpoints[index];
+}
+
+bool net_endpoint_is_tls(const struct net *net, size_t index)
+{
+    return index >= net->plain_count;
 }

@@ -5,8 +5,9 @@
 #pragma once
 
 #include "answer/answer.h"
-#include "base/clock.h"
 #include "net/rrl.h"
+
+struct net_options;
 
 // Borrowed by udp, tcp and xdp; belongs to the thread. The root is loaded once a batch and what it
 // gave is not kept past rcu_quiescent().
@@ -14,11 +15,13 @@ struct responder {
     generation_root *root;
     struct worker *worker;
     struct rrl *rrl; // NULL: answers are not limited
-    const struct clock *clock;
+    const struct net_options *net;
 };
 
 // Answers a batch of messages that came over UDP, by whatever road: from the current generation,
-// and no more of them than response rate limiting lets out. Passes a quiescent state.
+// for the client that a proxy names if it is one, and no more of them than response rate limiting
+// lets out. Each is answered in place (query == out), where PROXY_HEADER_UDP_MAX bytes more than
+// ANSWER_UDP_MAX have room. Passes a quiescent state.
 void responder_answer(const struct responder *responder, struct message *messages, size_t count);
 
 // The first member of everything that epoll events point to.

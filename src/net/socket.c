@@ -86,6 +86,11 @@ int socket_bind(const struct endpoint *endpoint, enum transport transport, enum 
     return fd;
 }
 
+void socket_fast_open(int fd, unsigned queue_max)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &queue_max, sizeof(queue_max));
+}
+
 uint16_t socket_port(int fd)
 {
     struct sockaddr_storage bound = {0};

@@ -16,6 +16,9 @@ enum { SOCKET_RECEIVE_BUFFER_SIZE = 4 << 20 };
 // A non-blocking socket bound to the endpoint; -1 with errno.
 int socket_bind(const struct endpoint *endpoint, enum transport transport, enum socket_use use);
 uint16_t socket_port(int fd);
+// Lets a listening socket take data with the first packet (RFC 7413), for so many connections that
+// are not complete yet. Without effect where the kernel does not have it or is told not to.
+void socket_fast_open(int fd, unsigned queue_max);
 // Bytes that may queue before datagrams are lost, as granted by the kernel.
 size_t socket_receive_buffer_size(int fd);
 // 0.0.0.0 or ::, where the address that was asked must be learnt from each packet.

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The TCP side of one data thread: its listeners and connections (RFC 7766). Worker only, but for
-// tcp_new and tcp_free, which the control thread calls while the worker does not run.
+// The streams of one data thread: its listeners and connections, TCP (RFC 7766) or TLS (RFC 7858).
+// Worker only, but for tcp_new and tcp_free, which the control thread calls while the worker does
+// not run.
 #pragma once
 
-#include "base/clock.h"
+#include "net/net.h"
 #include "net/responder.h"
+#include "net/tls.h"
 
+// All borrowed.
 struct tcp_options {
-    int epoll_fd;                     // where descriptors are registered; borrowed
-    unsigned clients_max;             // at least 1
-    unsigned clients_per_address_max; // 0: no limit of its own
-    int64_t idle_ns;
-    const struct clock *clock;
-    const struct responder *responder; // borrowed
+    int epoll_fd; // where descriptors are registered
+    const struct net_options *net;
+    const struct responder *responder;
+    struct tls *tls; // NULL: plain TCP
 };
 
 struct tcp;

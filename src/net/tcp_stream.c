@@ -25,12 +25,24 @@ static size_t message_size(const uint8_t *prefix)
     return (size_t)prefix[0] << 8 | prefix[1];
 }
 
+static ssize_t stream_receive(const struct connection *connection, void *bytes, size_t size)
+{
+    return connection->tls == NULL ? recv(connection->fd, bytes, size, 0)
+                                   : tls_receive(connection->tls, bytes, size);
+}
+
+static ssize_t stream_send(const struct connection *connection, const void *bytes, size_t size)
+{
+    return connection->tls == NULL ? send(connection->fd, bytes, size, MSG_NOSIGNAL)
+                                   : tls_send(connection->tls, bytes, size);
+}
+
 // Sends what has gathered. What the kernel does not take moves to the connection.
 static void flush(struct tcp *tcp, struct connection *connection, bool ending)
 {
     ssize_t sent = 0;
     if (tcp->out_size > 0) {
-        sent = send(connection->fd, tcp->out, tcp->out_size, MSG_NOSIGNAL);
+        sent = stream_send(connection, tcp->out, tcp->out_size);
     }
     size_t rest = tcp->out_size - (size_t)MAX(sent, 0);
     tcp->out_size = 0;
@@ -97,6 +109,7 @@ static bool process(struct tcp *tcp, struct connection *connection, const uint8_
 {
     const struct generation *generation =
         atomic_load_explicit(tcp->options.responder->root, memory_order_acquire);
+    connection->peer.keepalive_ds = tcp_keepalive_ds(tcp);
     size_t used = 0;
     while (connection->state == CONNECTION_READING && size - used >= TCP_PREFIX_SIZE) {
         const uint8_t *message = bytes + used + TCP_PREFIX_SIZE;
@@ -122,18 +135,19 @@ static bool process(struct tcp *tcp, struct connection *connection, const uint8_
     return used > 0;
 }
 
-void connection_read(struct tcp *tcp, struct connection *connection)
+// False: there was nothing to read.
+static bool read_once(struct tcp *tcp, struct connection *connection)
 {
     bool begun = connection->in != NULL;
     uint8_t *into = begun ? connection->in + connection->in_size : tcp->in;
     size_t room = begun ? connection->in_capacity - connection->in_size : sizeof(tcp->in);
-    ssize_t got = recv(connection->fd, into, room, 0);
+    ssize_t got = stream_receive(connection, into, room);
     if (got <= 0) {
         // The peer's end: its answers were all sent, or else nothing would have been read.
         if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
             connection_close(tcp, connection);
         }
-        return;
+        return false;
     }
     bool complete =
         begun ? process(tcp, connection, connection->in, connection->in_size + (size_t)got)
@@ -141,12 +155,23 @@ void connection_read(struct tcp *tcp, struct connection *connection)
     if (connection->state != CONNECTION_CLOSED && (complete || !begun)) {
         connection_mark(tcp, connection);
     }
+    return true;
+}
+
+// What TLS has decrypted already the socket does not announce again.
+void connection_read(struct tcp *tcp, struct connection *connection)
+{
+    bool more = true;
+    while (more) {
+        more = read_once(tcp, connection) && connection->state == CONNECTION_READING &&
+               connection->tls != NULL && tls_has_pending(connection->tls);
+    }
 }
 
 void connection_write(struct tcp *tcp, struct connection *connection)
 {
     size_t left = connection->out_size - connection->out_at;
-    ssize_t sent = send(connection->fd, connection->out + connection->out_at, left, MSG_NOSIGNAL);
+    ssize_t sent = stream_send(connection, connection->out + connection->out_at, left);
     if (sent < 0) {
         if (errno != EAGAIN && errno != EINTR) {
             connection_close(tcp, connection);
@@ -164,11 +189,18 @@ void connection_write(struct tcp *tcp, struct connection *connection)
         connection_close(tcp, connection);
         return;
     }
-    connection_mark(tcp, connection);
     connection_turn(tcp, connection, CONNECTION_READING);
     if (connection->in) {
         process(tcp, connection, connection->in, connection->in_size);
     } else {
         connection_count_held(tcp, connection);
+    }
+    if (connection->state == CONNECTION_CLOSED) {
+        return;
+    }
+    connection_mark(tcp, connection);
+    if (connection->state == CONNECTION_READING && connection->tls != NULL &&
+        tls_has_pending(connection->tls)) {
+        connection_read(tcp, connection);
     }
 }

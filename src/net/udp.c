@@ -12,6 +12,7 @@
 #include "net/udp.h"
 
 #include "base/memory.h"
+#include "net/net.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,7 +32,8 @@ enum {
     SEND_WAIT_MS = 1,
 };
 
-_Static_assert((int)SLOT_SIZE >= (int)ANSWER_UDP_MAX, "answers are written over the query");
+_Static_assert((int)SLOT_SIZE >= (int)ANSWER_UDP_MAX + (int)PROXY_HEADER_UDP_MAX,
+               "answers are written over the query");
 
 union peer {
     struct sockaddr any;

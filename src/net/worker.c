@@ -20,9 +20,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 32 };
+enum {
+    EVENTS_MAX = 32,
+    // A flood of handshakes gets what UDP leaves of a core, and a tenth of it at least.
+    TLS_NICENESS = 10,
+};
 
 struct data_worker {
     struct data_worker_options options;
@@ -73,6 +78,9 @@ static void *run(void *argument)
     if (data_worker->options.core >= 0) {
         pin(data_worker->options.core);
     }
+    if (data_worker->options.tls != NULL) {
+        setpriority(PRIO_PROCESS, (id_t)gettid(), TLS_NICENESS); // Linux: of this thread
+    }
     rcu_reader_register();
     bool stopping = false;
     for (int timeout_ms = -1; !stopping;) {
@@ -80,8 +88,9 @@ static void *run(void *argument)
         rcu_reader_offline();
         int count = epoll_wait(data_worker->epoll_fd, events, EVENTS_MAX, timeout_ms);
         rcu_reader_online();
-        worker_set_time(data_worker->responder.worker,
-                        (uint32_t)(clock_wall_ns(data_worker->responder.clock) / NS_PER_SECOND));
+        worker_set_time(
+            data_worker->responder.worker,
+            (uint32_t)(clock_wall_ns(data_worker->responder.net->clock) / NS_PER_SECOND));
         for (int i = 0; i < count; i++) {
             stopping |= dispatch(data_worker, &events[i]);
         }
@@ -144,7 +153,7 @@ struct data_worker *data_worker_new(const struct data_worker_options *options,
     data_worker->epoll_fd = epoll_fd;
     data_worker->stop.kind = SOURCE_STOP;
     data_worker->responder.worker = worker_new(random_seed());
-    data_worker->responder.clock = options->net->clock;
+    data_worker->responder.net = options->net;
     if (options->net->rrl.rate > 0) {
         struct rrl_options rrl = options->net->rrl;
         rrl.key = random_seed();
@@ -158,16 +167,16 @@ struct data_worker *data_worker_new(const struct data_worker_options *options,
     for (size_t i = 0; i < count; i++) {
         data_worker->sockets[i] =
             (struct udp_socket){{SOURCE_UDP}, sockets[i].udp_fd, sockets[i].wildcard};
-        watch(data_worker, sockets[i].udp_fd, &data_worker->sockets[i].source);
+        if (sockets[i].udp_fd >= 0) {
+            watch(data_worker, sockets[i].udp_fd, &data_worker->sockets[i].source);
+        }
         listeners[i] = sockets[i].tcp_fd;
     }
     struct tcp_options tcp_options = {
         .epoll_fd = epoll_fd,
-        .clients_max = options->net->tcp_clients_max,
-        .clients_per_address_max = options->net->tcp_clients_per_address_max,
-        .idle_ns = options->net->tcp_idle_ns,
-        .clock = options->net->clock,
+        .net = options->net,
         .responder = &data_worker->responder,
+        .tls = options->tls,
     };
     data_worker->tcp = tcp_new(&tcp_options, listeners, count);
     free(listeners);
@@ -178,7 +187,9 @@ void data_worker_free(struct data_worker *data_worker)
 {
     tcp_free(data_worker->tcp);
     for (size_t i = 0; i < data_worker->socket_count; i++) {
-        close(data_worker->sockets[i].fd);
+        if (data_worker->sockets[i].fd >= 0) {
+            close(data_worker->sockets[i].fd);
+        }
     }
     close(data_worker->epoll_fd);
     worker_free(data_worker->responder.worker);

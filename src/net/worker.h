@@ -9,14 +9,15 @@
 #include <pthread.h>
 
 struct data_worker_options {
-    int stop_fd;                   // an eventfd: readable when the thread must end; borrowed
-    int core;                      // to pin the thread to; -1: none
+    int stop_fd;     // an eventfd: readable when the thread must end; borrowed
+    int core;        // to pin the thread to; -1: none
+    struct tls *tls; // its streams are TLS, and it yields to other threads; NULL: plain TCP
     const struct net_options *net; // borrowed
 };
 
 // Sockets to serve. The descriptors go to the worker.
 struct data_worker_socket {
-    int udp_fd, tcp_fd;
+    int udp_fd, tcp_fd; // udp_fd -1: none
     bool wildcard;
 };
 

@@ -14,6 +14,7 @@
 #include "net/xdp_internal.h"
 
 #include "net/frame.h"
+#include "net/net.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -29,7 +30,8 @@ enum {
     SEND_CALLS_MAX = 4,
 };
 
-_Static_assert((int)XDP_FRAME_SIZE - XDP_PACKET_HEADROOM - FRAME_HEADERS_MAX >= ANSWER_UDP_MAX,
+_Static_assert((int)XDP_FRAME_SIZE - XDP_PACKET_HEADROOM - FRAME_HEADERS_MAX >=
+                   (int)ANSWER_UDP_MAX + (int)PROXY_HEADER_UDP_MAX,
                "an answer fits the frame of its query");
 
 int xdp_socket_fd(const struct xdp_socket *socket)

@@ -322,6 +322,19 @@ void config_compare(const struct config *config, struct diags *diags)
     }
 }
 
+// What no option can tell by itself.
+static void check_whole(const struct config_reader *reader)
+{
+    const struct config *config = reader->config;
+    const struct place file = {.file = reader->file};
+    if (config->listen_tls_count > 0 && config->tls_certificate == NULL) {
+        diags_error(reader->diags, file, "tls.certificate", "is missing: listen_tls needs it");
+    }
+    if (config->listen_tls_count > 0 && config->tls_key == NULL) {
+        diags_error(reader->diags, file, "tls.key", "is missing: listen_tls needs it");
+    }
+}
+
 struct config *config_read(const char *path, struct diags *diags)
 {
     size_t size;
@@ -346,6 +359,7 @@ struct config *config_read(const char *path, struct diags *diags)
     size_t errors_before = diags->error_count;
     parse(&walk, text, size);
     defaults_set(&walk);
+    check_whole(&reader);
     free(text);
     if (diags->error_count > errors_before) {
         config_free(config);

@@ -24,6 +24,11 @@ struct config {
     int64_t changed_ns; // of the file, when it was read
     struct endpoint *listen;
     size_t listen_count;
+    struct endpoint *listen_tls;
+    size_t listen_tls_count;
+    const char *tls_certificate, *tls_key; // both when there is a listen_tls
+    struct prefix *proxies;
+    size_t proxy_count;
     unsigned workers;
     enum store_driver store_driver;
     const char *store_path;
@@ -48,7 +53,8 @@ struct config {
     uint64_t sticky_key;
     int64_t first_round_ns; // how long the first round of checks may hold back `ready`
     unsigned tcp_clients_max, tcp_clients_per_address_max; // of one worker
-    int64_t tcp_idle_ns;
+    unsigned tcp_fast_open_max, tls_handshakes_max;
+    int64_t tcp_idle_ns, tcp_message_ns, tls_handshake_ns;
     uint32_t rrl_rate, rrl_burst, rrl_slip, rrl_table_size; // rate 0: no limit
     struct prefix *rrl_exempt;
     size_t rrl_exempt_count;
@@ -75,6 +81,7 @@ void config_compare(const struct config *config, struct diags *diags);
 
 enum option_type {
     OPTION_ENDPOINTS,
+    OPTION_ENDPOINTS_OR_NONE,
     OPTION_COUNT,
     OPTION_COUNT_OR_AUTO, // "auto": one a core
     OPTION_PATH,

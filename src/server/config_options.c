@@ -21,6 +21,24 @@ static const struct option options[] = {
     {{.name = "listen", .type = OPTION_ENDPOINTS, .fallback = "[\"0.0.0.0:53\", \"[::]:53\"]",
       .help = "Where queries are answered, over UDP and TCP. Port 0 lets the kernel choose one."},
      LIST(listen, listen_count)},
+    {{.name = "listen_tls", .type = OPTION_ENDPOINTS_OR_NONE, .fallback = "[]",
+      .help = "Where queries are answered over TLS (RFC 7858), usually port 853. Needs "
+              "`tls.certificate` and `tls.key`."},
+     LIST(listen_tls, listen_tls_count)},
+    {{.name = "tls.certificate", .type = OPTION_PATH,
+      .help = "The certificate for `listen_tls`, PEM, with the chain behind it. Read again at each "
+              "reload."},
+     FIELD(tls_certificate)},
+    {{.name = "tls.key", .type = OPTION_PATH,
+      .help = "The private key of the certificate, PEM, without a pass phrase. Read again at each "
+              "reload."},
+     FIELD(tls_key)},
+    {{.name = "proxy.from", .type = OPTION_PREFIXES, .fallback = "[]",
+      .help = "Networks of load balancers that speak for their clients by the PROXY protocol, "
+              "version 2, over UDP, TCP and TLS. Their header is compulsory, and the client that "
+              "it names is the client for steering and all limits. From elsewhere no header is "
+              "looked for."},
+     LIST(proxies, proxy_count)},
     {{.name = "workers", .type = OPTION_COUNT_OR_AUTO, .min = 1, .max = 256, .fallback = "auto",
       .unit = "threads",
       .help = "Threads that answer queries, each with its own sockets. `auto` is one a core."},
@@ -103,16 +121,39 @@ static const struct option options[] = {
      FIELD(sticky_key)},
     {{.name = "limits.tcp_clients", .type = OPTION_COUNT, .min = 1, .max = 65536,
       .fallback = "1024", .unit = "connections",
-      .help = "TCP connections that one worker holds; the longest idle makes room."},
+      .help = "TCP connections that one worker holds, and TLS connections in all; the longest idle "
+              "makes room."},
      FIELD(tcp_clients_max)},
     {{.name = "limits.tcp_clients_per_address", .type = OPTION_COUNT, .min = 1, .max = 65536,
       .fallback = "128", .unit = "connections",
-      .help = "Of these, how many one client address may hold."},
+      .help = "Of these, how many one IPv4 address or one IPv6 /64 may hold; its own longest idle "
+              "makes room."},
      FIELD(tcp_clients_per_address_max)},
     {{.name = "limits.tcp_idle", .type = OPTION_DURATION, .min = 1, .max = 3600, .fallback = "10",
       .unit = "seconds",
-      .help = "A TCP connection without a query for this long is closed."},
+      .help = "A TCP or TLS connection without a query for this long is closed; a client that asks "
+              "(RFC 7828) is told. A quarter of it counts, and 0 is told, while more than half of "
+              "the places are taken."},
      FIELD(tcp_idle_ns)},
+    {{.name = "limits.tcp_message", .type = OPTION_DURATION, .min = 1, .max = 3600,
+      .fallback = "5", .unit = "seconds",
+      .help = "A connection is closed when a query that has begun is not complete after this long, "
+              "or when answers that wait have not been taken."},
+     FIELD(tcp_message_ns)},
+    {{.name = "limits.tcp_fast_open", .type = OPTION_COUNT, .min = 0, .max = 65535,
+      .fallback = "64", .unit = "connections",
+      .help = "TCP Fast Open (RFC 7413): connections that may wait with a query in their first "
+              "packet; 0 switches it off. The kernel must allow it too: net.ipv4.tcp_fastopen with "
+              "bit 2."},
+     FIELD(tcp_fast_open_max)},
+    {{.name = "limits.tls_handshake", .type = OPTION_DURATION, .min = 1, .max = 60,
+      .fallback = "5", .unit = "seconds",
+      .help = "A TLS handshake that is not complete after this long is given up."},
+     FIELD(tls_handshake_ns)},
+    {{.name = "limits.tls_handshakes", .type = OPTION_COUNT, .min = 1, .max = 65536,
+      .fallback = "256", .unit = "handshakes",
+      .help = "TLS handshakes under way at once; the oldest makes room."},
+     FIELD(tls_handshakes_max)},
     {{.name = "rrl.rate", .type = OPTION_COUNT, .min = 0, .max = 1000000, .fallback = "0",
       .unit = "answers a second",
       .help = "Response rate limiting: answers over UDP that one address may get for ever, from "
@@ -166,6 +207,7 @@ static const struct option options[] = {
 
 static const char *const type_texts[OPTION_TYPE_COUNT] = {
     [OPTION_ENDPOINTS] = "list of address:port",
+    [OPTION_ENDPOINTS_OR_NONE] = "list of address:port",
     [OPTION_COUNT] = "whole number",
     [OPTION_COUNT_OR_AUTO] = "whole number or auto",
     [OPTION_PATH] = "path",

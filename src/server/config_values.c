@@ -262,6 +262,7 @@ static const struct {
     size_t element_size;
 } setters[OPTION_TYPE_COUNT] = {
     [OPTION_ENDPOINTS] = {parse_endpoint, sizeof(struct endpoint)},
+    [OPTION_ENDPOINTS_OR_NONE] = {parse_endpoint, sizeof(struct endpoint)},
     [OPTION_COUNT] = {parse_count, 0},
     [OPTION_COUNT_OR_AUTO] = {parse_count_or_auto, 0},
     [OPTION_PATH] = {parse_path, 0},
@@ -381,7 +382,7 @@ static void set_list(struct value *value, struct fy_node *node)
         struct value one = *value;
         one.element = elements + count * size;
         if (set_element(&one, item) &&
-            (option->info.type != OPTION_ENDPOINTS ||
+            (setters[option->info.type].parse != parse_endpoint ||
              endpoint_is_new(&one, (const struct endpoint *)(void *)elements, count))) {
             count++;
         }

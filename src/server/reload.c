@@ -19,21 +19,24 @@ struct reload {
     uv_loop_t *loop;
     struct engine *engine;
     const struct config *config;
+    struct net *net;
     api_reloaded *observer;
     void *context;
     uv_work_t work;
     struct load *load;
-    struct waiter *current, *next; // who waits for this run, and for the one after
+    struct tls_certificate *certificate; // that was read with it
+    struct waiter *current, *next;       // who waits for this run, and for the one after
     bool running, again, stopping;
 };
 
 struct reload *reload_new(uv_loop_t *loop, struct engine *engine, const struct config *config,
-                          api_reloaded *observer, void *context)
+                          struct net *net, api_reloaded *observer, void *context)
 {
     struct reload *reload = mem_alloc(sizeof(*reload));
     reload->loop = loop;
     reload->engine = engine;
     reload->config = config;
+    reload->net = net;
     reload->observer = observer;
     reload->context = context;
     reload->work.data = reload;
@@ -77,10 +80,18 @@ static void run_end(struct reload *reload, const struct api_reload_result *resul
     }
 }
 
+struct tls_certificate *reload_read_certificate(const struct config *config, struct diags *diags)
+{
+    return config->listen_tls_count == 0
+               ? NULL
+               : tls_certificate_read(config->tls_certificate, config->tls_key, diags);
+}
+
 static void on_read(uv_work_t *work)
 {
     struct reload *reload = work->data;
     reload->load = engine_read(reload->engine, false);
+    reload->certificate = reload_read_certificate(reload->config, load_diags(reload->load));
 }
 
 static void on_read_done(uv_work_t *work, int status)
@@ -89,11 +100,18 @@ static void on_read_done(uv_work_t *work, int status)
     const struct diags none = {0};
     struct api_reload_result result = {.stopping = reload->stopping, .diags = &none};
     struct load *load = reload->load;
+    struct tls_certificate *certificate = reload->certificate;
     reload->load = NULL;
+    reload->certificate = NULL;
     if (load != NULL && !reload->stopping) {
         config_compare(reload->config, load_diags(load));
         result.taken = engine_apply(reload->engine, load);
         result.diags = load_diags(load);
+    }
+    if (result.taken && certificate != NULL) {
+        net_use_certificate(reload->net, certificate);
+    } else {
+        tls_certificate_free(certificate);
     }
     SP_ASSERT(load != NULL || status == UV_ECANCELED);
     result.generation = generation_number(publisher_current(engine_publisher(reload->engine)));

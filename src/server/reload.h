@@ -7,20 +7,26 @@
 #pragma once
 
 #include "api/api.h"
+#include "net/net.h"
 #include "server/engine.h"
 
 #include <uv.h>
 
 struct reload;
 
-// `config` is what the engine was made with: a run warns when its file has changed since.
-// `observer` is called at the end of each run, before those who asked.
+// `config` is what the engine was made with: a run warns when its file has changed since. `net`
+// gets the certificate of TLS, which is read with the rest and refused with the rest; it may be
+// closed once reload_stop has been called. `observer` is called at the end of each run, before
+// those who asked.
 struct reload *reload_new(uv_loop_t *loop, struct engine *engine, const struct config *config,
-                          api_reloaded *observer, void *context);
+                          struct net *net, api_reloaded *observer, void *context);
 // No run may be under way.
 void reload_free(struct reload *reload);
 
 // `done` may be NULL: nobody waits for the answer.
+// NULL when none is configured, or when it is faulty. Any thread.
+struct tls_certificate *reload_read_certificate(const struct config *config, struct diags *diags);
+
 void reload_request(struct reload *reload, api_reloaded *done, void *context);
 bool reload_is_running(const struct reload *reload);
 // Nothing more is published; everybody who waits, now or later, is told that the server stops. A

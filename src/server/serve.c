@@ -156,6 +156,20 @@ static void stop_begin(struct server *server, int exit_code)
     server->net = NULL;
 }
 
+static void format_endpoints(const struct net *net, bool tls, char *text, size_t size)
+{
+    char endpoint[SOCKADDR_TEXT_MAX];
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < net_endpoint_count(net) && used < size; i++) {
+        struct endpoint at = net_endpoint(net, i);
+        if (net_endpoint_is_tls(net, i) == tls) {
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? "," : "",
+                                     endpoint_format(&at.address, at.port, endpoint));
+        }
+    }
+}
+
 static void serve_begin(struct server *server)
 {
     phase_move(server, PHASE_SERVING);
@@ -167,15 +181,12 @@ static void serve_begin(struct server *server)
     }
     const struct generation *generation = publisher_current(engine_publisher(server->engine));
     struct generation_summary summary = generation_summary(generation);
-    char listen[512] = "", endpoint[SOCKADDR_TEXT_MAX];
-    size_t used = 0;
-    for (size_t i = 0; i < net_endpoint_count(server->net) && used < sizeof(listen); i++) {
-        struct endpoint at = net_endpoint(server->net, i);
-        used += (size_t)snprintf(listen + used, sizeof(listen) - used, "%s%s", i > 0 ? "," : "",
-                                 endpoint_format(&at.address, at.port, endpoint));
-    }
-    log_event(LOG_EVENT_READY, "listen=%s workers=%u zones=%zu names=%zu generation=%llu", listen,
-              net_worker_count(server->net), summary.zone_count, summary.name_count,
+    char listen[512], listen_tls[512];
+    format_endpoints(server->net, false, listen, sizeof(listen));
+    format_endpoints(server->net, true, listen_tls, sizeof(listen_tls));
+    log_event(LOG_EVENT_READY, "listen=%s%s%s workers=%u zones=%zu names=%zu generation=%llu",
+              listen, *listen_tls != '\0' ? " listen_tls=" : "", listen_tls,
+              server->config->workers, summary.zone_count, summary.name_count,
               (unsigned long long)generation_number(generation));
     for (size_t i = 0; i < net_xdp_count(server->net); i++) {
         const struct xdp_interface *interface = net_xdp(server->net, i);
@@ -315,7 +326,14 @@ static bool open_sockets(struct server *server, struct diags *diags)
         .workers = config->workers,
         .tcp_clients_max = config->tcp_clients_max,
         .tcp_clients_per_address_max = config->tcp_clients_per_address_max,
+        .listen_tls = config->listen_tls,
+        .listen_tls_count = config->listen_tls_count,
         .tcp_idle_ns = config->tcp_idle_ns,
+        .tcp_message_ns = config->tcp_message_ns,
+        .tcp_fast_open_max = config->tcp_fast_open_max,
+        .tls_handshake_ns = config->tls_handshake_ns,
+        .tls_handshakes_max = config->tls_handshakes_max,
+        .proxy = {config->proxies, config->proxy_count},
         .rrl = {.rate = config->rrl_rate,
                 .burst = config->rrl_burst,
                 .slip = config->rrl_slip,
@@ -355,7 +373,8 @@ static bool start(struct server *server, struct diags *diags)
     server->prober = prober_uv_new(&server->loop, config->health_allow, config->health_allow_count);
     server->engine = engine_new(config, server->clock, prober_uv_prober(server->prober));
     prober_uv_attach(server->prober, engine_health(server->engine));
-    server->reload = reload_new(&server->loop, server->engine, config, on_reloaded, server);
+    server->reload =
+        reload_new(&server->loop, server->engine, config, server->net, on_reloaded, server);
     handles_open(server);
     reload_request(server->reload, NULL, NULL); // makes the threads of the pool
     signals_hold(false);

@@ -116,6 +116,10 @@ static struct server *server_start(struct net_options options, const char *const
     options.workers = options.workers ? options.workers : 1;
     options.tcp_clients_max = options.tcp_clients_max ? options.tcp_clients_max : 1000;
     options.tcp_idle_ns = options.tcp_idle_ns ? options.tcp_idle_ns : 100 * NS_PER_SECOND;
+    options.tcp_message_ns = options.tcp_message_ns ? options.tcp_message_ns : options.tcp_idle_ns;
+    options.tls_handshake_ns =
+        options.tls_handshake_ns ? options.tls_handshake_ns : options.tcp_idle_ns;
+    options.tls_handshakes_max = options.tls_handshakes_max ? options.tls_handshakes_max : 100;
     options.clock = clock_system();
     struct diags diags = {0};
     server->net = net_open(&options, &diags);

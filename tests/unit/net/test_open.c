@@ -13,6 +13,7 @@ static struct net_options options_for(const struct endpoint *listen, size_t coun
                                 .workers = 2,
                                 .tcp_clients_max = 10,
                                 .tcp_idle_ns = NS_PER_SECOND,
+                                .tcp_message_ns = NS_PER_SECOND,
                                 .clock = clock_system()};
 }
 
