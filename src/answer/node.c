@@ -79,6 +79,7 @@ static uint8_t flags_of_owner(const struct owner *owner, bool is_apex)
     for (const struct rrset *rrset = owner->rrsets; rrset != NULL; rrset = rrset->next) {
         flags |= rrset->type == TYPE_CNAME ? NODE_HAS_CNAME : 0;
         flags |= rrset->type == TYPE_DNAME ? NODE_HAS_DNAME : 0;
+        flags |= rrset->type == TYPE_ALIAS ? NODE_HAS_ALIAS : 0;
         flags |=
             rrset->type == TYPE_NS && !is_apex && !name_is_wildcard(owner->name) ? NODE_CUT : 0;
     }

@@ -16,6 +16,7 @@ enum node_flag {
     NODE_HAS_WILDCARD = 8, // "*" exists one label below
     NODE_HAS_CNAME = 16,
     NODE_HAS_DNAME = 32,
+    NODE_HAS_ALIAS = 64, // stands for the addresses of another name
 };
 
 struct node_rrset {

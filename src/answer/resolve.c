@@ -8,17 +8,14 @@
 // ends and the resolver asks on (docs/architecture.md). When the answer or authority section does
 // not fit, both are left empty and TC says so; additional records that do not fit are left out, but
 // for glue that the resolver cannot do without (RFC 9471).
+#include "answer/follow.h"
 #include "answer/options.h"
+#include "answer/service.h"
+#include "dns/svcb.h"
 
 #include <string.h>
 
-enum { CHAIN_MAX = 8, ADDITIONAL_NAMES_MAX = 13, ANY_TTL_S = 3600 };
-
-// Where a name stands: on a node, or below the deepest node there is.
-struct place_found {
-    const struct node *node;     // the name itself, or NULL
-    const struct node *encloser; // the node, or the closest above; NULL: not in any zone
-};
+enum { ADDITIONAL_NAMES_MAX = 13, ANY_TTL_S = 3600 };
 
 struct walk {
     struct response *response;
@@ -32,64 +29,24 @@ struct walk {
     const struct node *dnames[CHAIN_MAX + 1]; // that have been written
     unsigned followed_count, dname_count;
     uint32_t negative_ttl_max; // a NODATA by policy may be a matter of seconds
+    uint32_t ttl_max;          // of the answer: what stands behind an ALIAS lives no longer than it
     bool truncated;
 };
-
-// The name within one zone, whose apex is at or above it.
-static struct place_found find_in_zone(const struct generation *generation, const uint8_t *name,
-                                       size_t size, uint32_t zone)
-{
-    struct place_found found = {0};
-    for (const uint8_t *at = name;; size -= at[0] + 1U, at += at[0] + 1) {
-        uint64_t hash = generation_hash(generation, at, size);
-        const struct node *node = index_find_in_zone(generation->names, hash, at, size, zone);
-        if (node != NULL && !(node->flags & NODE_OCCLUDED)) {
-            found.node = at == name ? node : NULL;
-            found.encloser = node;
-            return found;
-        }
-    }
-}
-
-static struct place_found find_name(const struct generation *generation, const uint8_t *name,
-                                    size_t size, uint16_t type)
-{
-    struct place_found found = {0};
-    uint64_t hash = generation_hash(generation, name, size);
-    if (type == TYPE_DS) { // the parent's side of a cut answers for DS (RFC 4035, 3.1.4.1)
-        found.node = index_find(generation->names, hash, name, size, NODE_OCCLUDED | NODE_APEX);
-        if (found.node != NULL &&
-            generation_apex_between(generation, name, size, found.node->apex_label_count) != NULL) {
-            found.node = NULL; // it is not the parent's
-        }
-    }
-    if (found.node == NULL) {
-        found.node = index_find(generation->names, hash, name, size, NODE_OCCLUDED);
-    }
-    found.encloser = found.node;
-    unsigned labels = name_label_count(name);
-    size_t left = size;
-    for (const uint8_t *at = name; found.encloser == NULL && labels > 0;) {
-        left -= at[0] + 1U;
-        at += at[0] + 1;
-        if (--labels <= generation->labels_max) { // nothing deeper exists: no use in asking
-            hash = generation_hash(generation, at, left);
-            found.encloser = index_find(generation->names, hash, at, left, NODE_OCCLUDED);
-        }
-    }
-    const struct node *child =
-        found.encloser
-            ? generation_apex_between(generation, name, size, found.encloser->apex_label_count)
-            : NULL;
-    return child ? find_in_zone(generation, name, size, child->zone) : found;
-}
 
 // --- writing
 
 static bool put_record(struct walk *walk, const uint8_t *owner, const uint8_t *record)
 {
-    return writer_put(&walk->writer, owner, get_u16(record + 2), CLASS_IN, get_u32(record + 6),
-                      record + 12, get_u16(record + 10));
+    uint16_t type = get_u16(record + 2);
+    uint32_t ttl = MIN(get_u32(record + 6), walk->ttl_max);
+    const uint8_t *rdata = record + 12;
+    size_t rdata_size = get_u16(record + 10);
+    uint8_t filled[SERVICE_RDATA_MAX];
+    if (type_is_service(type) && svcb_follows(rdata, rdata_size)) {
+        rdata_size = response_service(walk->response, owner, rdata, rdata_size, filled, &ttl);
+        rdata = filled;
+    }
+    return writer_put(&walk->writer, owner, type, CLASS_IN, ttl, rdata, rdata_size);
 }
 
 static size_t record_step(const uint8_t *record)
@@ -104,7 +61,7 @@ static bool put_rrset(struct walk *walk, const uint8_t *owner, const struct node
     const uint8_t *first = node_records(node, rrset), *end = first + rrset->size;
     const uint8_t *at = first;
     if (rrset->turn != 0 && rrset->plan == 0) {
-        at += response_rotation(walk->response, rrset);
+        at += response_rotation_once(walk->response, rrset);
     }
     for (unsigned i = 0; i < rrset->count; i++) {
         if (!put_record(walk, owner, at)) {
@@ -132,9 +89,44 @@ static void put_negative(struct walk *walk)
 
 // --- additional section
 
-// Address records of a host of this zone, glue included. Steered addresses are left to a question
-// of their own: only that knows its client and its scope.
-static bool put_addresses(struct walk *walk, const uint8_t *host)
+static bool put_steered_additional(struct walk *walk, const uint8_t *host,
+                                   const struct node_rrset *rrset, uint16_t *count)
+{
+    struct pick own;
+    const struct pick *pick = &own;
+    if (rrset->type == TYPE_A || rrset->type == TYPE_AAAA) {
+        pick = response_pick_once(walk->response, rrset);
+    } else { // writing it may pick addresses for its hints
+        response_pick(walk->response, rrset, &own);
+    }
+    for (size_t i = 0; i < pick->count; i++) {
+        if (!put_record(walk, host, pick->records[i])) {
+            return false;
+        }
+        *count += 1;
+    }
+    return true;
+}
+
+// An RRset of a host as a whole, or nothing of it.
+static bool put_additional_rrset(struct walk *walk, const uint8_t *host, const struct node *node,
+                                 const struct node_rrset *rrset)
+{
+    struct writer before = walk->writer;
+    uint16_t count = 0;
+    bool fits = rrset->plan != 0 ? put_steered_additional(walk, host, rrset, &count)
+                                 : put_rrset(walk, host, node, rrset, &count);
+    if (fits) {
+        walk->response->additional_count += count;
+    } else {
+        walk->writer = before;
+    }
+    return fits;
+}
+
+// Address records of a host of this zone, glue included; steered ones as this client gets them. And
+// records of type `also` (0: none). False when something did not fit.
+static bool put_host(struct walk *walk, const uint8_t *host, uint16_t also)
 {
     const struct generation *generation = walk->response->generation;
     uint8_t folded[NAME_MAX_SIZE];
@@ -146,16 +138,10 @@ static bool put_addresses(struct walk *walk, const uint8_t *host)
     bool fits = true;
     for (unsigned i = 0; node != NULL && i < node->rrset_count; i++) {
         const struct node_rrset *rrset = &node->rrsets[i];
-        if ((rrset->type != TYPE_A && rrset->type != TYPE_AAAA) || rrset->plan != 0) {
-            continue;
-        }
-        struct writer before = walk->writer;
-        uint16_t count = 0;
-        if (put_rrset(walk, host, node, rrset, &count)) {
-            walk->response->additional_count += count;
-        } else {
-            walk->writer = before;
-            fits = false;
+        bool wanted =
+            rrset->type == TYPE_A || rrset->type == TYPE_AAAA || (also != 0 && rrset->type == also);
+        if (wanted) {
+            fits &= put_additional_rrset(walk, host, node, rrset);
         }
     }
     return fits;
@@ -172,8 +158,9 @@ static bool is_named_before(const uint8_t *first, const uint8_t *at, unsigned na
     return false;
 }
 
-// Addresses of the names in an RRset. `required`: names at or below this one must fit (glue).
-static void put_additional(struct walk *walk, const struct node *node,
+// What the names in an RRset of `owner` lead to. `required`: names at or below this one must fit
+// (glue).
+static void put_additional(struct walk *walk, const uint8_t *owner, const struct node *node,
                            const struct node_rrset *rrset, const uint8_t *required)
 {
     const struct rr_type_info *info = rr_type_find(rrset->type);
@@ -185,7 +172,13 @@ static void put_additional(struct walk *walk, const struct node *node,
     for (unsigned names = 0; at < end && names < ADDITIONAL_NAMES_MAX; names++) {
         const uint8_t *host = at + name_offset;
         bool known = is_named_before(first, at, name_offset);
-        if (!known && !put_addresses(walk, host) && required != NULL &&
+        uint16_t also = 0;
+        if (type_is_service(rrset->type)) { // RFC 9460, 4.1; "." is the owner itself (2.5)
+            bool alias_mode = get_u16(at + 12) == 0;
+            also = alias_mode && !name_is_root(host) ? rrset->type : 0;
+            host = !alias_mode && name_is_root(host) ? owner : host;
+        }
+        if (!known && !put_host(walk, host, also) && required != NULL &&
             name_within(host, required)) {
             walk->truncated = true;
         }
@@ -210,7 +203,7 @@ static enum step refer(struct walk *walk, const struct node *cut)
         walk->truncated = true;
         return STEP_DONE;
     }
-    put_additional(walk, cut, ns, node_name(cut));
+    put_additional(walk, node_name(cut), cut, ns, node_name(cut));
     counter_add(&response->worker->counters.referrals);
     return STEP_DONE;
 }
@@ -375,6 +368,35 @@ static enum step put_any(struct walk *walk)
     return STEP_DONE;
 }
 
+// The addresses of the target as if they were the name's own; none there, none here.
+static enum step put_alias(struct walk *walk, const struct node *node)
+{
+    struct response *response = walk->response;
+    const uint8_t *record = node_records(node, node_rrset(node, TYPE_ALIAS));
+    struct followed found;
+    if (!response_follow(response, record + 12, response->query->type, &found)) {
+        return deny(walk, true);
+    }
+    walk->ttl_max = MIN(found.ttl_max, get_u32(record + 6));
+    if (found.rrset->plan != 0) {
+        return put_steered(walk, found.rrset);
+    }
+    walk->truncated =
+        !put_rrset(walk, walk->owner, found.node, found.rrset, &response->answer_count);
+    counter_add(&response->worker->counters.noerror);
+    return STEP_DONE;
+}
+
+// The name has no RRset of the type.
+static enum step answer_without(struct walk *walk, const struct node *node, uint16_t type)
+{
+    if (node->flags & NODE_HAS_CNAME) {
+        return follow_cname(walk, node);
+    }
+    bool address = type == TYPE_A || type == TYPE_AAAA;
+    return node->flags & NODE_HAS_ALIAS && address ? put_alias(walk, node) : deny(walk, true);
+}
+
 // Answers from a node: the name's own, or the wildcard that stands for it.
 static enum step answer_from(struct walk *walk, const struct node *node)
 {
@@ -384,8 +406,8 @@ static enum step answer_from(struct walk *walk, const struct node *node)
         return put_any(walk);
     }
     const struct node_rrset *rrset = node_rrset(node, type);
-    if (rrset == NULL) {
-        return node->flags & NODE_HAS_CNAME ? follow_cname(walk, node) : deny(walk, true);
+    if (rrset == NULL || type == TYPE_ALIAS) { // an ALIAS is nobody's business
+        return answer_without(walk, node, type);
     }
     if (rrset->plan != 0) {
         return put_steered(walk, rrset);
@@ -394,22 +416,9 @@ static enum step answer_from(struct walk *walk, const struct node *node)
         walk->truncated = true;
         return STEP_DONE;
     }
-    put_additional(walk, node, rrset, NULL);
+    put_additional(walk, walk->owner, node, rrset, NULL);
     counter_add(&response->worker->counters.noerror);
     return STEP_DONE;
-}
-
-static const struct node *find_wildcard(const struct walk *walk, const struct node *encloser)
-{
-    const struct generation *generation = walk->response->generation;
-    uint8_t name[NAME_MAX_SIZE + 2] = {1, '*'};
-    size_t size = encloser->name_size + 2U;
-    if (!(encloser->flags & NODE_HAS_WILDCARD) || size > NAME_MAX_SIZE) {
-        return NULL;
-    }
-    memcpy(name + 2, node_name(encloser), encloser->name_size);
-    return index_find_in_zone(generation->names, generation_hash(generation, name, size), name,
-                              size, encloser->zone);
 }
 
 static enum step refuse(struct walk *walk, enum ede why)
@@ -427,7 +436,8 @@ static enum step take_step(struct walk *walk, bool first)
     if (type == TYPE_AXFR || type == TYPE_IXFR) {
         return refuse(walk, EDE_PROHIBITED); // no zone is handed out
     }
-    struct place_found found = find_name(response->generation, walk->name, walk->name_size, type);
+    struct place_found found =
+        response_find(response->generation, walk->name, walk->name_size, type);
     if (found.encloser == NULL && first) {
         return refuse(walk, EDE_NOT_AUTHORITATIVE); // nobody's zone
     }
@@ -448,7 +458,7 @@ static enum step take_step(struct walk *walk, bool first)
     if (found.encloser->flags & NODE_HAS_DNAME) {
         return follow_dname(walk, found.encloser);
     }
-    const struct node *wildcard = find_wildcard(walk, found.encloser);
+    const struct node *wildcard = response_wildcard(response->generation, found.encloser);
     return wildcard ? answer_from(walk, wildcard) : deny(walk, false);
 }
 
@@ -458,8 +468,12 @@ size_t response_resolve(struct response *response)
     struct walk walk = {.response = response,
                         .owner = query->name,
                         .name_size = query->name_size,
-                        .negative_ttl_max = UINT32_MAX};
+                        .negative_ttl_max = UINT32_MAX,
+                        .ttl_max = UINT32_MAX};
     memcpy(walk.name, query->folded, query->name_size);
+    for (size_t i = 0; i < ARRAY_SIZE(response->worker->decided); i++) {
+        response->worker->decided[i].picked = response->worker->decided[i].rotated = NULL;
+    }
     writer_begin(&walk.writer, response->message, response->question_end, response->limit);
     enum step step = STEP_ON;
     for (int links = 0; step == STEP_ON && links <= CHAIN_MAX && !walk.truncated; links++) {

@@ -18,3 +18,29 @@ size_t response_rotation(struct response *response, const struct node_rrset *rrs
     struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
     return (size_t)(dice_turn(&dice, 0) % rrset->count) * rrset->record_size;
 }
+
+static struct decided *decided_of(struct response *response, const struct node_rrset *rrset)
+{
+    SP_DEBUG_ASSERT(rrset->type == TYPE_A || rrset->type == TYPE_AAAA);
+    return &response->worker->decided[rrset->type == TYPE_AAAA];
+}
+
+const struct pick *response_pick_once(struct response *response, const struct node_rrset *rrset)
+{
+    struct decided *decided = decided_of(response, rrset);
+    if (decided->picked != rrset) {
+        response_pick(response, rrset, &decided->pick);
+        decided->picked = rrset;
+    }
+    return &decided->pick;
+}
+
+size_t response_rotation_once(struct response *response, const struct node_rrset *rrset)
+{
+    struct decided *decided = decided_of(response, rrset);
+    if (decided->rotated != rrset) {
+        decided->offset = response_rotation(response, rrset);
+        decided->rotated = rrset;
+    }
+    return decided->offset;
+}

@@ -35,10 +35,19 @@ struct tally {
     unsigned answers, edns, ecs, steered;
 };
 
+// What was decided for an RRset of addresses stays so for the rest of the response: hints and
+// additional records agree, and one question takes one turn. One entry a family.
+struct decided {
+    const struct node_rrset *picked, *rotated;
+    struct pick pick;
+    size_t offset;
+};
+
 struct worker {
     uint64_t random;
     uint32_t now_s; // worker_set_time
     struct worker_counters counters;
+    struct decided decided[2]; // of the response that resolve.c makes
     struct pending pending[ANSWER_BATCH_MAX];
     uint32_t turns[TURNS_COUNT];
 };
@@ -98,6 +107,10 @@ void response_pick(struct response *response, const struct node_rrset *rrset, st
 
 // Whose turn it is: the offset of the record that comes first in a rotated RRset (turn != 0).
 size_t response_rotation(struct response *response, const struct node_rrset *rrset);
+
+// The same, decided once a response and RRset. Valid until the next RRset of its family.
+const struct pick *response_pick_once(struct response *response, const struct node_rrset *rrset);
+size_t response_rotation_once(struct response *response, const struct node_rrset *rrset);
 
 // Class CHAOS: who are you (RFC 4892). Returns the size without OPT.
 size_t response_chaos(struct response *response);

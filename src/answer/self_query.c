@@ -56,6 +56,9 @@ bool self_query_node(const struct generation *generation, struct worker *worker,
         if (node->flags & NODE_APEX && node->rrsets[i].type == TYPE_DS) {
             continue; // the parent's to answer
         }
+        if (node->rrsets[i].type == TYPE_ALIAS) {
+            continue; // no question gets it; its target may be part of a later change
+        }
         size_t size = make_query(message, node_name(node), node->name_size, node->rrsets[i].type);
         size = answer(generation, worker, message, size, &source, message);
         const char *fault = fault_of(message, size, node, &node->rrsets[i]);

@@ -63,8 +63,8 @@ static const struct rr_type_info type_table[] = {
     {TYPE_OPENPGPKEY, "OPENPGPKEY", 0, 0, false, false},
     {62, "CSYNC", 0, 0, false, false},
     {63, "ZONEMD", 0, 0, false, false},
-    {TYPE_SVCB, "SVCB", 2, 1, false, false},
-    {TYPE_HTTPS, "HTTPS", 2, 1, false, false},
+    {TYPE_SVCB, "SVCB", 2, 1, false, true},
+    {TYPE_HTTPS, "HTTPS", 2, 1, false, true},
     {TYPE_SPF, "SPF", 0, 0, false, false},
     {104, "NID", 0, 0, false, false},
     {105, "L32", 0, 0, false, false},
@@ -81,6 +81,7 @@ static const struct rr_type_info type_table[] = {
     {TYPE_ANY, "ANY", 0, 0, false, false},
     {TYPE_URI, "URI", 0, 0, false, false},
     {TYPE_CAA, "CAA", 0, 0, false, false},
+    {TYPE_ALIAS, "ALIAS", 0, 1, false, false},
 };
 
 const struct rr_type_info *rr_type_find(uint16_t type)

@@ -43,6 +43,7 @@ enum rr_type {
     TYPE_ANY = 255,
     TYPE_URI = 256,
     TYPE_CAA = 257,
+    TYPE_ALIAS = 65401, // of our own: the addresses of another name; never goes out as such
 };
 
 enum rr_class { CLASS_IN = 1, CLASS_CH = 3, CLASS_NONE = 254, CLASS_ANY = 255 };

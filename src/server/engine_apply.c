@@ -261,6 +261,9 @@ static void log_geo(const struct engine *engine)
 
 bool engine_apply(struct engine *engine, struct load *load)
 {
+    if (load->diags.error_count == 0) {
+        engine_check_aliases(engine, load);
+    }
     if (load->diags.error_count > 0) {
         return false;
     }

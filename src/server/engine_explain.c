@@ -378,7 +378,24 @@ static const char *find_rrset(struct explanation *x, const uint8_t *name, uint16
     }
     x->rrset = owner_rrset(x->owner, type);
     x->rrset = x->rrset ? x->rrset : owner_rrset(x->owner, TYPE_CNAME);
+    if (x->rrset == NULL && (type == TYPE_A || type == TYPE_AAAA)) {
+        x->rrset = owner_rrset(x->owner, TYPE_ALIAS);
+    }
     return x->rrset ? NULL : "the name has no records of this type";
+}
+
+// The RRset that decides: behind an ALIAS it is the target's.
+static const char *find_deciding(struct explanation *x, const uint8_t *name, uint16_t type)
+{
+    enum { LINKS_MAX = 8 };
+    const char *error = find_rrset(x, name, type);
+    for (unsigned i = 0; error == NULL && x->rrset->type == TYPE_ALIAS; i++) {
+        if (i == LINKS_MAX) {
+            return "the ALIAS leads in a circle";
+        }
+        error = find_rrset(x, x->rrset->records[0].rdata, type);
+    }
+    return error;
 }
 
 static void follow_choice(struct explanation *x)
@@ -408,7 +425,7 @@ json_t *engine_explain(struct engine *engine, const uint8_t *name, uint16_t type
                        const struct address *client, const char **error)
 {
     struct explanation x = {.engine = engine, .client = *client};
-    *error = engine->lines ? find_rrset(&x, name, type) : "nothing is loaded yet";
+    *error = engine->lines ? find_deciding(&x, name, type) : "nothing is loaded yet";
     if (*error != NULL) {
         return NULL;
     }

@@ -84,6 +84,8 @@ struct load {
 void zone_state_free(struct zone_state *state); // with its model; its steered RRsets must be gone
 // The served zone of this apex, or NULL.
 struct zone_state *engine_zone_find(const struct engine *engine, const uint8_t *apex);
+// Adds an error for each ALIAS of the zones as they will be that points to no name served here.
+void engine_check_aliases(const struct engine *engine, struct load *load);
 size_t engine_geo_file_count(const struct config *config);
 
 // Compiles the plan of a steered RRset from its policy, territory and the checks as they stand.

@@ -11,7 +11,9 @@
 
 #include "base/address.h"
 #include "base/memory.h"
+#include "dns/svcb.h"
 #include "zone/readers.h"
+#include "zone/svcb_text.h"
 
 #include <libzscanner/scanner.h>
 #include <stdio.h>
@@ -21,7 +23,8 @@ enum { TEXT_MAX = 1 << 18 }; // 65,535 octets, each written as \DDD
 
 // A layout is a string of fields: 1 2 4 an unsigned integer of so many octets; a A an IPv4 or IPv6
 // address; n a name; s a character-string; c the same without quotes; t one or more s to the end;
-// q the rest as one quoted text; x b the rest in hexadecimal or Base64; * the rest, of any form.
+// q the rest as one quoted text; x b the rest in hexadecimal or Base64; p parameters of a service;
+// * the rest, of any form.
 // A leading ! keeps to the RFC 3597 form on output.
 static const struct layout {
     uint16_t type;
@@ -72,8 +75,8 @@ static const struct layout {
     {TYPE_OPENPGPKEY, "b"},
     {62, "!42*"},  // CSYNC
     {63, "!411*"}, // ZONEMD
-    {TYPE_SVCB, "!2n*"},
-    {TYPE_HTTPS, "!2n*"},
+    {TYPE_SVCB, "!2np"},
+    {TYPE_HTTPS, "!2np"},
     {TYPE_SPF, "t"},
     {104, "!244"}, // NID
     {105, "!24"},  // L32
@@ -83,6 +86,7 @@ static const struct layout {
     {109, "!44"},  // EUI64
     {TYPE_URI, "22q"},
     {TYPE_CAA, "1cq"},
+    {TYPE_ALIAS, "n"},
 };
 
 static const char *layout_find(uint16_t type)
@@ -128,6 +132,8 @@ static long field_size(char field, const uint8_t *at, size_t left)
             size += size < left ? at[size] + 1U : 1;
         } while (size < left);
         break;
+    case 'p':
+        return svcb_check(at, left) ? (long)left : -1;
     default: // to the end, whatever it is
         return (long)left;
     }
@@ -523,6 +529,12 @@ size_t rdata_scan(struct rdata_scanner *scanner, uint16_t type, const char *text
     }
     if (!generic && strcmp(layout_find(type), "n") == 0 && capacity >= NAME_MAX_SIZE) {
         return name_text_parse(text, origin, rdata, reason);
+    }
+    struct svcb_text service = {0};
+    if (!generic && type_is_service(type) && svcb_text_read(text, &service)) {
+        size_t size = scan_any(scanner, type, service.text, origin, rdata, capacity, reason);
+        free(service.text);
+        return size > 0 ? svcb_text_mark(&service, rdata, size) : 0;
     }
     return scan_any(scanner, type, text, origin, rdata, capacity, reason);
 }

@@ -389,7 +389,8 @@ static size_t text_scan(const struct yaml_record *record, const struct yaml *at,
 
 static bool type_is_one_name(uint16_t type)
 {
-    return type == TYPE_NS || type == TYPE_CNAME || type == TYPE_PTR || type == TYPE_DNAME;
+    return type == TYPE_NS || type == TYPE_CNAME || type == TYPE_PTR || type == TYPE_DNAME ||
+           type == TYPE_ALIAS;
 }
 
 size_t yaml_value_read(const struct yaml_record *record, const struct yaml *at,

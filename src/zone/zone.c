@@ -28,7 +28,8 @@ struct zone {
     struct owner **owners;
     size_t owner_count, owner_capacity;
     struct slot *slots;
-    size_t slot_count;  // a power of two
+    size_t slot_count; // a power of two
+    bool has_alias;
     struct owner *last; // records of one owner follow each other in most documents
     bool has_precedence;
     enum line_precedence precedence;
@@ -195,7 +196,13 @@ struct rrset *zone_rrset(struct zone *zone, const uint8_t *owner_name, uint16_t 
     }
     *link = arena_alloc(zone->arena, sizeof(**link));
     (*link)->type = type;
+    zone->has_alias |= type == TYPE_ALIAS;
     return *link;
+}
+
+bool zone_has_alias(const struct zone *zone)
+{
+    return zone->has_alias;
 }
 
 static bool rrset_has(const struct rrset *rrset, const uint8_t *rdata, size_t rdata_size)
@@ -264,6 +271,8 @@ static const char *rrset_fault(const struct rrset *rrset, const uint8_t *rdata, 
         return "a name has one CNAME record; this is the second (RFC 2181, section 10.1)";
     case TYPE_DNAME:
         return "a name has one DNAME record; this is the second (RFC 6672, section 2.4)";
+    case TYPE_ALIAS:
+        return "a name has one ALIAS record; this is the second";
     }
     return rrset->record_count >= RRSET_MEMBERS_MAX
                ? "more than 4096 records of one type at one name"

@@ -66,6 +66,8 @@ void rrset_add(struct zone *zone, struct rrset *rrset, const uint8_t *rdata, siz
 // NULL if there is none. Case-insensitive.
 const struct owner *zone_find(const struct zone *zone, const uint8_t *name);
 const struct rrset *owner_rrset(const struct owner *owner, uint16_t type);
+// Whether some name is an ALIAS.
+bool zone_has_alias(const struct zone *zone);
 size_t zone_owner_count(const struct zone *zone);
 const struct owner *zone_owner(const struct zone *zone, size_t index);
 
@@ -81,5 +83,7 @@ struct zone_defaults {
 // Completes (SOA, NS from the defaults) and checks the zone as a whole: SOA and NS at the apex,
 // CNAME beside other data (RFC 1034, 3.6.2), records below a delegation that are not glue
 // (warning), NS or MX targets that are a CNAME here (warning), missing glue, DNAME with names
-// below. False when the zone has errors and must not be used.
+// below, ALIAS beside addresses, hints that follow and cannot. Whether the target of an ALIAS is
+// hosted here is no matter of one zone (server/engine_alias.c). False when the zone has errors and
+// must not be used.
 bool zone_finish(struct zone *zone, const struct zone_defaults *defaults, struct diags *diags);

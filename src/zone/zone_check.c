@@ -9,6 +9,7 @@
 
 #include "dns/types.h"
 #include "zone/rdata.h"
+#include "zone/zone_check_alias.h"
 
 #include <string.h>
 
@@ -229,7 +230,8 @@ static void check_target(struct finish *finish, const struct owner *owner,
                       rr_type_format(rrset->type, type), name_format(target, other));
         return;
     }
-    bool addressed = found && (owner_rrset(found, TYPE_A) || owner_rrset(found, TYPE_AAAA));
+    bool addressed = found && (owner_rrset(found, TYPE_A) || owner_rrset(found, TYPE_AAAA) ||
+                               owner_rrset(found, TYPE_ALIAS));
     if (addressed || rrset->type != TYPE_NS || wildcard_covers(zone, target)) {
         return;
     }
@@ -269,6 +271,8 @@ bool zone_finish(struct zone *zone, const struct zone_defaults *defaults, struct
         check_cname(&finish, owner);
         check_above(&finish, owner);
         check_targets(&finish, owner);
+        zone_check_alias(owner, diags);
+        zone_check_services(owner, diags);
     }
     return diags->error_count == finish.errors_before;
 }

@@ -21,18 +21,15 @@ static bool type_special(const struct yaml *at, const char *text)
         yaml_error(at, "URLFWD is not a DNS type; it exists in octoDNS only");
         return true;
     }
-    if (strcmp(text, "ALIAS") == 0 || strcmp(text, "ANAME") == 0) {
-        yaml_error(at, "%s is not supported yet; write the addresses as A and AAAA", text);
-        return true;
-    }
     return false;
 }
 
 static bool type_read(struct yaml_record *record)
 {
-    static const char *const common[] = {
-        "A",  "AAAA",  "CNAME", "DNAME", "MX",  "NS",   "TXT",   "SRV", "CAA", "PTR",       "SOA",
-        "DS", "SSHFP", "TLSA",  "NAPTR", "LOC", "SVCB", "HTTPS", "URI", "SPF", "OPENPGPKEY"};
+    static const char *const common[] = {"A",     "AAAA", "CNAME",      "DNAME", "MX",   "NS",
+                                         "TXT",   "SRV",  "CAA",        "PTR",   "SOA",  "DS",
+                                         "SSHFP", "TLSA", "NAPTR",      "LOC",   "SVCB", "HTTPS",
+                                         "URI",   "SPF",  "OPENPGPKEY", "ALIAS"};
     struct yaml type;
     if (!yaml_get(record->at, "type", &type)) {
         yaml_error(record->at, "missing \"type\"");
@@ -41,6 +38,9 @@ static bool type_read(struct yaml_record *record)
     const char *text = yaml_text(&type);
     if (text == NULL || type_special(&type, text)) {
         return false;
+    }
+    if (strcmp(text, "ANAME") == 0) { // other servers' word for it
+        text = "ALIAS";
     }
     if (!rr_type_parse(text, &record->type)) {
         const char *nearest = text_nearest(text, common, ARRAY_SIZE(common));
@@ -206,6 +206,10 @@ static void policy_attach(const struct yaml_record *record, struct policy *polic
 static bool type_may_steer(const struct yaml_record *record, const struct yaml *form)
 {
     bool address = record->type == TYPE_A || record->type == TYPE_AAAA;
+    if (record->type == TYPE_ALIAS) {
+        yaml_error(form, "an ALIAS cannot be steered; steer the name that it points to");
+        return false;
+    }
     if (record->type == TYPE_SOA || record->type == TYPE_NS || record->type == TYPE_DS ||
         record->type == TYPE_DNAME) {
         yaml_error(form, "%s records cannot be steered; write \"values\" alone", record->type_name);

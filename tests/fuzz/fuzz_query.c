@@ -28,7 +28,16 @@ static const char parent_text[] =
     "192.0.2.10}]}, o: {values: [{value: 192.0.2.11}, {value: 192.0.2.12}]}}, rules: [{share: "
     "5%, pool: n}, {geos: [AS-CN], pool: n}, {pool: o}]}, signpost: {method: sticky}}\n"
     "sc: {type: CNAME, ttl: 60, value: a.example.com., dynamic: {pools: {p: {values: [{value: "
-    "a.example.com.}, {value: f.example.com.}]}}, rules: [{pool: p}]}}\n";
+    "a.example.com.}, {value: f.example.com.}]}}, rules: [{pool: p}]}}\n"
+    "st: [{type: ALIAS, value: y.example.com.}, {type: HTTPS, value: '1 . ipv4hint=auto "
+    "ipv6hint=auto'}, {type: SVCB, value: 0 sv.example.com.}]\n"
+    "sv: [{type: SVCB, value: 1 f.example.com. alpn=h2 ipv4hint=auto}, {type: A, value: "
+    "192.0.2.13}]\n"
+    "far: {type: ALIAS, value: x.w.s.example.com.}\n"
+    "round: {type: ALIAS, value: dnuor.example.com.}\n"
+    "dnuor: {type: ALIAS, value: round.example.com.}\n"
+    "srv: {type: SRV, values: [{priority: 1, weight: 1, port: 1, target: f.example.com.}, "
+    "{priority: 1, weight: 1, port: 1, target: mail.example.com.}]}\n";
 static const char child_text[] = "in: {type: A, value: 192.0.2.20}\n"
                                  "'*.w': {type: CNAME, value: in.s.example.com.}\n";
 

@@ -89,6 +89,25 @@ static const struct {
     {TYPE_SVCB, "16 foo.example.com. port=53", "001003666f6f076578616d706c6503636f6d00000300020035",
      "\\# 25 001003666f6f076578616d706c6503636f6d00000300020035"}, // RFC 9460, D.2
     {TYPE_SVCB, "1 foo.example.com. port=53 port=54", NULL, NULL},
+    // Hints that follow are hints of no octets.
+    {TYPE_HTTPS, "1 . ipv4hint=auto", "00010000040000", "\\# 7 00010000040000"},
+    {TYPE_HTTPS, "1 . ipv6hint=\"auto\" alpn=h2 ipv4hint=auto",
+     "000100000100030268320004000000060000", "\\# 18 000100000100030268320004000000060000"},
+    {TYPE_SVCB, "( 1 . ipv4hint=192.0.2.1 ipv6hint=auto )", "00010000040004c000020100060000",
+     "\\# 15 00010000040004c000020100060000"},
+    {TYPE_HTTPS, "1 . key667=\"x ipv4hint=auto y\"",
+     "000100029b001178206970763468696e743d6175746f2079",
+     "\\# 24 000100029b001178206970763468696e743d6175746f2079"},
+    {TYPE_HTTPS, "1 . ipv4hint=automatic", NULL, NULL},
+    {TYPE_HTTPS, "1 . ipv4hint=auto ipv4hint=auto", NULL, NULL},
+    {TYPE_HTTPS, "1 . ipv4hint=auto,192.0.2.1", NULL, NULL},
+    {TYPE_HTTPS, "1 . ipv4hint=", NULL, NULL},
+    {TYPE_HTTPS, "1 . port=auto", NULL, NULL},
+    {TYPE_HTTPS, "\\# 7 00010000040000", "00010000040000", "\\# 7 00010000040000"},
+    {TYPE_HTTPS, "\\# 6 000100000400", NULL, NULL},            // half a parameter
+    {TYPE_HTTPS, "\\# 11 0001000006000000040000", NULL, NULL}, // out of order
+    {TYPE_ALIAS, "www.example.net.", "03777777076578616d706c65036e657400", "www.example.net."},
+    {TYPE_ALIAS, "www.example.net. x", NULL, NULL},
     {65280, "\\# 3 abcdef", "abcdef", NULL},
     {65280, "\\# 0", NULL, NULL}, // empty data has no use in documents
     {65280, "abcdef", NULL, NULL},
@@ -120,7 +139,8 @@ static void test_vectors(void **state)
 }
 
 // The forms again, written down a second time: the oracle of rdata_check and of the round trip.
-// Digits are octets, n a name, s a string, c a word, t strings, x the rest (not empty), * the rest.
+// Digits are octets, n a name, s a string, c a word, t strings, p parameters of a service, x the
+// rest (not empty), * the rest.
 static const struct {
     uint16_t type;
     const char *fields;
@@ -149,8 +169,9 @@ static const struct {
     {TYPE_OPENPGPKEY, "x"},
     {TYPE_KX, "2n"},
     {TYPE_LOC, "88"},
-    {TYPE_SVCB, "2n*"},
-    {TYPE_HTTPS, "2n*"},
+    {TYPE_SVCB, "2np"},
+    {TYPE_HTTPS, "2np"},
+    {TYPE_ALIAS, "n"},
     {TYPE_RRSIG, "99n*"},
     {TYPE_NSEC, "n*"},
     {50, "4ss*"},
@@ -211,6 +232,16 @@ static size_t random_field(uint64_t *seed, char field, uint8_t *at)
     case 't':
         for (unsigned count = 1 + random_below(seed, 4); count > 0; count--) {
             size += random_field(seed, 's', at + size);
+        }
+        return size;
+    case 'p':
+        for (unsigned key = random_below(seed, 3); key < 12; key += 1 + random_below(seed, 5)) {
+            size_t value = random_rest(seed, at + size + 4, 0);
+            at[size] = 0;
+            at[size + 1] = (uint8_t)key;
+            at[size + 2] = (uint8_t)(value >> 8);
+            at[size + 3] = (uint8_t)value;
+            size += 4 + value;
         }
         return size;
     case 'x':

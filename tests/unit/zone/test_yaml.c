@@ -90,6 +90,15 @@ static const struct document_case good_documents[] = {
       {"any", "TYPE65280", "3600 [\\# 3 abcdef]"},
       {"hinfo", "HINFO", "3600 [\"PC\" \"Linux ; x\"]"},
       {"spf", "SPF", "3600 [\"v=spf1 -all\"]"}}},
+    {"svc: {type: HTTPS, value: {svcpriority: 1, targetname: ., svcparams: {alpn: h2, ipv4hint: "
+     "auto, "
+     "ipv6hint: auto}}}\n"
+     "'': {type: ALIAS, value: svc.example.net.}\n"
+     "other: {type: ANAME, ttl: 60, value: svc.example.net.}\n",
+     "",
+     {{"svc", "HTTPS", "3600 [\\# 18 000100000100030268320004000000060000]"},
+      {"@", "ALIAS", "3600 [svc.example.net.]"},
+      {"other", "ALIAS", "60 [svc.example.net.]"}}},
     {"123: {type: A, value: 192.0.2.1}\n"
      "on: {type: A, ttl: 0, value: 192.0.2.2}\n"
      "'*.w': {type: AAAA, values: ['2001:db8::1', '2001:DB8::1', '::']}\n"
@@ -179,16 +188,27 @@ static const struct document_case bad_documents[] = {
              "expire: 1, minimum: 1}}\n",
      .diags =
          "1:18 error soa.example.com.: SOA: a SOA record belongs to the top of the zone only\n"},
+    {.text = "both: [{type: ALIAS, value: x.}, {type: A, value: 192.0.2.1}]\n"
+             "self: {type: ALIAS, value: self.example.com.}\n"
+             "must: {type: HTTPS, value: '1 . mandatory=ipv4hint ipv4hint=auto'}\n",
+     .diags = "1:29 error both.example.com.: an ALIAS stands for the addresses of the name, so it "
+              "cannot stand beside A records\n"
+              "2:28 error self.example.com.: the ALIAS points to itself\n"
+              "3:29 error must.example.com.: hints that follow may be none at all, so "
+              "\"mandatory\" cannot list them\n"},
+    {.text = "two: {type: ALIAS, values: [x., y.]}\n",
+     .diags = "1:33 error two.example.com.: ALIAS: a name has one ALIAS record; this is the "
+              "second\n"},
     {.text = "url: {type: URLFWD, value: x}\n"
-             "alias: {type: ALIAS, value: x.}\n"
+             "alias: {type: ALIAS, records: [{value: x., line: default}]}\n"
              "typo: {type: AAA, value: 192.0.2.1}\n"
              "odd: {type: frobnicate, value: 1}\n"
              "opt: {type: OPT, value: x}\n"
              "none: {value: 192.0.2.1}\n"
              "empty: {type: , value: 192.0.2.1}\n",
      .diags = "1:13 error url.type: URLFWD is not a DNS type; it exists in octoDNS only\n"
-              "2:15 error alias.type: ALIAS is not supported yet; write the addresses as A and "
-              "AAAA\n"
+              "2:22 error alias.records: an ALIAS cannot be steered; steer the name that it points "
+              "to\n"
               "3:14 error typo.type: unknown record type \"AAA\"; did you mean AAAA?\n"
               "4:13 error odd.type: unknown record type \"frobnicate\"\n"
               "5:13 error opt.type: no zone holds records of type OPT\n"

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Where a name stands in a generation, and which addresses stand behind it. Internal to answer/.
+#pragma once
+
+#include "answer/respond.h"
+
+// Links that a chain of aliases of any kind may have: a resolver asks on from there, and nobody can
+// make one question cost many.
+enum { CHAIN_MAX = 8 };
+
+// Where a name stands: on a node, or below the deepest node there is.
+struct place_found {
+    const struct node *node;     // the name itself, or NULL
+    const struct node *encloser; // the node, or the closest above; NULL: not in any zone
+};
+
+// The deepest node at or above the folded name, in the zone that answers for it.
+struct place_found response_find(const struct generation *generation, const uint8_t *name,
+                                 size_t size, uint16_t type);
+// The wildcard right below the encloser that stands for names that do not exist; NULL: there is
+// none.
+const struct node *response_wildcard(const struct generation *generation,
+                                     const struct node *encloser);
+
+// What stands behind a name for one type.
+struct followed {
+    const struct node *node;
+    const struct node_rrset *rrset;
+    uint32_t ttl_max; // the least TTL on the way
+};
+
+// The RRset of that type of the name, or of the name that it is an alias of (CNAME, DNAME, ALIAS)
+// in any zone that is served here. False when there is none: no such name or type, a delegation, a
+// loop, a chain longer than CHAIN_MAX. The scope of the response follows steered links.
+bool response_follow(struct response *response, const uint8_t *name, uint16_t type,
+                     struct followed *found);
