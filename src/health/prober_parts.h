@@ -1,81 +1,99 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What prober_uv.c (the attempts, the gate, TCP) and prober_http.c (libcurl) share. Nobody else
-// includes it.
+// What the files of the prober share: prober_uv.c (attempts, the seam), prober_stream.c (TCP and
+// TLS), prober_datagram.c (UDP), prober_icmp.c, prober_exec.c. Nobody else includes it.
 #pragma once
 
+#include "health/dialog.h"
+#include "health/gate.h"
 #include "health/prober_uv.h"
+#include "health/probe_tls.h"
 
-#include <curl/curl.h>
-
-// How far a probe came: the layer that a failure belongs to.
-enum layer { LAYER_4, LAYER_6, LAYER_7, LAYER_COUNT };
-
-// Transfers that share trust anchors: libcurl keeps the parsed anchors of one file per multi
-// handle, and parsing the system's takes 40 ms. So the system's file has a group of its own.
-enum group_kind { GROUP_SYSTEM, GROUP_OWN_ANCHORS, GROUP_COUNT };
-
-struct http_group {
-    struct prober_uv *prober;
-    CURLM *multi;
-    uv_timer_t timer;
-};
+struct pinger;
+struct attempt;
 
 struct prober_uv {
     struct prober prober;
     uv_loop_t *loop;
-    struct health *health;
-    struct prefix *allow;
-    size_t allow_count;
-    struct http_group groups[GROUP_COUNT];
-    struct curl_slist *headers;
-    char *system_anchors;
+    probe_ended *ended;
+    void *ended_context;
+    struct gate gate;
+    struct regexes *regexes;
+    struct probe_tls *tls;
+    struct pinger *pinger; // made at first use
+    struct probe_command *commands;
+    size_t command_count;
     size_t handle_count; // uv handles that are not yet closed
     bool closing;
+};
+
+// What is kept of a check from one probe to the next: made by the first that uses TLS.
+struct kept {
+    struct tls_memory tls;
+};
+
+enum { AUTHORITY_MAX = 300 };
+
+enum phase { PHASE_CONNECT, PHASE_SHAKE, PHASE_TALK };
+
+// A kind of prober: how an attempt begins, and how it gives back what is its own.
+struct attempt_kind {
+    void (*start)(struct attempt *attempt);
+    void (*forget)(struct attempt *attempt); // NULL: nothing of its own
 };
 
 // One probe under way. Ends with attempt_end, or with cancel.
 struct attempt {
     struct prober_uv *prober;
     struct probe *probe;
-    const struct check_spec *spec;
-    struct address target;
-    // Why the connection was not even tried, or why its end says nothing: written by the gate.
-    // PROBE_OK while there is nothing to say.
-    struct probe_result refusal;
-    // TCP, and verdicts that are known at once (they wait for the loop in `timer`).
-    bool has_timer, has_poll;
+    const struct attempt_kind *kind;
+    struct recipe recipe;
+    struct address target; // where this connection goes; a redirect may change it
+    uint16_t port;
+    struct probe_result result;
+    int64_t started_ns, layer_ns; // when the probe, and when the layer under way began
+    bool has_timer;
     uv_timer_t timer;
-    uv_poll_t poll;
-    int fd; // -1: none
-    unsigned handle_count;
-    // HTTP.
-    struct http_group *group;
-    CURL *easy;
-    struct curl_slist *connect_to;
-    enum layer layer;
-    size_t header_size, body_size;
-    bool enough; // we ended the transfer: all that we want was seen
-    char error[CURL_ERROR_SIZE];
+    uv_poll_t *poll; // of `fd`; NULL: not watched
+    int poll_events; // 0: not known
+    int fd;          // -1: none
+    // Streams.
+    enum phase phase;
+    bool tls;
+    struct tls_link link;
+    struct tls_memory scratch; // of redirected connections: nothing of them is kept
+    struct dialog dialog;
+    size_t sent;
+    unsigned redirect_count;
+    char authority[AUTHORITY_MAX];
+    const char *name;    // verified and sent as SNI; NULL: the target itself
+    char *redirect_path; // owned
+    void *own;           // of icmp and exec
 };
 
-// What a failed connect says.
-void verdict_of_errno(struct probe_result *verdict, int error);
+extern const struct attempt_kind attempt_stream, attempt_datagram, attempt_icmp, attempt_exec;
+
+int64_t attempt_now(void);
+// Nanoseconds since *since, at least 1; *since moves to now.
+int64_t attempt_lap(int64_t *since);
 // The deadline of a probe in whole milliseconds, rounded up.
 uint64_t timeout_ms(const struct check_spec *spec);
 
-// The gate: the only place that makes sockets for probes. -1 with attempt->refusal set when the
-// address is not the check's or not allowed, or the system has no socket left.
-int attempt_socket(struct attempt *attempt, const struct sockaddr *to);
-// Reports and forgets the attempt.
-void attempt_end(struct attempt *attempt, const struct probe_result *verdict);
-// Reports on the loop's next turn: start() must not report itself.
+// Reports attempt->result and forgets the attempt.
+void attempt_end(struct attempt *attempt);
+// Reports it on the loop's next turn: start() must not report itself.
 void attempt_end_soon(struct attempt *attempt);
+// One timer an attempt.
+void attempt_timer(struct attempt *attempt, uv_timer_cb callback, uint64_t delay_ms);
+// Watches attempt->fd for these events; false with the result set when it cannot be watched.
+bool attempt_watch(struct attempt *attempt, int events, uv_poll_cb callback);
+void attempt_unwatch(struct attempt *attempt); // closes attempt->fd
 
-// The closing of one uv handle; the last one frees a prober that is ending.
+// Handles of the prober itself.
+void prober_handle_opened(struct prober_uv *prober);
 void prober_handle_closed(struct prober_uv *prober);
 
-void http_open(struct prober_uv *prober);
-void http_close(struct prober_uv *prober);
-void http_start(struct attempt *attempt);
-void http_forget(struct attempt *attempt); // releases what HTTP holds of the attempt
+void pinger_close(struct pinger *pinger); // NULL allowed
+
+// A connection to a local port that nobody listens on may, by chance, meet itself.
+bool stream_met_itself(int fd);

@@ -1,47 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The real prober: attempts, the gate that every socket passes, and TCP probes. HTTP is in
-// prober_http.c.
+// The real prober: attempts and the seam to the registry. What is done in them is in
+// prober_stream.c, prober_datagram.c, prober_icmp.c and prober_exec.c.
 //
-// Owned by server/, driven by the registry (start, cancel) and by the loop, all on the loop's
-// thread. Guarantees: exactly one health_probe_done for each start that was not cancelled, never
-// from inside start; no connection that attempt_socket did not let pass; nothing of an attempt is
-// touched by the loop after its end but the closing of its handles, which free it.
+// Owned by server/, driven by the registry (start, cancel, forget) and by the loop, all on the
+// loop's thread. Guarantees: exactly one report for each start that was not cancelled, never from
+// inside start; nothing of an attempt is touched by the loop after its end but the closing of its
+// handles, which free it.
 #include "health/prober_parts.h"
 
 #include "base/memory.h"
-#include "health/target.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-void verdict_of_errno(struct probe_result *verdict, int error)
+int64_t attempt_now(void)
 {
-    enum probe_reason reason;
-    switch (error) {
-    case ECONNREFUSED:
-    case ECONNRESET:
-        reason = PROBE_L4_REFUSED;
-        break;
-    case ETIMEDOUT:
-        reason = PROBE_L4_TIMEOUT;
-        break;
-    case EMFILE: // the rest: it is this machine that has run out, or forbids it
-    case ENFILE:
-    case ENOMEM:
-    case ENOBUFS:
-    case EAGAIN: // no route cache entry or no local port left
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-    case EPERM:
-        reason = PROBE_LOCAL_ERROR;
-        break;
-    default:
-        reason = PROBE_L4_ERROR;
-    }
-    probe_result_set(verdict, reason, "%s", strerror(error));
+    return clock_monotonic_ns(clock_system());
+}
+
+int64_t attempt_lap(int64_t *since)
+{
+    int64_t now = attempt_now(), took = now - *since;
+    *since = now;
+    return MAX(took, 1);
 }
 
 uint64_t timeout_ms(const struct check_spec *spec)
@@ -49,214 +31,189 @@ uint64_t timeout_ms(const struct check_spec *spec)
     return (uint64_t)((spec->timeout_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-// --- attempts ---
+// --- handles ---
+
+static void commands_free(struct prober_uv *prober)
+{
+    for (size_t i = 0; i < prober->command_count; i++) {
+        struct probe_command *command = &prober->commands[i];
+        for (size_t k = 0; command->argv[k]; k++) {
+            free((void *)command->argv[k]);
+        }
+        free((void *)command->argv);
+        free((void *)command->name);
+    }
+    free(prober->commands);
+}
+
+void prober_handle_opened(struct prober_uv *prober)
+{
+    prober->handle_count++;
+}
 
 void prober_handle_closed(struct prober_uv *prober)
 {
     prober->handle_count--;
     if (prober->closing && prober->handle_count == 0) {
-        free(prober->allow);
-        free(prober->system_anchors);
-        curl_slist_free_all(prober->headers);
+        gate_close(&prober->gate);
+        regexes_free(prober->regexes);
+        probe_tls_free(prober->tls);
+        commands_free(prober);
         free(prober);
-        curl_global_cleanup();
     }
 }
 
-static void attempt_handle_closed(uv_handle_t *handle)
+static void timer_closed(uv_handle_t *handle)
 {
     struct attempt *attempt = handle->data;
     struct prober_uv *prober = attempt->prober;
-    attempt->handle_count--;
-    if (attempt->handle_count == 0) {
-        free(attempt);
-    }
+    free(attempt);
     prober_handle_closed(prober);
 }
 
-static void handle_open(struct attempt *attempt, uv_handle_t *handle)
+static void poll_closed(uv_handle_t *handle)
 {
-    handle->data = attempt;
-    attempt->handle_count++;
-    attempt->prober->handle_count++;
+    struct prober_uv *prober = handle->data;
+    free(handle);
+    prober_handle_closed(prober);
 }
 
-// Gives back what the attempt holds; its memory goes with the last of its uv handles.
-static void attempt_forget(struct attempt *attempt)
-{
-    http_forget(attempt);
-    attempt->probe->state = NULL;
-    attempt->probe = NULL;
-    if (attempt->has_poll) {
-        uv_close((uv_handle_t *)&attempt->poll, attempt_handle_closed);
-    }
-    if (attempt->fd >= 0) { // after uv_close, which stopped the polling at once
-        close(attempt->fd);
-    }
-    if (attempt->has_timer) {
-        uv_close((uv_handle_t *)&attempt->timer, attempt_handle_closed);
-    }
-    if (attempt->handle_count == 0) {
-        free(attempt);
-    }
-}
-
-void attempt_end(struct attempt *attempt, const struct probe_result *verdict)
-{
-    struct probe_result copy = *verdict; // it may lie inside the attempt
-    struct health *health = attempt->prober->health;
-    struct probe *probe = attempt->probe;
-    attempt_forget(attempt);
-    health_probe_done(health, probe, &copy);
-}
-
-static void attempt_timer(struct attempt *attempt, uv_timer_cb callback, uint64_t delay_ms)
+void attempt_timer(struct attempt *attempt, uv_timer_cb callback, uint64_t delay_ms)
 {
     if (!attempt->has_timer) {
         uv_timer_init(attempt->prober->loop, &attempt->timer);
-        handle_open(attempt, (uv_handle_t *)&attempt->timer);
+        attempt->timer.data = attempt;
+        prober_handle_opened(attempt->prober);
         attempt->has_timer = true;
     }
     uv_timer_start(&attempt->timer, callback, delay_ms, 0);
 }
 
-static void end_refused(uv_timer_t *timer)
+bool attempt_watch(struct attempt *attempt, int events, uv_poll_cb callback)
 {
-    struct attempt *attempt = timer->data;
-    attempt_end(attempt, &attempt->refusal);
+    if (attempt->poll && attempt->poll_events == events) {
+        return true;
+    }
+    if (attempt->poll == NULL) {
+        uv_poll_t *poll = mem_alloc(sizeof(*poll));
+        int error = uv_poll_init(attempt->prober->loop, poll, attempt->fd);
+        if (error) {
+            free(poll);
+            probe_result_set(&attempt->result, PROBE_LOCAL_ERROR, "%s", uv_strerror(error));
+            return false;
+        }
+        poll->data = attempt;
+        prober_handle_opened(attempt->prober);
+        attempt->poll = poll;
+    }
+    attempt->poll_events = events;
+    uv_poll_start(attempt->poll, events, callback);
+    return true;
+}
+
+void attempt_unwatch(struct attempt *attempt)
+{
+    if (attempt->poll) {
+        attempt->poll->data = attempt->prober; // the attempt may be gone when it has closed
+        uv_close((uv_handle_t *)attempt->poll, poll_closed);
+        attempt->poll = NULL;
+        attempt->poll_events = 0;
+    }
+    if (attempt->fd >= 0) { // after uv_close, which stopped the polling at once
+        close(attempt->fd);
+        attempt->fd = -1;
+    }
+}
+
+// --- attempts ---
+
+// Gives back what the attempt holds; its memory goes with its timer.
+static void attempt_forget(struct attempt *attempt)
+{
+    if (attempt->kind && attempt->kind->forget) {
+        attempt->kind->forget(attempt);
+    }
+    attempt->probe->state = NULL;
+    attempt->probe = NULL;
+    attempt_unwatch(attempt);
+    recipe_close(&attempt->recipe);
+    free(attempt->redirect_path);
+    if (attempt->has_timer) {
+        uv_close((uv_handle_t *)&attempt->timer, timer_closed);
+    } else {
+        free(attempt);
+    }
+}
+
+void attempt_end(struct attempt *attempt)
+{
+    struct prober_uv *prober = attempt->prober;
+    struct probe *probe = attempt->probe;
+    struct probe_result result = attempt->result;
+    int64_t started_ns = attempt->started_ns;
+    result.total_ns = attempt_lap(&started_ns);
+    attempt_forget(attempt);
+    prober->ended(prober->ended_context, probe, &result);
+}
+
+static void end_now(uv_timer_t *timer)
+{
+    attempt_end(timer->data);
 }
 
 void attempt_end_soon(struct attempt *attempt)
 {
-    attempt_timer(attempt, end_refused, 0);
-}
-
-int attempt_socket(struct attempt *attempt, const struct sockaddr *to)
-{
-    struct prober_uv *prober = attempt->prober;
-    struct address address;
-    uint16_t port;
-    if (!address_from_sockaddr(to, &address, &port) || !address_equal(&address, &attempt->target) ||
-        port != attempt->spec->port ||
-        target_denied(&address, prober->allow, prober->allow_count)) {
-        probe_result_set(&attempt->refusal, PROBE_DENIED, "address is not allowed by health.allow");
-        return -1;
-    }
-    int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        verdict_of_errno(&attempt->refusal, errno);
-        attempt->refusal.reason = PROBE_LOCAL_ERROR;
-    }
-    return fd;
-}
-
-// --- TCP ---
-
-// A connection to a local port that nobody listens on may, by chance, meet itself.
-static bool connected_to_itself(int fd)
-{
-    struct sockaddr_storage own = {0}, peer = {0};
-    socklen_t own_size = sizeof(own), peer_size = sizeof(peer);
-    return getsockname(fd, (struct sockaddr *)&own, &own_size) == 0 &&
-           getpeername(fd, (struct sockaddr *)&peer, &peer_size) == 0 && own_size == peer_size &&
-           memcmp(&own, &peer, own_size) == 0;
-}
-
-static void tcp_end(struct attempt *attempt)
-{
-    struct probe_result verdict;
-    int error = 0;
-    socklen_t size = sizeof(error);
-    if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
-        error = errno;
-    }
-    if (error == 0 && connected_to_itself(attempt->fd)) {
-        error = ECONNREFUSED;
-    }
-    if (error) {
-        verdict_of_errno(&verdict, error);
-    } else {
-        probe_result_set(&verdict, PROBE_OK, "connected");
-    }
-    attempt_end(attempt, &verdict);
-}
-
-static void tcp_ready(uv_poll_t *poll, int status, int events)
-{
-    (void)status; // the socket knows better
-    (void)events;
-    tcp_end(poll->data);
-}
-
-static void tcp_timeout(uv_timer_t *timer)
-{
-    struct attempt *attempt = timer->data;
-    struct probe_result verdict;
-    probe_result_set(&verdict, PROBE_L4_TIMEOUT, "no connection within %llu ms",
-                     (unsigned long long)timeout_ms(attempt->spec));
-    attempt_end(attempt, &verdict);
-}
-
-// False with the refusal set when there is nothing to wait for.
-static bool tcp_connect(struct attempt *attempt)
-{
-    struct sockaddr_storage to;
-    socklen_t size = address_to_sockaddr(&attempt->target, attempt->spec->port, &to);
-    attempt->fd = attempt_socket(attempt, (const struct sockaddr *)&to);
-    if (attempt->fd < 0) {
-        return false;
-    }
-    int status = connect(attempt->fd, (const struct sockaddr *)&to, size);
-    if (status != 0 && errno != EINPROGRESS) {
-        verdict_of_errno(&attempt->refusal, errno);
-        return false;
-    }
-    int error = uv_poll_init(attempt->prober->loop, &attempt->poll, attempt->fd);
-    if (error) {
-        probe_result_set(&attempt->refusal, PROBE_LOCAL_ERROR, "%s", uv_strerror(error));
-        return false;
-    }
-    handle_open(attempt, (uv_handle_t *)&attempt->poll);
-    attempt->has_poll = true;
-    uv_poll_start(&attempt->poll, UV_WRITABLE, tcp_ready);
-    return true;
-}
-
-static void tcp_start(struct attempt *attempt)
-{
-    if (tcp_connect(attempt)) {
-        attempt_timer(attempt, tcp_timeout, timeout_ms(attempt->spec));
-    } else {
-        attempt_end_soon(attempt);
-    }
+    attempt_timer(attempt, end_now, 0);
 }
 
 // --- the seam (health/health.h, struct prober) ---
+
+static const struct attempt_kind *kind_of(const struct check_spec *spec)
+{
+    switch (spec->kind) {
+    case CHECK_TCP:
+    case CHECK_HTTP:
+    case CHECK_HTTPS:
+    case CHECK_TLS:
+    case CHECK_SMTP:
+    case CHECK_GRPC:
+        return &attempt_stream;
+    case CHECK_UDP:
+        return &attempt_datagram;
+    case CHECK_DNS:
+        return spec->tcp ? &attempt_stream : &attempt_datagram;
+    case CHECK_ICMP:
+        return &attempt_icmp;
+    case CHECK_EXEC:
+        return &attempt_exec;
+    default:
+        SP_ASSERT(!"a check of a kind that has no prober");
+        return NULL;
+    }
+}
 
 static void start(void *state, struct probe *probe, const struct address *target,
                   const struct check_spec *spec)
 {
     struct prober_uv *prober = state;
-    SP_ASSERT(prober->health != NULL && !prober->closing);
+    SP_ASSERT(prober->ended != NULL && !prober->closing);
     struct attempt *attempt = mem_alloc(sizeof(*attempt));
     attempt->prober = prober;
     attempt->probe = probe;
-    attempt->spec = spec;
     attempt->target = *target;
+    attempt->port = (uint16_t)spec->port;
     attempt->fd = -1;
+    attempt->started_ns = attempt->layer_ns = attempt_now();
     probe->state = attempt;
     uv_update_time(prober->loop); // deadlines count from now, not from the loop's last turn
-    switch (spec->kind) {
-    case CHECK_TCP:
-        tcp_start(attempt);
-        break;
-    case CHECK_HTTP:
-    case CHECK_HTTPS:
-        http_start(attempt);
-        break;
-    default:
-        SP_ASSERT(!"a check of a kind that has no prober");
+    recipe_open(&attempt->recipe, spec, prober->regexes);
+    if (attempt->recipe.fault) {
+        probe_result_set(&attempt->result, PROBE_LOCAL_ERROR, "%s", attempt->recipe.fault);
+        attempt_end_soon(attempt);
+        return;
     }
+    attempt->kind = kind_of(spec);
+    attempt->kind->start(attempt);
 }
 
 static void cancel(void *state, struct probe *probe)
@@ -265,24 +222,63 @@ static void cancel(void *state, struct probe *probe)
     attempt_forget(probe->state);
 }
 
-struct prober_uv *prober_uv_new(uv_loop_t *loop, const struct prefix *allow, size_t allow_count)
+static void forget(void *state, struct probe *probe)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    struct prober_uv *prober = mem_alloc(sizeof(*prober));
-    prober->prober = (struct prober){start, cancel, NULL, prober};
-    prober->loop = loop;
-    prober->allow = mem_alloc_array(MAX(allow_count, 1U), sizeof(*allow));
-    prober->allow_count = allow_count;
-    for (size_t i = 0; i < allow_count; i++) {
-        prober->allow[i] = allow[i];
+    (void)state;
+    struct kept *kept = probe->kept;
+    tls_memory_clear(&kept->tls);
+    free(kept);
+    probe->kept = NULL;
+}
+
+static void commands_copy(struct prober_uv *prober, const struct prober_options *options)
+{
+    prober->command_count = options->command_count;
+    prober->commands = mem_alloc_array(MAX(options->command_count, 1U), sizeof(*prober->commands));
+    for (size_t i = 0; i < options->command_count; i++) {
+        struct probe_command *command = &prober->commands[i];
+        size_t count = 0;
+        *command = options->commands[i];
+        while (command->argv[count]) {
+            count++;
+        }
+        const char **argv = mem_alloc_array(count + 1, sizeof(*argv));
+        for (size_t k = 0; k < count; k++) {
+            argv[k] = mem_strdup(command->argv[k]);
+        }
+        command->argv = argv;
+        command->name = mem_strdup(command->name);
     }
-    http_open(prober);
+}
+
+struct prober_uv *prober_uv_new(uv_loop_t *loop, const struct prober_options *options)
+{
+    struct prober_uv *prober = mem_alloc(sizeof(*prober));
+    prober->prober = (struct prober){start, cancel, forget, prober};
+    prober->loop = loop;
+    gate_open(&prober->gate, options->allow, options->allow_count, options->own,
+              options->own_count);
+    prober->regexes = regexes_new();
+    prober->tls = probe_tls_new();
+    commands_copy(prober, options);
     return prober;
+}
+
+static void report_to_registry(void *context, struct probe *probe,
+                               const struct probe_result *result)
+{
+    health_probe_done(context, probe, result);
 }
 
 void prober_uv_attach(struct prober_uv *prober, struct health *health)
 {
-    prober->health = health;
+    prober_uv_report(prober, report_to_registry, health);
+}
+
+void prober_uv_report(struct prober_uv *prober, probe_ended *ended, void *context)
+{
+    prober->ended = ended;
+    prober->ended_context = context;
 }
 
 const struct prober *prober_uv_prober(const struct prober_uv *prober)
@@ -295,6 +291,9 @@ void prober_uv_free(struct prober_uv *prober)
     if (prober == NULL) {
         return;
     }
+    prober->handle_count++; // held until here, so that it ends once even without any handle
     prober->closing = true;
-    http_close(prober); // its timers are handles: the last to close releases the prober
+    pinger_close(prober->pinger);
+    prober->pinger = NULL;
+    prober_handle_closed(prober);
 }

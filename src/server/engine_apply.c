@@ -32,15 +32,19 @@ struct apply {
 
 static bool check_is_run(const struct policy *policy, uint16_t type, const struct member *member)
 {
-    enum check_kind kind = policy->check.kind;
-    bool runs = kind == CHECK_TCP || kind == CHECK_HTTP || kind == CHECK_HTTPS;
-    bool address = type == TYPE_A || type == TYPE_AAAA;
-    return runs && address && member->pool == NULL && member->status == STATUS_OBEY &&
-           !member->disabled;
+    const struct check_spec *check = &policy->check;
+    bool address = type == TYPE_A || type == TYPE_AAAA || check->target.family != FAMILY_NONE;
+    return check_kinds[check->kind].probed && address && member->pool == NULL &&
+           member->status == STATUS_OBEY && !member->disabled;
 }
 
-static struct address member_address(uint16_t type, const struct member *member)
+// What is probed for a member: its value, unless the check says something else.
+static struct address member_target(const struct policy *policy, uint16_t type,
+                                    const struct member *member)
 {
+    if (policy->check.target.family != FAMILY_NONE) {
+        return policy->check.target;
+    }
     struct address address = {.family = type == TYPE_A ? FAMILY_IPV4 : FAMILY_IPV6};
     SP_ASSERT(member->rdata_size <= sizeof(address.bytes));
     memcpy(address.bytes, member->rdata, member->rdata_size);
@@ -71,7 +75,7 @@ static void checks_acquire(struct apply *apply, const struct rrset *rrset)
             struct member *member = &policy->pools[i].members[k];
             member->check = -1;
             if (check_is_run(policy, rrset->type, member)) {
-                struct address target = member_address(rrset->type, member);
+                struct address target = member_target(policy, rrset->type, member);
                 check_target(apply, member, &target);
                 member->check = health_acquire(engine->health, &target, &policy->check);
             }

@@ -154,6 +154,8 @@ static void zone_read(const struct engine *engine, struct load *load, struct zon
         .precedence = config->precedence,
         .sites = shared->sites,
         .site_count = shared->site_count,
+        .checks = shared->checks,
+        .check_count = shared->check_count,
         .defaults = {.nameservers = config->default_nameservers,
                      .nameserver_count = config->default_nameserver_count,
                      .hostmaster = config->default_hostmaster,

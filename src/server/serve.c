@@ -370,7 +370,11 @@ static bool start(struct server *server, struct diags *diags)
     log_diags(diags);
     log_event(LOG_EVENT_STARTING, "version=%s pid=%ld", SIGNPOST_VERSION, (long)getpid());
     const struct config *config = server->config;
-    server->prober = prober_uv_new(&server->loop, config->health_allow, config->health_allow_count);
+    const struct prober_options options = {
+        .allow = config->health_allow,
+        .allow_count = config->health_allow_count,
+    };
+    server->prober = prober_uv_new(&server->loop, &options);
     server->engine = engine_new(config, server->clock, prober_uv_prober(server->prober));
     prober_uv_attach(server->prober, engine_health(server->engine));
     server->reload =

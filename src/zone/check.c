@@ -38,7 +38,7 @@ const struct check_kind_info check_kinds[CHECK_KIND_COUNT] = {
                     "STARTTLS."},
     [CHECK_GRPC] = {"grpc", true, 0, true,
                     "The service says SERVING through grpc.health.v1 over HTTP/2."},
-    [CHECK_EXEC] = {"exec", true, 0, true,
+    [CHECK_EXEC] = {"exec", true, 0, false,
                     "A command of the configuration file ends with status 0."},
     [CHECK_HEARTBEAT] = {"heartbeat", false, 0, false,
                          "The last heartbeat that came over the API is younger than `ttl`."},
@@ -76,7 +76,6 @@ const struct check_kind_info check_kinds[CHECK_KIND_COUNT] = {
     }
 
 const struct check_option check_options[] = {
-    NUMBER("port", port, PORTED, 1, 65535, NULL, "Where to connect to."),
     DURATION("interval", interval_ns, PROBED, 100 * NS_PER_MS, DAY_NS, "10s",
              "From one probe to the next; up to a tenth of it is left out at random."),
     DURATION("timeout", timeout_ns, PROBED, 10 * NS_PER_MS, 3600 * NS_PER_SECOND, "2s",
@@ -99,6 +98,7 @@ const struct check_option check_options[] = {
              "It must have been good for this long before it is back."),
     BOOL("failback_manual", failback_manual, PROBED, "false",
          "Only an operator brings it back: `signpost health release`."),
+    NUMBER("port", port, PORTED, 1, 65535, NULL, "Where to connect to."),
     TEXT("send", send, BIT(TCP) | BIT(UDP), 2048, NULL,
          "Octets to send, with the escapes `\\r`, `\\n`, `\\t`, `\\0`, `\\\\`, `\\xNN`."),
     TEXT("expect", expect, BIT(TCP) | BIT(UDP), 1024, NULL,
@@ -126,7 +126,7 @@ const struct check_option check_options[] = {
     BOOL("verify", verify, TLS_KINDS, "true", "Whether chain and name of the certificate count."),
     TEXT("ca", ca_path, TLS_KINDS, 4096, "the system's",
          "PEM file of the trust anchors, relative to the document."),
-    TEXT("alpn", alpn, BIT(HTTPS) | BIT(TLS), 64, NULL,
+    TEXT("alpn", alpn, BIT(TLS), 64, NULL,
          "Protocols to offer, the server must choose one: `h2,http/1.1`."),
     NUMBER("days_warn", days_warn, TLS_KINDS, 0, 3650, "14",
            "Warn when the certificate ends in fewer days."),
@@ -226,6 +226,58 @@ bool check_spec_equal(const struct check_spec *a, const struct check_spec *b)
         }
     }
     return true;
+}
+
+// --- presets ---
+
+// "10s", "0s"; 0 for words such as "any".
+static int64_t preset_duration(const char *text)
+{
+    return strtoll(text, NULL, 10) * NS_PER_SECOND;
+}
+
+void check_spec_begin(struct check_spec *check, enum check_kind kind)
+{
+    *check = (struct check_spec){.kind = kind, .port = check_kinds[kind].port};
+    for (size_t i = 0; i < check_option_count; i++) {
+        const struct check_option *option = &check_options[i];
+        void *field = (char *)check + option->offset;
+        if (!(option->kinds & 1U << kind) || option->preset == NULL) {
+            continue;
+        }
+        switch (option->type) {
+        case CHECK_OPTION_NUMBER:
+            *(uint32_t *)field = (uint32_t)strtoul(option->preset, NULL, 10);
+            break;
+        case CHECK_OPTION_BOOL:
+            *(bool *)field = strcmp(option->preset, "true") == 0;
+            break;
+        case CHECK_OPTION_DURATION:
+            *(int64_t *)field = preset_duration(option->preset);
+            break;
+        case CHECK_OPTION_TEXT: // the prober knows them: a text that is not given is NULL
+            break;
+        }
+    }
+}
+
+void check_spec_carry(struct check_spec *check, const struct check_spec *from)
+{
+    static const size_t widths[] = {
+        [CHECK_OPTION_TEXT] = sizeof(char *),
+        [CHECK_OPTION_NUMBER] = sizeof(uint32_t),
+        [CHECK_OPTION_BOOL] = sizeof(bool),
+        [CHECK_OPTION_DURATION] = sizeof(int64_t),
+    };
+    uint32_t both = 1U << check->kind | 1U << from->kind;
+    for (size_t i = 0; i < check_option_count; i++) {
+        const struct check_option *option = &check_options[i];
+        if ((option->kinds & both) == both) {
+            memcpy((char *)check + option->offset, (const char *)from + option->offset,
+                   widths[option->type]);
+        }
+    }
+    check->target = from->target;
 }
 
 // --- copies: structs and pointers from the front of the block, strings behind them ---

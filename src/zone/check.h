@@ -129,5 +129,9 @@ static inline bool check_kind_is_expression(enum check_kind kind)
 
 uint64_t check_spec_hash(const struct check_spec *spec, uint64_t key);
 bool check_spec_equal(const struct check_spec *a, const struct check_spec *b);
+// Sets the kind, the presets of its options and its usual port; everything else is zero.
+void check_spec_begin(struct check_spec *check, enum check_kind kind);
+// Copies the options of `from` that both kinds know.
+void check_spec_carry(struct check_spec *check, const struct check_spec *from);
 // A deep copy in one block, released with free().
 struct check_spec *check_spec_clone(const struct check_spec *spec);

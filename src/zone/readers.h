@@ -7,11 +7,20 @@
 #include "geo/lines.h"
 #include "zone/zone.h"
 
+// A check of shared.yaml. `spec` is NULL when it has a fault.
+struct named_check {
+    const char *name;
+    const struct check_spec *spec;
+    struct place place;
+};
+
 struct zone_reader {
     const struct lines *lines; // for `line` and `lines` keys
     enum line_precedence precedence;
     const struct site *sites; // for `site` keys
     size_t site_count;
+    const struct named_check *checks; // for `check` keys that name one of shared.yaml
+    size_t check_count;
     struct zone_defaults defaults; // serial is filled in by the caller
     struct diags *diags;
 };
@@ -45,6 +54,8 @@ struct shared {
     size_t line_count;
     struct site *sites;
     size_t site_count;
+    struct named_check *checks;
+    size_t check_count;
 };
 // A missing file is an empty document. The caller releases with shared_free.
 struct shared *shared_read(const char *path, struct diags *diags);

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// shared.yaml: objects that many zones use: the operator's own lines, and sites.
+// shared.yaml: objects that many zones use: the operator's own lines, sites, and checks.
 //
 // Read on a pool thread before the zones, because they name what is here. Faults go to the
 // list and reading goes on; the caller decides by the list's error count.
 #include "zone/readers.h"
 
 #include "geo/geo.h"
+#include "zone/yaml_check.h"
 #include "zone/yaml_targets.h"
 
 #include <string.h>
 
-static const char *const shared_keys[] = {"lines", "sites"};
+static const char *const shared_keys[] = {"lines", "sites", "checks"};
 static const char *const site_keys[] = {"lat", "lon", "bias", "capacity", "remark"};
 static const char *const line_keys[] = {"networks", "asns", "countries", "remark"};
 
@@ -143,10 +144,12 @@ static void entry_read(struct shared *shared, const struct yaml *entry)
         lines_read(shared, entry);
     } else if (strcmp(entry->node->key, "sites") == 0) {
         sites_read(shared, entry);
+    } else if (strcmp(entry->node->key, "checks") == 0) {
+        yaml_checks_read(shared, document_path(entry->document), entry);
     } else {
         const char *nearest = text_nearest(entry->node->key, shared_keys, ARRAY_SIZE(shared_keys));
         yaml_warning(entry, "unknown key, left out of account; %s%s%s",
-                     nearest ? "did you mean \"" : "known are \"lines\" and \"sites",
+                     nearest ? "did you mean \"" : "known are \"lines\", \"sites\" and \"checks",
                      nearest ? nearest : "", nearest ? "\"?" : "\"");
     }
 }

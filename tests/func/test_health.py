@@ -70,7 +70,7 @@ def test_http(daemon, off):
         zone = {'www': record(members, check={'path': '/healthz'})}
         server = daemon({'example.org.yaml': zone})
         out_and_back(server, members, 'www.example.org', off, 200)
-        result = {'off': 'L4CON', 'hang': 'L7TOUT', 'garbage': 'L7RSP', 'open': 'L7RSP'}
+        result = {'off': 'L4CON', 'hang': 'L7TOUT', 'garbage': 'L7RSP', 'open': 'L7CLOSE'}
         line = server.log.wait('check-changed')
         assert line.fields['state'] == 'down'
         assert line.fields['result'] == result.get(off, 'L7STS')

@@ -174,7 +174,8 @@ static void bench_open(const char *allow)
     struct prefix prefix = {0};
     assert_true(allow == NULL || prefix_parse(allow, &prefix, NULL));
     assert_int_equal(uv_loop_init(&bench.loop), 0);
-    bench.prober = prober_uv_new(&bench.loop, &prefix, allow != NULL);
+    const struct prober_options options = {.allow = &prefix, .allow_count = allow != NULL};
+    bench.prober = prober_uv_new(&bench.loop, &options);
     bench.health =
         health_new(clock_system(), prober_uv_prober(bench.prober), 1, bench_changed, NULL);
     prober_uv_attach(bench.prober, bench.health);

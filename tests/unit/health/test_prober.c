@@ -201,10 +201,10 @@ static void statuses_decide(void **state)
         {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", PROBE_L7_STATUS, "HTTP 404"},
         {"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy", PROBE_L7_STATUS, "HTTP 503"},
         {"SSH-2.0-OpenSSH_9.2\r\n", PROBE_L7_INVALID, ""},
-        {"", PROBE_L7_INVALID, ""},
-        {"HTTP/1.1 ", PROBE_L7_INVALID, ""},
+        {"", PROBE_L7_CLOSED, "before a response came"},
+        {"HTTP/1.1 ", PROBE_L7_CLOSED, ""},
         {"HTTP/9.9 200 OK\r\n\r\n", PROBE_L7_INVALID, ""},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", PROBE_L7_INVALID, ""},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", PROBE_L7_CLOSED, "complete"},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", PROBE_L7_INVALID, ""},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -249,7 +249,7 @@ static void resets_are_told_by_what_came_before(void **state)
     struct check_spec spec = http_spec(server->port);
     for (int i = 0; i < 50; i++) { // the reset may be there before the connection is noticed
         struct outcome outcome = probe_address("127.0.0.1", &spec);
-        if (outcome.result != PROBE_L4_REFUSED && outcome.result != PROBE_L7_INVALID) {
+        if (outcome.result != PROBE_L4_REFUSED && outcome.result != PROBE_L7_CLOSED) {
             fail_msg("%s (%s)", probe_reasons[outcome.result].name, outcome.detail);
         }
     }

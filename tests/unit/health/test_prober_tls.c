@@ -146,10 +146,10 @@ static void chain_and_name_are_verified(void **state)
     } rows[] = {
         {"www.example.com", "ca.pem", true, PROBE_OK, "HTTP 200"},
         {NULL, "ca.pem", true, PROBE_OK, "HTTP 200"}, // the certificate covers 127.0.0.1
-        {"www.example.net", "ca.pem", true, PROBE_L6_HANDSHAKE, "www.example.net"},
-        {"example.com", "ca.pem", true, PROBE_L6_HANDSHAKE, "example.com"},
-        {"www.example.com", "other.pem", true, PROBE_L6_HANDSHAKE, "certificate"},
-        {"www.example.com", NULL, true, PROBE_L6_HANDSHAKE, "certificate"},
+        {"www.example.net", "ca.pem", true, PROBE_L6_NAME, "does not cover www.example.net"},
+        {"example.com", "ca.pem", true, PROBE_L6_NAME, "does not cover example.com"},
+        {"www.example.com", "other.pem", true, PROBE_L6_CERTIFICATE, "certificate"},
+        {"www.example.com", NULL, true, PROBE_L6_CERTIFICATE, "certificate"},
         {"www.example.net", NULL, false, PROBE_OK, "HTTP 200"},
         {"www.example.com", "missing.pem", true, PROBE_LOCAL_ERROR, ""},
     };
@@ -168,9 +168,9 @@ static void self_signed_is_refused(void **state)
     (void)state;
     struct tls_server server = tls_start("self", "self");
     struct check_spec spec = https_spec(server.port, "www.example.com", file("ca.pem"));
-    expect(&spec, PROBE_L6_HANDSHAKE, "self");
+    expect(&spec, PROBE_L6_CERTIFICATE, "self");
     spec.ca_path = NULL;
-    expect(&spec, PROBE_L6_HANDSHAKE, "self");
+    expect(&spec, PROBE_L6_CERTIFICATE, "self");
     spec.ca_path = file("self.pem"); // unless it is the anchor
     expect(&spec, PROBE_OK, "HTTP 200");
     tls_stop(&server);
@@ -181,7 +181,7 @@ static void expired_is_refused(void **state)
     (void)state;
     struct tls_server server = tls_start("old", "old");
     struct check_spec spec = https_spec(server.port, "www.example.com", file("ca.pem"));
-    expect(&spec, PROBE_L6_HANDSHAKE, "expired");
+    expect(&spec, PROBE_L6_EXPIRED, "expired");
     tls_stop(&server);
 }
 
@@ -192,7 +192,7 @@ static void the_name_is_sent(void **state)
     struct check_spec spec = https_spec(server.port, "www.example.com", file("ca.pem"));
     expect(&spec, PROBE_OK, "HTTP 200");
     spec.host = NULL;
-    expect(&spec, PROBE_L6_HANDSHAKE, "");
+    expect(&spec, PROBE_L6_CERTIFICATE, "");
     tls_stop(&server);
 }
 
@@ -206,17 +206,18 @@ static void what_is_not_tls_is_told(void **state)
     struct server *silent = server_start(HOLD, NULL);
     spec.port = silent->port;
     spec.timeout_ns = 300 * NS_PER_MS;
-    expect(&spec, PROBE_L6_HANDSHAKE, "no TLS handshake within 300 ms");
+    expect(&spec, PROBE_L6_TIMEOUT, "no TLS handshake within 300 ms");
     server_stop(silent);
     struct tls_server server = tls_start("good", "good");
     spec = http_spec(server.port); // and the other way round
     struct outcome outcome = probe_address("127.0.0.1", &spec);
-    assert_true(outcome.result == PROBE_L7_INVALID || outcome.result == PROBE_L7_STATUS);
+    assert_true(outcome.result == PROBE_L7_INVALID || outcome.result == PROBE_L7_STATUS ||
+                outcome.result == PROBE_L7_CLOSED);
     tls_stop(&server);
 }
 
-// The system's anchors take tens of milliseconds to parse: once, not once a probe, also when checks
-// with anchors of their own come between.
+// The system's anchors take 40 ms to parse: not once a probe, also when checks with anchors of
+// their own come between.
 static void anchors_are_parsed_once(void **state)
 {
     (void)state;
@@ -225,16 +226,16 @@ static void anchors_are_parsed_once(void **state)
     struct check_spec theirs = https_spec(server.port, "www.example.com", NULL);
     struct check_spec own = https_spec(server.port, "www.example.com", file("ca.pem"));
     clock_t begin = clock();
-    expect(&theirs, PROBE_L6_HANDSHAKE, "certificate");
+    expect(&theirs, PROBE_L6_CERTIFICATE, "certificate");
     double first = (double)(clock() - begin) / CLOCKS_PER_SEC;
     begin = clock();
     for (int i = 0; i < PROBES; i++) {
         expect(&own, PROBE_OK, "HTTP 200");
-        expect(&theirs, PROBE_L6_HANDSHAKE, "certificate");
+        expect(&theirs, PROBE_L6_CERTIFICATE, "certificate");
     }
     double others = (double)(clock() - begin) / CLOCKS_PER_SEC / PROBES;
     print_message("CPU: first %.1f ms, then %.1f ms for a pair\n", first * 1e3, others * 1e3);
-    assert_true(others < first / 2);
+    assert_true(others < 0.02);
     tls_stop(&server);
 }
 

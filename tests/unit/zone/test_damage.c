@@ -102,10 +102,11 @@ static void check_policy(const struct outcome *outcome, const struct rrset *rrse
     }
     const struct check_spec *check = &policy->check;
     bool http = check->kind == CHECK_HTTP || check->kind == CHECK_HTTPS;
-    assert_true(check->kind == CHECK_NONE || check->kind == CHECK_TCP || http);
-    assert_true(check->kind == CHECK_NONE || check->port > 0);
+    assert_true(check->kind < CHECK_KIND_COUNT);
+    assert_true(!check_kinds[check->kind].has_port || check->port > 0);
     assert_true(!http || check->path[0] == '/');
-    assert_true(check->rise >= 1 && check->fall >= 1 && check->timeout_ns > 0);
+    assert_true(check->kind == CHECK_NONE ||
+                (check->rise >= 1 && check->fall >= 1 && check->timeout_ns > 0));
     assert_true(check->timeout_ns <= check->interval_ns);
 }
 

@@ -40,11 +40,12 @@ static void test_shared(void **state)
 
     expect_shared("", "", 0);
     expect_shared("lines:\n", "", 0);
-    expect_shared("line: {a: {}}\nfoo: 1\n",
-                  "1:1 warning line: unknown key, left out of account; did you mean \"lines\"?\n"
-                  "2:6 warning foo: unknown key, left out of account; known are \"lines\" and "
-                  "\"sites\"\n",
-                  0);
+    expect_shared(
+        "line: {a: {}}\nfoo: 1\n",
+        "1:1 warning line: unknown key, left out of account; did you mean \"lines\"?\n"
+        "2:6 warning foo: unknown key, left out of account; known are \"lines\", \"sites\" "
+        "and \"checks\"\n",
+        0);
     expect_shared("lines: {a: {networks: [10.0.0.1/8, x], asns: [0], countries: [cn, XX, CHN]},\n"
                   "  b: {network: [], networks: 10.0.0.0/8}, c: 5}\n",
                   "1:24 error lines.a.networks[0]: \"10.0.0.1/8\" has bits set behind its length; "

@@ -43,7 +43,7 @@ static const struct document_case good_documents[] = {
        "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
        "default 192.0.2.1*1 192.0.2.2*1\n"
        "default:\n"
-       "check http port=80 host=- path=/x ca=- verify=1 every=10000/2000ms 2/3\n"}}},
+       "check http port=80 host=- path=/x ca=- verify=0 every=10000/2000ms 2/3\n"}}},
     {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
      "{protocol: HTTP}}}\n",
      "1:65 warning w.octodns.healthcheck: the port is 443, octoDNS's default for HTTP "
@@ -53,7 +53,7 @@ static const struct document_case good_documents[] = {
        "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
        "default 192.0.2.1*1 192.0.2.2*1\n"
        "default:\n"
-       "check http port=443 host=w.example.com path=/_dns ca=- verify=1 every=10000/2000ms "
+       "check http port=443 host=w.example.com path=/_dns ca=- verify=0 every=10000/2000ms "
        "2/3\n"}}},
     {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
      "{protocol: TCP, port: 80}}, signpost: {check: {interval: 1, timeout: 0.5, rise: 1, "
@@ -64,10 +64,10 @@ static const struct document_case good_documents[] = {
        "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
        "default 192.0.2.1*1 192.0.2.2*1\n"
        "default:\n"
-       "check tcp port=80 host=- path=- ca=- verify=1 every=1000/500ms 1/4\n"}}},
+       "check tcp port=80 host=- path=- ca=- verify=0 every=1000/500ms 1/4\n"}}},
     {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
      "{protocol: UDP}}}\n",
-     "1:65 warning w.octodns.healthcheck: checks of kind udp are not run yet: the members "
+     "1:65 warning w.octodns.healthcheck: a udp check without \"send\" is not run: the members "
      "count as up\n",
      {{"w", "A",
        "60 [192.0.2.1] [192.0.2.2]\n"
@@ -76,13 +76,13 @@ static const struct document_case good_documents[] = {
        "default:\n"}}},
     {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
      "icmp}}}\n",
-     "1:66 warning w.signpost.check: checks of kind icmp are not run yet: the members "
-     "count as up\n",
+     "",
      {{"w", "A",
        "60 [192.0.2.1] [192.0.2.2]\n"
        "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
        "default 192.0.2.1*1 192.0.2.2*1\n"
-       "default:\n"}}},
+       "default:\n"
+       "check icmp port=0 host=- path=- ca=- verify=0 every=10000/2000ms 2/3\n"}}},
     {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
      "https, ca: ca.pem, verify: false, interval: 1m, timeout: 1500ms}}}\n",
      "",
@@ -111,7 +111,7 @@ static const struct document_case good_documents[] = {
        "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
        "default 192.0.2.1*1 192.0.2.2*1\n"
        "default:\n"
-       "check http port=80 host=- path=/ ca=- verify=1 every=500/500ms 2/3\n"}}},
+       "check http port=80 host=- path=/ ca=- verify=0 every=500/500ms 2/3\n"}}},
     {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: tcp, "
      "port: 25, interval: 0.1}}}\n",
      "",
@@ -120,10 +120,10 @@ static const struct document_case good_documents[] = {
        "plain rotate 0 all min_ttl=5 values 192.0.2.1*1 192.0.2.2*1\n"
        "default 192.0.2.1*1 192.0.2.2*1\n"
        "default:\n"
-       "check tcp port=25 host=- path=- ca=- verify=1 every=100/100ms 2/3\n"}}},
+       "check tcp port=25 host=- path=- ca=- verify=0 every=100/100ms 2/3\n"}}},
     {"w: {type: TXT, values: [a, b], signpost: {check: {kind: tcp, port: 1}}}\n",
      "1:43 warning w.signpost.check: checks are run on addresses: the members of a TXT "
-     "record count as up\n",
+     "record count as up, unless \"target\" says what to probe\n",
      {{"w", "TXT",
        "3600 [\"a\"] [\"b\"]\n"
        "plain rotate 0 all min_ttl=5 values a*1 b*1\n"
@@ -159,23 +159,21 @@ static const struct document_case bad_documents[] = {
               "1:154 error w.signpost.check.port: expected a whole number from 1 to 65535, found "
               "\"70000\"\n"},
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {answers: 0, check: "
-             "{kind: http, path: x, host: 'a b', ca: , verify: no}}}\n",
-     .diags =
-         "1:75 error w.signpost.answers: expected a whole number from 1 to 64, found \"0\"\n"
-         "1:120 error w.signpost.check.ca: expected a value, found nothing\n"
-         "1:134 error w.signpost.check.verify: expected true or false, found \"no\"\n"
-         "1:114 error w.signpost.check.host: expected no blanks, control characters or "
-         "characters outside ASCII\n"
-         "1:104 error w.signpost.check.path: expected a path that begins with /, found \"x\"\n"},
+             "{kind: https, path: x, host: 'a b', ca: , verify: no}}}\n",
+     .diags = "1:75 error w.signpost.answers: expected a whole number from 1 to 64, found \"0\"\n"
+              "1:115 error w.signpost.check.host: expected a host name, found \"a b\"\n"
+              "1:105 error w.signpost.check.path: expected a path that begins with /, found \"x\"\n"
+              "1:135 error w.signpost.check.verify: expected true or false, found \"no\"\n"
+              "1:121 error w.signpost.check.ca: expected a value, found nothing\n"},
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
              "http, path: \"/a\\r\\nX: y\", host: \"a\\nb\"}}}\n",
-     .diags = "1:113 error w.signpost.check.host: expected no blanks, control characters or "
-              "characters outside ASCII\n"
+     .diags = "1:113 error w.signpost.check.host: expected a host name, found \"a?b\"\n"
               "1:93 error w.signpost.check.path: expected no blanks, control characters or "
-              "characters outside ASCII\n"},
+              "characters outside ASCII, found \"/a??X: y\"\n"},
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {kind: "
              "ftp}}}\n",
-     .diags = "1:80 error w.signpost.check.kind: expected one of tcp, http, https, icmp, udp; "
+     .diags = "1:80 error w.signpost.check.kind: expected one of tcp, http, https, icmp, udp, "
+              "tls, dns, smtp, grpc, exec, heartbeat, all, any, at_least, not; "
               "found \"ftp\"\n"},
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: {interval: "
              "5}}}\n",
@@ -194,7 +192,7 @@ static const struct document_case bad_documents[] = {
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: 5}\n",
      .diags = "1:65 error w.signpost: expected a mapping, found a single value\n"},
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: 5}}\n",
-     .diags = "1:73 error w.signpost.check: expected a mapping, found a single value\n"},
+     .diags = "1:73 error w.signpost.check: there is no check \"5\" in shared.yaml\n"},
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], octodns: {healthcheck: "
              "{protocol: DNS}, healthchek: {}}}\n",
      .diags = "1:95 warning w.octodns.healthchek: unknown key, left out of account; did you mean "

@@ -228,7 +228,6 @@ static inline char *put_rule(char *at, const struct outcome *outcome, const stru
 
 static inline char *put_check(char *at, const struct check_spec *check)
 {
-    static const char *const kinds[] = {"none", "tcp", "http", "https", "icmp", "udp"};
     if (check->kind == CHECK_NONE) {
         return at;
     }
@@ -236,7 +235,7 @@ static inline char *put_check(char *at, const struct check_spec *check)
     const char *ca = check->ca_path ? check->ca_path : "-";
     bool here = strncmp(ca, folder, strlen(folder)) == 0;
     return put(at, "check %s port=%u host=%s path=%s ca=%s%s verify=%d every=%lld/%lldms %u/%u\n",
-               kinds[check->kind], check->port, check->host ? check->host : "-",
+               check_kinds[check->kind].name, check->port, check->host ? check->host : "-",
                check->path ? check->path : "-", here ? "." : "", here ? ca + strlen(folder) : ca,
                check->verify, (long long)(check->interval_ns / NS_PER_MS),
                (long long)(check->timeout_ns / NS_PER_MS), check->rise, check->fall);
