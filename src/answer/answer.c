@@ -184,7 +184,9 @@ static inline void pending_parse(struct pending *pending, const struct generatio
     pending->verdict = LIKELY(is_common) ? QUERY_GOOD : query_parse(message, size, query);
     pending->is_simple = false;
     if (LIKELY(pending->verdict == QUERY_GOOD)) {
-        pending->is_simple = (is_common || !query->edns) && query->class == CLASS_IN;
+        // Without OPT there must be no other additional record either: its count would stay.
+        bool is_bare = !query->edns && get_u16(message + AT_ARCOUNT) == 0;
+        pending->is_simple = (is_common || is_bare) && query->class == CLASS_IN;
         pending->hash = generation_hash_padded(generation, query->folded, query->name_size);
         pending->run = index_run(generation->names, pending->hash);
         __builtin_prefetch(pending->run);
@@ -196,9 +198,9 @@ static inline void pending_probe(struct pending *pending, const struct generatio
 {
     if (LIKELY(pending->verdict == QUERY_GOOD)) {
         pending->slot = index_probe(generation->names, pending->hash, pending->run);
-        const char *node = (const char *)slot_node(pending->slot);
-        __builtin_prefetch(node);
-        __builtin_prefetch(node + 64); // a name and an address or two end here
+        uintptr_t node = (uintptr_t)slot_node(pending->slot); // may be nowhere
+        __builtin_prefetch((const void *)node);
+        __builtin_prefetch((const void *)(node + 64)); // a name and an address or two end here
     }
 }
 
