@@ -9,6 +9,7 @@
 #include "answer/answer.h"
 #include "base/address.h"
 #include "base/diag.h"
+#include "health/manual.h"
 
 #include <jansson.h>
 
@@ -52,6 +53,10 @@ typedef void api_respond(void *context, struct api_response *response);
     X(checks_up, "gauge", "Health checks that are up")                                             \
     X(checks_down, "gauge", "Health checks that are down")                                         \
     X(checks_unknown, "gauge", "Health checks without a result yet")                               \
+    X(checks_held, "gauge", "Health checks that are down although their results are good")         \
+    X(checks_suspect, "gauge", "1 while the checker doubts itself and states are frozen")          \
+    X(doubts, "counter", "Times that the checker began to doubt itself")                           \
+    X(manual_entries, "gauge", "Manual states and maintenance windows")                            \
     X(probes, "gauge", "Probes that ended, of the checks in use")                                  \
     X(probe_failures, "gauge", "Probes that failed, of the checks in use")                         \
     X(reloads, "counter", "Reloads that were taken")                                               \
@@ -93,6 +98,15 @@ struct api_backend {
     void (*metrics)(void *state, struct api_metrics *metrics);
     unsigned (*worker_count)(void *state);
     const struct worker_counters *(*worker)(void *state, unsigned index);
+    // Health. A check in full, or NULL when there is none of that number; manual states, doubt.
+    json_t *(*health_check)(void *state, int check);
+    json_t *(*doubt)(void *state);
+    bool (*health_trust)(void *state); // false: there was no doubt
+    json_t *(*manual)(void *state);
+    json_t *(*manual_set)(void *state, const struct manual_entry *entry, int64_t for_ns,
+                          struct diags *diags);
+    bool (*manual_clear)(void *state, const char *pattern, size_t *removed, struct diags *diags);
+    bool (*health_release)(void *state, const char *pattern, size_t *released, struct diags *diags);
     void *state;
 };
 

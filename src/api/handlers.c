@@ -57,7 +57,8 @@ void handle_zone(struct api_call *call)
 void handle_health(struct api_call *call)
 {
     json_t *checks = call->backend->health(call->backend->state);
-    call_json(call, 200, json_pack("{s:o}", "checks", checks));
+    json_t *doubt = call->backend->doubt(call->backend->state);
+    call_json(call, 200, json_pack("{s:o, s:o}", "doubt", doubt, "checks", checks));
 }
 
 void handle_explain(struct api_call *call)

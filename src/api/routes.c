@@ -26,6 +26,11 @@ static const struct api_param_info lint_params[] = {
     {0},
 };
 
+static const struct api_param_info pattern_params[] = {
+    {"pattern", true, "Exactly as it was given"},
+    {0},
+};
+
 static const struct api_route routes[] = {
     {"GET", "/v1/status", API_ROLE_READER, handle_status,
      "Generation, counts, geo data and uptime of the server", no_params, NULL},
@@ -35,6 +40,22 @@ static const struct api_route routes[] = {
      NULL},
     {"GET", "/v1/health", API_ROLE_READER, handle_health,
      "Every health check with its target, state and last result", no_params, NULL},
+    {"GET", "/v1/health/manual", API_ROLE_READER, handle_manual,
+     "What operators have said about members, with the number of members that each entry holds",
+     no_params, NULL},
+    {"POST", "/v1/health/manual", API_ROLE_OPERATOR, handle_manual_set,
+     "Says that members are up, down or drained; on disk when it answers (201)", no_params,
+     manual_fields},
+    {"DELETE", "/v1/health/manual", API_ROLE_OPERATOR, handle_manual_clear,
+     "Takes back the entries of one pattern", pattern_params, NULL},
+    {"POST", "/v1/health/release", API_ROLE_OPERATOR, handle_health_release,
+     "Lets members come back whose check waits for an operator (`failback_manual`)", no_params,
+     release_fields},
+    {"POST", "/v1/health/trust", API_ROLE_OPERATOR, handle_health_trust,
+     "Ends doubt: states follow the results although most targets fail", no_params, NULL},
+    {"GET", "/v1/health/{check}", API_ROLE_READER, handle_health_check,
+     "One check by its number, with its last 100 results and a histogram of its latencies",
+     no_params, NULL},
     {"GET", "/v1/explain", API_ROLE_READER, handle_explain,
      "The five steps by which a client gets its answer", explain_params, NULL},
     {"GET", "/v1/lint", API_ROLE_READER, handle_lint,

@@ -32,6 +32,18 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
       "run ./dev geo, or set geo.databases")                                                       \
     X(CHECK_CHANGED, LOG_WARNING, "check-changed", "a check went up or down",                      \
       "if down: look at the target")                                                               \
+    X(DOUBT_BEGAN, LOG_ERROR, "doubt-began",                                                       \
+      "most targets or all anchors fail at once; the checker doubts itself and states are frozen", \
+      "look at this server's network; if the targets are really down: signpost health trust")      \
+    X(DOUBT_ENDED, LOG_WARNING, "doubt-ended", "states follow the checks again", "nothing")        \
+    X(MANUAL_SET, LOG_WARNING, "manual-set", "an operator set the state of members", "nothing")    \
+    X(MANUAL_ENDED, LOG_WARNING, "manual-ended", "manual states ended or were cleared", "nothing") \
+    X(STATES_RECALLED, LOG_INFO, "states-recalled",                                                \
+      "checks go on with the states of before the restart", "nothing")                             \
+    X(STATE_DAMAGED, LOG_ERROR, "state-damaged", "a file of saved states was not taken",           \
+      "nothing, if states of checks (they begin anew); else set manual states again")              \
+    X(STATE_NOT_SAVED, LOG_ERROR, "state-not-saved", "states could not be written to disk",        \
+      "look at the error and at health.state")                                                     \
     X(PUBLISHED, LOG_DEBUG, "published", "a new generation answers", "nothing")                    \
     X(PUBLISH_REFUSED, LOG_ERROR, "publish-refused",                                               \
       "a new generation failed its self-query; the old one keeps serving",                         \

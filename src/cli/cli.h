@@ -16,7 +16,7 @@ struct cli_option {
     const char *help;
 };
 
-enum { CLI_OPTIONS_MAX = 8, CLI_OPERANDS_MAX = 8 };
+enum { CLI_OPTIONS_MAX = 16, CLI_OPERANDS_MAX = 8 };
 
 struct command;
 

@@ -1,37 +1,238 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+//
+// `signpost health` and `signpost drain`: the table of checks, and what operators say over them.
+//
+// Each verb is a row of `verbs`. Talks to the control socket through cli/client.h; main thread.
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/health_table.h"
 #include "cli/print.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WATCH_PERIOD_S 1
 
 static const struct cli_option options[] = {
-    CLI_OPTION_CONFIG, CLI_OPTION_SOCKET, CLI_OPTION_JSON, {0}};
+    CLI_OPTION_CONFIG,
+    CLI_OPTION_SOCKET,
+    CLI_OPTION_JSON,
+    {"watch", 'w', NULL, "print the table again every second"},
+    {"why", 0, "TEXT", "set: the reason, kept with the entry"},
+    {"who", 0, "TEXT", "set: who says so; the login name by default"},
+    {"for", 0, "TIME", "set: for how long: 90s, 30m, 2h, 7d"},
+    {"from", 0, "TIME", "set: when it begins: 2026-11-25T18:00:00Z"},
+    {"until", 0, "TIME", "set: when it ends"},
+    {"weekly", 0, NULL, "set: every week again from --from to --until"},
+    {0},
+};
 
-static int run(const struct cli_args *args)
+// 90, 90s, 30m, 2h, 7d in seconds; -1: none of these.
+static json_int_t length_parse(const char *text)
+{
+    static const struct {
+        const char *unit;
+        json_int_t seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    char *end;
+    long number = strtol(text, &end, 10);
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (end != text && strcmp(end, units[i].unit) == 0 && number > 0 && number < 1000000000) {
+            return number * units[i].seconds;
+        }
+    }
+    return -1;
+}
+
+static void put_text(json_t *body, const struct cli_args *args, const char *name)
+{
+    const char *value = cli_value(args, name);
+    if (value != NULL) {
+        json_object_set_new(body, name, json_string(value));
+    }
+}
+
+static int finish(const struct cli_args *args, json_t *answer, int exit_code, const char *format,
+                  const char *member)
+{
+    if (answer == NULL) {
+        return exit_code;
+    }
+    if (cli_value(args, "json") != NULL) {
+        print_raw(answer);
+    } else {
+        printf(format, (long long)json_integer_value(json_object_get(answer, member)));
+    }
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int set_state(const struct cli_args *args, const char *pattern, const char *state)
+{
+    const char *length = cli_value(args, "for"), *who = getenv("SUDO_USER");
+    json_t *body = json_pack("{s:s, s:s}", "pattern", pattern, "state", state);
+    if (body == NULL) {
+        return cli_usage_error(args, "the pattern is no UTF-8 text");
+    }
+    who = who != NULL ? who : getenv("LOGNAME");
+    json_object_set_new(body, "who", json_string(who != NULL ? who : "root"));
+    put_text(body, args, "who");
+    put_text(body, args, "why");
+    put_text(body, args, "from");
+    put_text(body, args, "until");
+    if (cli_value(args, "weekly") != NULL) {
+        json_object_set_new(body, "weekly", json_true());
+    }
+    if (length != NULL) {
+        json_int_t seconds = length_parse(length);
+        if (seconds < 0) {
+            json_decref(body);
+            return cli_usage_error(args, "\"%s\" is no length: expected one like 90s, 30m, 2h, 7d",
+                                   length);
+        }
+        json_object_set_new(body, "for", json_integer(seconds));
+    }
+    int exit_code;
+    json_t *answer = client_send(args, "POST", "/v1/health/manual", NULL, body, &exit_code);
+    json_decref(body);
+    return finish(args, answer, exit_code, "set: it holds %lld members\n", "members");
+}
+
+static int verb_set(const struct cli_args *args)
+{
+    return set_state(args, args->operands[1], args->operands[2]);
+}
+
+static int verb_clear(const struct cli_args *args)
+{
+    int exit_code;
+    char *query = client_query("pattern", args->operands[1], (char *)NULL);
+    json_t *answer = client_call(args, "DELETE", "/v1/health/manual", query, &exit_code);
+    free(query);
+    return finish(args, answer, exit_code, "cleared: %lld entries\n", "cleared");
+}
+
+static int verb_release(const struct cli_args *args)
+{
+    int exit_code;
+    json_t *body = json_pack("{s:s}", "pattern", args->operands[1]);
+    json_t *answer = client_send(args, "POST", "/v1/health/release", NULL, body, &exit_code);
+    json_decref(body);
+    return finish(args, answer, exit_code, "released: %lld members\n", "released");
+}
+
+static int verb_trust(const struct cli_args *args)
+{
+    int exit_code;
+    json_t *answer = client_call(args, "POST", "/v1/health/trust", NULL, &exit_code);
+    return finish(args, answer, exit_code, "trusted: states follow the checks again\n", "trusted");
+}
+
+static int verb_manual(const struct cli_args *args)
+{
+    int exit_code;
+    json_t *answer = client_call(args, "GET", "/v1/health/manual", NULL, &exit_code);
+    if (answer == NULL) {
+        return exit_code;
+    }
+    if (cli_value(args, "json") != NULL) {
+        print_raw(answer);
+    } else if (json_array_size(json_object_get(answer, "entries")) == 0) {
+        printf("nothing is set\n");
+    } else {
+        print_json(json_object_get(answer, "entries"), 0);
+    }
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int show_once(const struct cli_args *args, bool clear)
 {
     int exit_code;
     json_t *answer = client_call(args, "GET", "/v1/health", NULL, &exit_code);
     if (answer == NULL) {
         return exit_code;
     }
-    const json_t *checks = json_object_get(answer, "checks");
+    if (clear && isatty(STDOUT_FILENO)) {
+        fputs("\x1b[H\x1b[J", stdout);
+    }
     if (cli_value(args, "json") != NULL) {
         print_raw(answer);
-    } else if (json_array_size(checks) == 0) {
-        printf("no checks\n");
     } else {
-        print_json(checks, 0);
+        health_table_print(answer);
     }
+    fflush(stdout);
     json_decref(answer);
     return EXIT_GOOD;
 }
 
+static int verb_show(const struct cli_args *args)
+{
+    bool watch = cli_value(args, "watch") != NULL;
+    int exit_code = show_once(args, watch);
+    while (watch && exit_code == EXIT_GOOD && !ferror(stdout)) {
+        const struct timespec period = {.tv_sec = WATCH_PERIOD_S};
+        nanosleep(&period, NULL);
+        exit_code = show_once(args, true);
+    }
+    return exit_code;
+}
+
+static const struct {
+    const char *name;
+    size_t operands; // with the verb
+    int (*run)(const struct cli_args *args);
+} verbs[] = {
+    {"set", 3, verb_set},         {"clear", 2, verb_clear}, {"manual", 1, verb_manual},
+    {"release", 2, verb_release}, {"trust", 1, verb_trust},
+};
+
+static int run(const struct cli_args *args)
+{
+    if (args->operand_count == 0) {
+        return verb_show(args);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+        if (strcmp(args->operands[0], verbs[i].name) == 0) {
+            return args->operand_count == verbs[i].operands
+                       ? verbs[i].run(args)
+                       : cli_usage_error(args, "%s takes %zu arguments", verbs[i].name,
+                                         verbs[i].operands - 1);
+        }
+    }
+    return cli_usage_error(args, "there is no \"%s\"", args->operands[0]);
+}
+
 const struct command command_health = {
     .name = "health",
-    .operands = "",
-    .summary = "List the health checks of the running server and their states",
-    .help = "",
+    .operands = "[VERB ARGUMENT...]",
+    .summary = "Show the health checks, or say what holds over them",
+    .help = "Without a verb: the table of checks, what is down first.\n\n"
+            "set PATTERN STATE: says that members are up, down or in drain (no new clients, but "
+            "better than\nan empty answer), whatever their checks say. clear PATTERN: takes that "
+            "back. manual: lists what\nis set. release PATTERN: lets members come back whose check "
+            "waits for an operator. trust: ends\nthe checker's doubt of itself.\n\n"
+            "PATTERN is zone/owner/type/pool/value, each part a glob; parts at the end may be left "
+            "out. Or\nsite:GLOB, pool:GLOB, value:GLOB.",
+    .operands_max = 3,
     .options = options,
     .run = run,
+};
+
+static int run_drain(const struct cli_args *args)
+{
+    return set_state(args, args->operands[0], "drain");
+}
+
+const struct command command_drain = {
+    .name = "drain",
+    .operands = "PATTERN",
+    .summary = "Send no new clients to members: short for `health set PATTERN drain`",
+    .help = "`signpost health clear PATTERN` ends it. PATTERN: see signpost health --help.",
+    .operands_min = 1,
+    .operands_max = 1,
+    .options = options,
+    .run = run_drain,
 };

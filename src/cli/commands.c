@@ -2,7 +2,6 @@
 #include "cli/commands.h"
 
 const struct command *const command_table[] = {
-    &command_serve,     &command_check,   &command_reload,
-    &command_explain,   &command_status,  &command_health,
-    &command_reference, &command_version, NULL,
+    &command_serve,  &command_check, &command_reload,    &command_explain, &command_status,
+    &command_health, &command_drain, &command_reference, &command_version, NULL,
 };

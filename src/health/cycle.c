@@ -151,7 +151,7 @@ int64_t health_tick(struct health *health)
 struct check_standing check_standing(const struct check *check)
 {
     bool up = check->machine.state == CHECK_UP;
-    return (struct check_standing){up, up && check->failing};
+    return (struct check_standing){check->machine.state != CHECK_UNKNOWN, up, up && check->failing};
 }
 
 void check_recount(struct health *health, const struct check *check, struct check_standing before)
@@ -159,6 +159,7 @@ void check_recount(struct health *health, const struct check *check, struct chec
     struct check_standing after = check_standing(check);
     struct doubt *doubt = &health->doubt;
     if (check->is_anchor) {
+        doubt->anchors += (size_t)after.known - (size_t)before.known;
         doubt->anchors_good += (size_t)after.up - (size_t)before.up;
     } else {
         doubt->up += (size_t)after.up - (size_t)before.up;
@@ -181,7 +182,6 @@ void check_leave(struct health *health, struct check *check)
         break;
     }
     struct check_standing before = check_standing(check);
-    health->doubt.anchors -= check->is_anchor && check->had_result;
     check->machine.state = CHECK_UNKNOWN;
     check_recount(health, check, before);
 }
@@ -313,7 +313,6 @@ void health_probe_done(struct health *health, struct probe *probe,
     } else if (!check->had_result) {
         check->had_result = true;
         health->unsettled_count--;
-        health->doubt.anchors += check->is_anchor;
     }
     check->failure_count += verdict == VERDICT_BAD;
     if (verdict != VERDICT_NONE) {

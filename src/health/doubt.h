@@ -32,7 +32,7 @@ struct doubt {
     int64_t since_ns;
     uint64_t raised_count;
     size_t up, failing;           // targets that are up; of these, those whose last result is bad
-    size_t anchors, anchors_good; // anchors with a result; of these, those whose last was good
+    size_t anchors, anchors_good; // anchors that are up or down; of these, those that are up
     int64_t anchor_good_ns;       // start of the last good probe of an anchor
     struct doubt_slot {
         int64_t number;

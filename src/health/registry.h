@@ -76,9 +76,9 @@ void check_wait_until(struct health *health, struct check *check, int64_t time_n
 void check_leave(struct health *health, struct check *check);
 // Uniform in [0, span).
 int64_t health_random_span(struct health *health, int64_t span);
-// Keeps the counts of doubt: `up` and `failing` as they were before a change of the check.
+// Keeps the counts of doubt: how the check stood before a change.
 struct check_standing {
-    bool up, failing;
+    bool known, up, failing;
 };
 struct check_standing check_standing(const struct check *check);
 void check_recount(struct health *health, const struct check *check, struct check_standing before);

@@ -44,6 +44,51 @@ static void backend_reload(void *state, api_reloaded *done, void *context)
     reload_request(server->reload, done, context);
 }
 
+static json_t *backend_health_check(void *state, int check)
+{
+    struct server *server = state;
+    return engine_health_check(server->engine, check);
+}
+
+static json_t *backend_doubt(void *state)
+{
+    struct server *server = state;
+    return engine_doubt(server->engine);
+}
+
+static bool backend_health_trust(void *state)
+{
+    struct server *server = state;
+    return engine_health_trust(server->engine);
+}
+
+static json_t *backend_manual(void *state)
+{
+    struct server *server = state;
+    return engine_manual_list(server->engine);
+}
+
+static json_t *backend_manual_set(void *state, const struct manual_entry *entry, int64_t for_ns,
+                                  struct diags *diags)
+{
+    struct server *server = state;
+    return engine_manual_set(server->engine, entry, for_ns, diags);
+}
+
+static bool backend_manual_clear(void *state, const char *pattern, size_t *removed,
+                                 struct diags *diags)
+{
+    struct server *server = state;
+    return engine_manual_clear(server->engine, pattern, removed, diags);
+}
+
+static bool backend_health_release(void *state, const char *pattern, size_t *released,
+                                   struct diags *diags)
+{
+    struct server *server = state;
+    return engine_health_release(server->engine, pattern, released, diags);
+}
+
 static void count_checks(const struct health *health, struct api_metrics *metrics)
 {
     for (int check = 0; check < health_count(health); check++) {
@@ -54,6 +99,7 @@ static void count_checks(const struct health *health, struct api_metrics *metric
         metrics->checks_up += view.state == CHECK_UP;
         metrics->checks_down += view.state == CHECK_DOWN;
         metrics->checks_unknown += view.state == CHECK_UNKNOWN;
+        metrics->checks_held += view.state == CHECK_DOWN && view.run > 0;
         metrics->probes += view.probe_count;
         metrics->probe_failures += view.failure_count;
     }
@@ -87,6 +133,10 @@ static void backend_metrics(void *state, struct api_metrics *metrics)
     metrics->reloads_refused = server->reloads_refused;
     metrics->uptime_seconds =
         (uint64_t)((clock_monotonic_ns(server->clock) - server->begun_ns) / NS_PER_SECOND);
+    const struct doubt *doubt = health_doubt(engine_health(server->engine));
+    metrics->checks_suspect = doubt_frozen(doubt);
+    metrics->doubts = doubt->raised_count;
+    metrics->manual_entries = engine_manual_count(server->engine);
     count_checks(engine_health(server->engine), metrics);
     count_frames(server->net, metrics);
 }
@@ -115,6 +165,13 @@ struct api_backend server_backend(struct server *server)
         .metrics = backend_metrics,
         .worker_count = backend_worker_count,
         .worker = backend_worker,
+        .health_check = backend_health_check,
+        .doubt = backend_doubt,
+        .health_trust = backend_health_trust,
+        .manual = backend_manual,
+        .manual_set = backend_manual_set,
+        .manual_clear = backend_manual_clear,
+        .health_release = backend_health_release,
         .state = server,
     };
 }

@@ -51,6 +51,11 @@ struct config {
     enum cookie_mode cookies;
     const char *cookie_secrets_path; // NULL: a secret of this process alone
     uint64_t sticky_key;
+    unsigned health_doubt_share, health_doubt_targets;
+    struct endpoint *health_anchors;
+    size_t health_anchor_count;
+    const char *health_state; // folder of saved states; NULL: nothing is saved
+    int64_t health_state_age_ns;
     int64_t first_round_ns; // how long the first round of checks may hold back `ready`
     unsigned tcp_clients_max, tcp_clients_per_address_max; // of one worker
     unsigned tcp_fast_open_max, tls_handshakes_max;
@@ -82,6 +87,7 @@ void config_compare(const struct config *config, struct diags *diags);
 enum option_type {
     OPTION_ENDPOINTS,
     OPTION_ENDPOINTS_OR_NONE,
+    OPTION_ENDPOINTS, // with `min` above 0 they are elsewhere: port 0 is none, there may be none
     OPTION_COUNT,
     OPTION_COUNT_OR_AUTO, // "auto": one a core
     OPTION_PATH,

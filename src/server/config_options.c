@@ -72,6 +72,28 @@ static const struct option options[] = {
       .unit = "seconds",
       .help = "How long the first round of checks may hold back the first answer."},
      FIELD(first_round_ns)},
+    {{.name = "health.doubt.share", .type = OPTION_COUNT, .min = 50, .max = 100, .fallback = "70",
+      .unit = "per cent",
+      .help = "When more than this share of all targets that are up fails at once, the checker "
+              "doubts itself and freezes all states. 100: never."},
+     FIELD(health_doubt_share)},
+    {{.name = "health.doubt.targets", .type = OPTION_COUNT, .min = 2, .max = 1000000,
+      .fallback = "10", .unit = "targets",
+      .help = "With fewer targets up, a share of them says nothing."},
+     FIELD(health_doubt_targets)},
+    {{.name = "health.anchors", .type = OPTION_ENDPOINTS, .min = 1, .fallback = "[]",
+      .help = "TCP endpoints that show whether this server's own network works: when none of them "
+              "accepts connections, states are frozen. Special networks must be in "
+              "`health.allow`."},
+     LIST(health_anchors, health_anchor_count)},
+    {{.name = "health.state", .type = OPTION_PATH_OR_OFF, .fallback = "run",
+      .help = "Folder of the files `health.states` (states of checks, taken up again after a "
+              "restart) and `health.manual` (what operators have set)."},
+     FIELD(health_state)},
+    {{.name = "health.state_age", .type = OPTION_DURATION, .min = 0, .max = 86400,
+      .fallback = "600", .unit = "seconds",
+      .help = "States that are older than this after a restart are unknown instead."},
+     FIELD(health_state_age_ns)},
     {{.name = "defaults.ns", .type = OPTION_NAMES, .fallback = "[]",
       .help = "Name servers of zones whose document has no NS records."},
      LIST(default_nameservers, default_nameserver_count)},

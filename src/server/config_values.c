@@ -46,7 +46,8 @@ static bool PRINTF_LIKE(2, 3) refuse(const struct value *value, const char *form
 static bool parse_endpoint(const struct value *value)
 {
     struct endpoint *endpoint = value->element;
-    if (!endpoint_parse(value->text, true, &endpoint->address, &endpoint->port)) {
+    bool any_port = value->option->info.min == 0; // the kernel's choice
+    if (!endpoint_parse(value->text, any_port, &endpoint->address, &endpoint->port)) {
         return refuse(value,
                       "\"%s\" is no endpoint: expected address:port, like \"127.0.0.1:53\" or "
                       "\"[::1]:53\"",
@@ -387,7 +388,7 @@ static void set_list(struct value *value, struct fy_node *node)
             count++;
         }
     }
-    if (capacity == 0 && option->info.type == OPTION_ENDPOINTS) {
+    if (capacity == 0 && option->info.type == OPTION_ENDPOINTS && option->info.min == 0) {
         refuse(value, "is empty: expected at least one address:port");
     }
     memcpy((char *)config + option->offset, &elements, sizeof(elements));

@@ -36,6 +36,7 @@ static void log_check(struct engine *engine, int check)
 static void on_health_changed(void *context, int check)
 {
     struct engine *engine = context;
+    engine->state_changes++;
     if ((size_t)check >= engine->by_check_size) {
         return; // acquired by a load that is not applied yet
     }
@@ -44,6 +45,46 @@ static void on_health_changed(void *context, int check)
     for (size_t i = 0; i < list->count; i++) {
         engine_mark_dirty(engine, list->slots[i]);
     }
+}
+
+static void on_health_doubted(void *context)
+{
+    const struct engine *engine = context;
+    const struct doubt *doubt = health_doubt(engine->health);
+    if (doubt_frozen(doubt)) {
+        log_event(LOG_EVENT_DOUBT_BEGAN,
+                  "cause=\"%s\" failing=%zu up=%zu anchors=%zu anchors_up=%zu",
+                  doubt_cause_names[doubt->cause], doubt->failing, doubt->up, doubt->anchors,
+                  doubt->anchors_good);
+    } else {
+        log_event(LOG_EVENT_DOUBT_ENDED, "failing=%zu up=%zu by=%s", doubt->failing, doubt->up,
+                  doubt->trusted ? "operator" : "results");
+    }
+}
+
+// The checker's own network: found dead within four seconds.
+static void anchors_acquire(struct engine *engine)
+{
+    const struct config *config = engine->config;
+    for (size_t i = 0; i < config->health_anchor_count; i++) {
+        const struct check_spec spec = {
+            .kind = CHECK_TCP,
+            .port = config->health_anchors[i].port,
+            .interval_ns = 2 * NS_PER_SECOND,
+            .fast_interval_ns = NS_PER_SECOND,
+            .timeout_ns = NS_PER_SECOND,
+            .rise = 1,
+            .fall = 2,
+        };
+        health_anchor(engine->health, &config->health_anchors[i].address, &spec);
+    }
+}
+
+void engine_log_fault(enum log_event event, const char *path, const struct diags *diags)
+{
+    char error[512];
+    log_event(event, "file=%s error=%s", path,
+              log_quote(diags->count ? diags->items[0].message : "", error, sizeof(error)));
 }
 
 struct engine *engine_new(const struct config *config, const struct clock *clock,
@@ -66,6 +107,11 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine->clock = clock;
     engine->started_ns = clock_monotonic_ns(clock);
     engine->health = health_new(clock, prober, random_seed(), on_health_changed, engine);
+    struct doubt_options doubt = {config->health_doubt_share, config->health_doubt_targets};
+    health_doubt_open(engine->health, &doubt, on_health_doubted);
+    anchors_acquire(engine);
+    engine_manual_open(engine);
+    engine_states_open(engine);
     engine->publisher = publisher_new(&options);
     engine->territories = territories_new();
     return engine;
@@ -91,6 +137,10 @@ void engine_free(struct engine *engine)
         return;
     }
     health_free(engine->health);
+    manual_free(engine->manual);
+    free(engine->manual_path);
+    free(engine->states_path);
+    check_states_free(engine->recalled);
     publisher_free(engine->publisher);
     for (size_t i = 0; i < engine->zones.count; i++) {
         struct zone_state *state = engine->zones.items[i];
@@ -138,15 +188,26 @@ struct zone_state *engine_zone_find(const struct engine *engine, const uint8_t *
 
 struct member_view engine_member_view(void *state, const struct member *member)
 {
+    static const enum member_override overrides[MANUAL_STATE_COUNT] = {
+        [MANUAL_UP] = OVERRIDE_UP, [MANUAL_DOWN] = OVERRIDE_DOWN};
     const struct engine *engine = state;
+    SP_ASSERT(member->manual < MANUAL_STATE_COUNT);
+    enum member_override override = overrides[member->manual];
+    bool drained = member->manual == MANUAL_DRAIN;
     struct check_view view;
     if (!health_view(engine->health, member->check, &view)) {
-        return (struct member_view){.health = HEALTH_UNCHECKED};
+        return (struct member_view){
+            .health = HEALTH_UNCHECKED, .override = override, .drained = drained};
     }
     static const enum member_health healths[] = {
         [CHECK_UNKNOWN] = HEALTH_UNKNOWN, [CHECK_UP] = HEALTH_UP, [CHECK_DOWN] = HEALTH_DOWN};
     return (struct member_view){
-        .health = healths[view.state], .change_in_s = view.change_in_s, .since_ns = view.since_ns};
+        .health = healths[view.state],
+        .change_in_s = view.change_in_s,
+        .since_ns = view.since_ns,
+        .override = override,
+        .drained = drained,
+    };
 }
 
 struct plan *engine_compile(struct engine *engine, const struct steered *steered)
@@ -208,8 +269,11 @@ void engine_mark_dirty(struct engine *engine, uint32_t slot)
     dirty->slots[dirty->count++] = slot;
 }
 
-static void publish_dirty(struct engine *engine)
+void engine_publish_dirty(struct engine *engine)
 {
+    if (engine->dirty.count == 0) {
+        return;
+    }
     struct change *change = change_begin(engine->publisher);
     for (size_t i = 0; i < engine->dirty.count; i++) {
         uint32_t slot = engine->dirty.slots[i];
@@ -233,9 +297,8 @@ static void publish_dirty(struct engine *engine)
 
 int64_t engine_tick(struct engine *engine)
 {
-    int64_t next_ns = health_tick(engine->health);
-    if (engine->dirty.count > 0) {
-        publish_dirty(engine);
-    }
+    engine_manual_tick(engine);
+    int64_t next_ns = MIN(health_tick(engine->health), engine->manual_next_ns);
+    engine_publish_dirty(engine);
     return next_ns;
 }

@@ -10,6 +10,7 @@
 
 #include "answer/answer.h"
 #include "health/health.h"
+#include "health/manual.h"
 #include "server/config.h"
 
 #include <jansson.h>
@@ -55,5 +56,29 @@ json_t *engine_lint_json(const struct engine *engine, const uint8_t *apex);
 json_t *engine_status(struct engine *engine);
 // Every check: target, kind, state, since, last result.
 json_t *engine_health_status(struct engine *engine);
+// One check with its results, histogram and members; NULL when there is none of that number.
+json_t *engine_health_check(struct engine *engine, int check);
+// Whether the checker doubts itself, since when and why.
+json_t *engine_doubt(struct engine *engine);
+// Manual states (health/manual.h). Set: the new entry with the number of `members` that it holds,
+// or NULL with faults; `for_ns` above 0 says `until` as a length. It is on disk when it returns.
+json_t *engine_manual_list(struct engine *engine);
+size_t engine_manual_count(const struct engine *engine);
+json_t *engine_manual_set(struct engine *engine, const struct manual_entry *entry, int64_t for_ns,
+                          struct diags *diags);
+// Removes the entries of exactly this pattern. False when the file cannot be written.
+bool engine_manual_clear(struct engine *engine, const char *pattern, size_t *removed,
+                         struct diags *diags);
+// Lets checks of matching members that are down and wait for the operator come back.
+bool engine_health_release(struct engine *engine, const char *pattern, size_t *released,
+                           struct diags *diags);
+// The operator believes what the checks say: ends doubt. False when there was none.
+bool engine_health_trust(struct engine *engine);
+// What to save, as text of *size octets, released with free(); NULL when nothing changed since the
+// last call, or states are not saved.
+char *engine_states_save(struct engine *engine, size_t *size);
+// Where to; NULL: not saved.
+const char *engine_states_path(const struct engine *engine);
+
 // Zones with serial, names, steered RRsets.
 json_t *engine_zones(struct engine *engine);

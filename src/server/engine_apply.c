@@ -78,6 +78,9 @@ static void checks_acquire(struct apply *apply, const struct rrset *rrset)
                 struct address target = member_target(policy, rrset->type, member);
                 check_target(apply, member, &target);
                 member->check = health_acquire(engine->health, &target, &policy->check);
+                if (engine->recalled != NULL) {
+                    check_states_recall(engine->recalled, engine->health, member->check);
+                }
             }
         }
     }
@@ -103,6 +106,7 @@ static struct plan *make_plan(void *context, const struct owner *owner, const st
     struct apply *apply = context;
     struct engine *engine = apply->engine;
     checks_acquire(apply, rrset);
+    engine_manual_bind(engine, apply->zone->apex, owner, rrset);
     struct steered *steered = mem_alloc(sizeof(*steered));
     *steered = (struct steered){.slot = slot, .owner = owner, .rrset = rrset};
     steered->territory =
@@ -291,6 +295,7 @@ bool engine_apply(struct engine *engine, struct load *load)
         take_zones(engine, load);
         take_lines_and_geo(engine, load);
         engine_index_checks(engine);
+        engine_states_close(engine);
         if (new_geo) {
             log_geo(engine);
         }

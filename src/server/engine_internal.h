@@ -4,7 +4,10 @@
 #pragma once
 
 #include "geo/geo.h"
+#include "base/log.h"
 #include "health/health.h"
+#include "health/manual.h"
+#include "server/check_states.h"
 #include "server/engine.h"
 #include "server/zone_table.h"
 #include "steer/territory.h"
@@ -65,6 +68,12 @@ struct engine {
         enum check_state seen;  // that the log has told
     } * by_check;
     size_t by_check_size;
+    uint64_t state_changes, states_saved; // changes so far; at the last save
+    char *states_path;                    // NULL: not saved
+    struct check_states *recalled;        // of before the restart, until the first load is applied
+    struct manual *manual;
+    char *manual_path;      // NULL: not saved
+    int64_t manual_next_ns; // when an entry begins or ends
     struct slot_list dirty;
     bool *is_dirty; // by slot; steered_size entries
 };
@@ -93,6 +102,22 @@ struct plan *engine_compile(struct engine *engine, const struct steered *steered
 // Makes `by_check` anew from the policies of all zones.
 void engine_index_checks(struct engine *engine);
 void engine_mark_dirty(struct engine *engine, uint32_t slot);
+// Compiles and publishes what was marked: one generation.
+void engine_publish_dirty(struct engine *engine);
+
+// Manual states: the list of before the restart; the states of the members of a new RRset; windows
+// that begin or end.
+void engine_manual_open(struct engine *engine);
+void engine_manual_bind(struct engine *engine, const uint8_t *apex, const struct owner *owner,
+                        const struct rrset *rrset);
+void engine_manual_tick(struct engine *engine);
+
+// States of checks over a restart.
+void engine_states_open(struct engine *engine);
+void engine_states_close(struct engine *engine); // after the first load: the rest is forgotten
+
+// One line: the event with the first fault.
+void engine_log_fault(enum log_event event, const char *path, const struct diags *diags);
 
 // How member health is seen by the compiler (steer/plan.h).
 struct member_view engine_member_view(void *engine, const struct member *member);

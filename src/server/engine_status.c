@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the engine tells about itself: status, zones, checks. Control thread.
+// What the engine tells about itself: status and zones. Control thread.
 #include "server/engine_internal.h"
 
 #include "dns/types.h"
@@ -52,33 +52,6 @@ json_t *engine_zones(struct engine *engine)
             json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", name_format(state->apex, name), "serial",
                       zone_serial(state->zone), "names", (json_int_t)zone_owner_count(state->zone),
                       "steered_rrsets", (json_int_t)state->steered_count, "file", state->path));
-    }
-    return list;
-}
-
-static json_t *check_status(const struct engine *engine, int index, const struct check_view *view)
-{
-    char target[SOCKADDR_TEXT_MAX];
-    int64_t since_ns = clock_monotonic_ns(engine->clock) - view->since_ns;
-    return json_pack(
-        "{s:i, s:s, s:s, s:s, s:f, s:s, s:s, s:f, s:I, s:I, s:I}", "check", index, "kind",
-        check_kinds[view->spec->kind].name, "target",
-        endpoint_format(&view->target, (uint16_t)view->spec->port, target), "state",
-        check_state_names[view->state], "since_seconds", (double)since_ns / (double)NS_PER_SECOND,
-        "last_result", probe_reasons[view->last_reason].name, "detail",
-        view->last_detail ? view->last_detail : "", "latency_ms",
-        (double)view->last_latency_ns / (double)NS_PER_MS, "probes", (json_int_t)view->probe_count,
-        "failures", (json_int_t)view->failure_count, "changes", (json_int_t)view->change_count);
-}
-
-json_t *engine_health_status(struct engine *engine)
-{
-    json_t *list = json_array();
-    for (int i = 0; i < health_count(engine->health); i++) {
-        struct check_view view;
-        if (health_view(engine->health, i, &view)) {
-            json_array_append_new(list, check_status(engine, i, &view));
-        }
     }
     return list;
 }

@@ -129,9 +129,11 @@ static void signals_hold(bool hold)
 static void stop_finish(struct server *server)
 {
     reload_free(server->reload);
+    saver_free(server->saver);
     engine_free(server->engine);
     prober_uv_free(server->prober);
     server->reload = NULL;
+    server->saver = NULL;
     server->engine = NULL;
     server->prober = NULL;
     signals_hold(true);
@@ -150,6 +152,7 @@ static void stop_begin(struct server *server, int exit_code)
     uv_timer_stop(&server->tick);
     uv_timer_start(&server->deadline, on_abandon, STOP_MAX_MS, 0);
     reload_stop(server->reload);
+    saver_stop(server->saver);
     control_free(server->control);
     net_close(server->net);
     server->control = NULL;
@@ -227,7 +230,8 @@ static void on_prepare(uv_prepare_t *prepare)
     if (server->phase == PHASE_CHECKING || server->phase == PHASE_SERVING) {
         engine_turn(server);
     }
-    if (server->phase == PHASE_STOPPING && !reload_is_running(server->reload)) {
+    if (server->phase == PHASE_STOPPING && !reload_is_running(server->reload) &&
+        !saver_is_running(server->saver)) {
         stop_finish(server);
     }
 }
@@ -379,6 +383,7 @@ static bool start(struct server *server, struct diags *diags)
     prober_uv_attach(server->prober, engine_health(server->engine));
     server->reload =
         reload_new(&server->loop, server->engine, config, server->net, on_reloaded, server);
+    server->saver = saver_new(&server->loop, server->engine);
     handles_open(server);
     reload_request(server->reload, NULL, NULL); // makes the threads of the pool
     signals_hold(false);

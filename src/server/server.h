@@ -9,6 +9,7 @@
 #include "server/control_http.h"
 #include "server/engine.h"
 #include "server/reload.h"
+#include "server/saver.h"
 
 // From top to bottom, one step at a time; any phase may go to STOPPING (serve.c, phase_table).
 enum phase { PHASE_LOADING, PHASE_CHECKING, PHASE_SERVING, PHASE_STOPPING, PHASE_COUNT };
@@ -21,6 +22,7 @@ struct server {
     struct prober_uv *prober;
     struct engine *engine;
     struct reload *reload;
+    struct saver *saver;
     struct control *control; // NULL: switched off
     struct api_backend backend;
     enum phase phase;

@@ -82,7 +82,9 @@ struct member {
     const char *name;        // what pairs it with a member of another type; NULL: none
     const char *text;        // the value as written
     struct place place;
-    int check; // index in the health registry; -1: not checked. Written when the zone is bound.
+    // Written by who serves the zone:
+    int check;      // index in the health registry; -1: not checked
+    uint8_t manual; // what operators say, enum manual_state (health/manual.h)
 };
 
 struct pool {

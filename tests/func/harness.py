@@ -242,10 +242,14 @@ class Server:
 
     # --- the control side
 
-    def api(self, method: str, path: str) -> tuple[int, str]:
+    def api(self, method: str, path: str, body: dict | None = None) -> tuple[int, str]:
         connection = UnixConnection(str(self.folder.path / 'run/signpost.sock'))
         with contextlib.closing(connection):
-            connection.request(method, path)
+            if body is None:
+                connection.request(method, path)
+            else:
+                connection.request(method, path, json.dumps(body),
+                                   {'Content-Type': 'application/json'})
             response = connection.getresponse()
             return response.status, response.read().decode()
 

@@ -313,7 +313,7 @@ def test_ttl_follows_a_wobbling_check(daemon):
 def test_no_answer_is_lost_or_empty_while_members_come_and_go(daemon):
     with targets(4, 200) as members:
         known = set(addresses(members))
-        check = {'interval': 0.1, 'timeout': 0.1, 'rise': 1, 'fall': 1}
+        check = {'interval': 0.1, 'timeout': 0.1, 'rise': 1, 'fall': 1, 'flap_failures': 0}
         server = daemon({'example.org.yaml': {'www': record(members, check=check)}}, workers=2)
         judge = (lambda reply: wire.texts(reply) and set(wire.texts(reply)) <= known)
         askers = [Asker(server, 'www.example.org', tcp, judge) for tcp in (False, True, False)]

@@ -31,6 +31,12 @@ static json_t *fake_health(void *state)
     return json_array();
 }
 
+static json_t *fake_doubt(void *state)
+{
+    (void)state;
+    return json_pack("{s:b}", "frozen", 0);
+}
+
 static json_t *fake_zones(void *state)
 {
     (void)state;
@@ -104,6 +110,7 @@ static struct api_backend fake_backend(struct fake *fake)
     return (struct api_backend){
         .status = fake_status,
         .health = fake_health,
+        .doubt = fake_doubt,
         .zones = fake_zones,
         .explain = fake_explain,
         .lint = fake_lint,

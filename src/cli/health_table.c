@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "cli/health_table.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_of(const json_t *check, const char *key)
+{
+    const char *text = json_string_value(json_object_get(check, key));
+    return text == NULL ? "" : text;
+}
+
+static double number_of(const json_t *check, const char *key)
+{
+    return json_number_value(json_object_get(check, key));
+}
+
+// "12s", "3m05s", "2h10m", "9d04h".
+static void format_length(double seconds, char *text, size_t size)
+{
+    unsigned long long s = seconds > 0 ? (unsigned long long)seconds : 0;
+    if (s < 60) {
+        snprintf(text, size, "%llus", s);
+    } else if (s < 3600) {
+        snprintf(text, size, "%llum%02llus", s / 60, s % 60);
+    } else if (s < 86400) {
+        snprintf(text, size, "%lluh%02llum", s / 3600, s % 3600 / 60);
+    } else {
+        snprintf(text, size, "%llud%02lluh", s / 86400, s % 86400 / 3600);
+    }
+}
+
+static int urgency(const json_t *check)
+{
+    const char *state = text_of(check, "state");
+    return strcmp(state, "down") == 0 ? 0 : strcmp(state, "unknown") == 0 ? 1 : 2;
+}
+
+static int by_urgency(const void *a, const void *b)
+{
+    const json_t *x = *(const json_t *const *)a, *y = *(const json_t *const *)b;
+    int order = urgency(x) - urgency(y);
+    if (order == 0) {
+        order = strcmp(text_of(x, "name"), text_of(y, "name"));
+    }
+    if (order == 0) {
+        order = strcmp(text_of(x, "target"), text_of(y, "target"));
+    }
+    return order;
+}
+
+static void print_check(const json_t *check)
+{
+    char since[24], latency[24], name[400];
+    long long users = (long long)number_of(check, "users");
+    const char *waits = text_of(check, "waits_for"), *detail = text_of(check, "detail");
+    format_length(number_of(check, "since_seconds"), since, sizeof(since));
+    snprintf(latency, sizeof(latency), "%.1f ms", number_of(check, "latency_ms"));
+    snprintf(name, sizeof(name), "%s", text_of(check, "name"));
+    if (users > 1) {
+        snprintf(name + strlen(name), sizeof(name) - strlen(name), " and %lld more", users - 1);
+    }
+    printf("%-8s %-8s %-9s %11s  %-22s %s", text_of(check, "state"), since,
+           text_of(check, "last_result"), latency, text_of(check, "target"), name);
+    if (*waits != '\0') {
+        printf("  (good, waits for: %s)", waits);
+    } else if (urgency(check) == 0 && *detail != '\0') {
+        printf("  (%s)", detail);
+    }
+    putchar('\n');
+}
+
+static void print_doubt(const json_t *doubt)
+{
+    if (json_is_true(json_object_get(doubt, "frozen"))) {
+        printf("IN DOUBT since %s: %s. States are frozen; if it is true: signpost health trust\n\n",
+               text_of(doubt, "since"), text_of(doubt, "cause"));
+    }
+}
+
+void health_table_print(const json_t *answer)
+{
+    const json_t *checks = json_object_get(answer, "checks");
+    size_t count = json_array_size(checks);
+    print_doubt(json_object_get(answer, "doubt"));
+    if (count == 0) {
+        printf("no checks\n");
+        return;
+    }
+    const json_t **sorted = mem_alloc_array(count, sizeof(const json_t *));
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = json_array_get(checks, i);
+    }
+    qsort(sorted, count, sizeof(const json_t *), by_urgency);
+    printf("%-8s %-8s %-9s %11s  %-22s %s\n", "STATE", "SINCE", "REASON", "LATENCY", "TARGET",
+           "NAME");
+    for (size_t i = 0; i < count; i++) {
+        print_check(sorted[i]);
+    }
+    free(sorted);
+}
