@@ -87,7 +87,6 @@ void config_compare(const struct config *config, struct diags *diags);
 enum option_type {
     OPTION_ENDPOINTS,
     OPTION_ENDPOINTS_OR_NONE,
-    OPTION_ENDPOINTS, // with `min` above 0 they are elsewhere: port 0 is none, there may be none
     OPTION_COUNT,
     OPTION_COUNT_OR_AUTO, // "auto": one a core
     OPTION_PATH,

@@ -81,7 +81,7 @@ static const struct option options[] = {
       .fallback = "10", .unit = "targets",
       .help = "With fewer targets up, a share of them says nothing."},
      FIELD(health_doubt_targets)},
-    {{.name = "health.anchors", .type = OPTION_ENDPOINTS, .min = 1, .fallback = "[]",
+    {{.name = "health.anchors", .type = OPTION_ENDPOINTS_OR_NONE, .min = 1, .fallback = "[]",
       .help = "TCP endpoints that show whether this server's own network works: when none of them "
               "accepts connections, states are frozen. Special networks must be in "
               "`health.allow`."},

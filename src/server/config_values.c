@@ -388,7 +388,7 @@ static void set_list(struct value *value, struct fy_node *node)
             count++;
         }
     }
-    if (capacity == 0 && option->info.type == OPTION_ENDPOINTS && option->info.min == 0) {
+    if (capacity == 0 && option->info.type == OPTION_ENDPOINTS) {
         refuse(value, "is empty: expected at least one address:port");
     }
     memcpy((char *)config + option->offset, &elements, sizeof(elements));
