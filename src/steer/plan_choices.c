@@ -229,7 +229,8 @@ static bool same_answer(const struct plan *plan, const struct choice *a, const s
         a->member_count != b->member_count) {
         return false;
     }
-    return same_set(a, plan->members + a->first_member, plan->members + b->first_member);
+    return a->member_count == 0 ||
+           same_set(a, plan->members + a->first_member, plan->members + b->first_member);
 }
 
 static bool choice_equal(const struct compiler *c, uint32_t number, const void *key)
