@@ -4,7 +4,7 @@
 //
 // Control thread. A changed check marks the plans that follow from it; the next engine_tick
 // compiles just those and publishes one generation for all of them, however many checks changed at
-// once.
+// once (engine_plans.c).
 #include "server/engine_internal.h"
 
 #include "base/hash.h"
@@ -146,6 +146,7 @@ void engine_free(struct engine *engine)
         struct zone_state *state = engine->zones.items[i];
         for (size_t k = 0; k < state->steered_count; k++) {
             territory_release(engine->territories, state->steered[k]->territory);
+            territory_release(engine->territories, state->steered[k]->projection);
         }
         zone_state_free(state);
     }
@@ -165,6 +166,8 @@ void engine_free(struct engine *engine)
     free(engine->steered);
     free(engine->is_dirty);
     free(engine->dirty.slots);
+    free(engine->refine.slots);
+    free(engine->replaced.items);
     free(engine);
 }
 
@@ -210,18 +213,6 @@ struct member_view engine_member_view(void *state, const struct member *member)
     };
 }
 
-struct plan *engine_compile(struct engine *engine, const struct steered *steered)
-{
-    struct health_source health = {engine_member_view, engine};
-    uint8_t folded[NAME_MAX_SIZE];
-    name_fold(steered->owner->name, steered->owner->name_size, folded);
-    // The owner name is part of the key, so that different names do not send the same unlucky
-    // networks to their canaries; A and AAAA of one name share it.
-    uint64_t key = hash_bytes(engine->config->sticky_key, folded, steered->owner->name_size);
-    return plan_compile(steered->rrset->policy, steered->rrset->type, steered->rrset->ttl,
-                        steered->territory, &health, key);
-}
-
 static void index_pool(struct engine *engine, const struct pool *pool, uint32_t slot)
 {
     for (size_t i = 0; i < pool->member_count; i++) {
@@ -257,48 +248,9 @@ void engine_index_checks(struct engine *engine)
     }
 }
 
-void engine_mark_dirty(struct engine *engine, uint32_t slot)
-{
-    SP_ASSERT(slot < engine->steered_size);
-    if (engine->is_dirty[slot]) {
-        return;
-    }
-    engine->is_dirty[slot] = true;
-    struct slot_list *dirty = &engine->dirty;
-    MEM_GROW(dirty->slots, dirty->count, dirty->capacity);
-    dirty->slots[dirty->count++] = slot;
-}
-
-void engine_publish_dirty(struct engine *engine)
-{
-    if (engine->dirty.count == 0) {
-        return;
-    }
-    struct change *change = change_begin(engine->publisher);
-    for (size_t i = 0; i < engine->dirty.count; i++) {
-        uint32_t slot = engine->dirty.slots[i];
-        engine->is_dirty[slot] = false;
-        if (engine->steered[slot] != NULL) {
-            change_plan(change, slot, engine_compile(engine, engine->steered[slot]));
-        }
-    }
-    struct diags diags = {0};
-    size_t plans = engine->dirty.count;
-    engine->dirty.count = 0;
-    if (change_publish(change, &diags)) {
-        log_event(LOG_EVENT_PUBLISHED, "plans=%zu", plans);
-    } else {
-        char text[512];
-        log_event(LOG_EVENT_PUBLISH_REFUSED, "error=%s",
-                  log_quote(diags.count ? diags.items[0].message : "", text, sizeof(text)));
-    }
-    diags_clear(&diags);
-}
-
 int64_t engine_tick(struct engine *engine)
 {
     engine_manual_tick(engine);
     int64_t next_ns = MIN(health_tick(engine->health), engine->manual_next_ns);
-    engine_publish_dirty(engine);
-    return next_ns;
+    return MIN(next_ns, engine_plans_tick(engine));
 }

@@ -114,7 +114,7 @@ static struct plan *make_plan(void *context, const struct owner *owner, const st
     struct zone_state *zone = apply->zone;
     MEM_GROW(zone->steered, zone->steered_count, zone->steered_capacity);
     zone->steered[zone->steered_count++] = steered;
-    return engine_compile(engine, steered);
+    return engine_compile(engine, steered, true);
 }
 
 // Geo data changed: the policies of unchanged zones get new territories and plans.
@@ -128,7 +128,7 @@ static void move_zone(struct apply *apply, struct change *change, struct zone_st
         apply->moved[apply->moved_count++].territory = steered->territory;
         steered->territory = territory_acquire(engine->territories, steered->rrset->policy,
                                                apply->lines, apply->geo);
-        change_plan(change, steered->slot, engine_compile(engine, steered));
+        change_plan(change, steered->slot, engine_compile(engine, steered, true));
     }
 }
 
@@ -163,6 +163,7 @@ static void zone_state_end(struct engine *engine, struct zone_state *state)
             engine->steered[steered->slot] = NULL;
         }
         territory_release(engine->territories, steered->territory);
+        territory_release(engine->territories, steered->projection);
         checks_release(engine, steered->rrset);
     }
     zone_state_free(state);
@@ -287,6 +288,7 @@ bool engine_apply(struct engine *engine, struct load *load)
         change_cookies(change, &load->cookies);
     }
     bool published = change_publish(change, &load->diags);
+    engine_plans_settle(engine, published);
     if (published) {
         for (size_t i = 0; i < apply.moved_count; i++) {
             territory_release(engine->territories, apply.moved[i].territory);

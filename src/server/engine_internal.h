@@ -27,6 +27,8 @@ struct steered {
     const struct owner *owner;
     const struct rrset *rrset;
     struct territory *territory; // one user is ours; NULL: no rule looks at the client
+    // Of `territory`, by what is answered now; one user is ours. NULL: none is needed, or not yet.
+    struct territory *projection;
 };
 
 // A zone that is being served, or is about to be.
@@ -42,6 +44,15 @@ struct zone_state {
 
 struct slot_list {
     uint32_t *slots;
+    size_t count, capacity;
+};
+
+// Projections that a change under way replaces.
+struct replaced_list {
+    struct replaced {
+        struct steered *steered;
+        struct territory *projection; // the old one
+    } * items;
     size_t count, capacity;
 };
 
@@ -76,6 +87,9 @@ struct engine {
     int64_t manual_next_ns; // when an entry begins or ends
     struct slot_list dirty;
     bool *is_dirty; // by slot; steered_size entries
+    struct replaced_list replaced;
+    struct slot_list refine; // slots of plans that wait for a projection
+    int64_t refine_ns;       // not before this
 };
 
 // A reading of all documents, on its way into an engine. Parts that are NULL have not changed.
@@ -98,7 +112,12 @@ void engine_check_aliases(const struct engine *engine, struct load *load);
 size_t engine_geo_file_count(const struct config *config);
 
 // Compiles the plan of a steered RRset from its policy, territory and the checks as they stand.
-struct plan *engine_compile(struct engine *engine, const struct steered *steered);
+// `thoroughly`: takes the time to project large territories. Every one ends in engine_plans_settle.
+struct plan *engine_compile(struct engine *engine, struct steered *steered, bool thoroughly);
+// After the change that the compiled plans went into was published, or refused.
+void engine_plans_settle(struct engine *engine, bool published);
+// Compiles and publishes what waits; when it wants to be called again.
+int64_t engine_plans_tick(struct engine *engine);
 // Makes `by_check` anew from the policies of all zones.
 void engine_index_checks(struct engine *engine);
 void engine_mark_dirty(struct engine *engine, uint32_t slot);

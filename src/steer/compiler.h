@@ -12,6 +12,7 @@ struct leaf {
     const struct member *member;
     uint16_t pool, index; // where it is written; pool NOT_ONE: the values
     uint64_t weight;      // in proportion to the other leaves
+    uint32_t rank;        // lower first, where the method orders
 };
 
 struct leaves {
@@ -50,9 +51,10 @@ struct compiler {
     uint16_t type;
     uint32_t ttl;
     struct plan *plan;
-    struct pool_state *states; // of each pool
-    struct leaves leaves;      // members of the choice being made
-    int64_t last_good_ns;      // when the members that `all_down: last_good` wants went down
+    struct pool_state *states;    // of each pool
+    struct territory_class class; // that is being compiled
+    struct leaves leaves;         // members of the choice being made
+    int64_t last_good_ns;         // when the members that `all_down: last_good` wants went down
     struct choice_tables tables;
 };
 

@@ -80,8 +80,10 @@ static uint32_t share_of(const struct rule *rule)
 static uint32_t choice_of_rule(struct compiler *c, uint16_t rule_index, uint32_t otherwise)
 {
     const struct rule *rule = &c->policy->rules[rule_index];
-    struct choice_detail detail = {
-        .rule = rule_index, .share_ppm = share_of(rule), .otherwise = otherwise};
+    struct choice_detail detail = {.rule = rule_index,
+                                   .share_ppm = share_of(rule),
+                                   .otherwise = otherwise,
+                                   .order = c->class.order_number};
     uint32_t found = choice_find(c, &detail);
     if (found != NO_CHOICE) {
         return found;
@@ -151,8 +153,8 @@ static void compile_classes(struct compiler *c, const struct territory *territor
         return;
     }
     for (size_t i = 0; i < plan->base_class_count; i++) {
-        struct territory_class class = territory_class(territory, (uint32_t)i);
-        plan->detail_of_class[i] = choice_of_rules(c, class.rules, class.rule_count);
+        c->class = territory_class(territory, (uint32_t)i);
+        plan->detail_of_class[i] = choice_of_rules(c, c->class.rules, c->class.rule_count);
     }
 }
 

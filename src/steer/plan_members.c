@@ -10,6 +10,8 @@
 
 #include "base/memory.h"
 
+#include <string.h>
+
 struct member_view members_view(const struct compiler *c, const struct member *member)
 {
     if (c->health == NULL) {
@@ -181,7 +183,8 @@ static uint64_t take_entry(struct compiler *c, const struct pool *pool, uint16_t
     uint64_t left = PARTS - MIN(view.shed_ppm, (uint32_t)PARTS);
     if ((member->weight == 0 || left == 0) == spare && accepts(c, member, &view, accept)) {
         MEM_GROW(c->leaves.items, c->leaves.count, c->leaves.capacity);
-        c->leaves.items[c->leaves.count++] = (struct leaf){member, pool_number, (uint16_t)index, 1};
+        c->leaves.items[c->leaves.count++] = (struct leaf){
+            .member = member, .pool = pool_number, .index = (uint16_t)index, .weight = 1};
     }
     return left;
 }
@@ -207,11 +210,43 @@ static void take_pool(struct compiler *c, const struct pool *pool, uint16_t inde
     }
 }
 
+// Nearest first; equal ones, and those without a site at the end, as they were.
+static void leaves_order(struct compiler *c)
+{
+    struct leaf *leaves = c->leaves.items;
+    size_t sites = c->class.order_count, count = c->leaves.count;
+    if (c->class.order == NULL || count < 2) {
+        return;
+    }
+    struct leaf *sorted = mem_alloc_array(count, sizeof(*sorted));
+    size_t *begins = mem_alloc_array(sites + 2, sizeof(*begins)); // by place in the order + 1
+    uint16_t *place_of = mem_alloc_array(sites, sizeof(*place_of));
+    for (size_t i = 0; i < sites; i++) {
+        place_of[c->class.order[i]] = (uint16_t)i;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct site *site = leaves[i].member->site;
+        leaves[i].rank = site ? place_of[site - c->policy->sites] : (uint32_t)sites;
+        begins[leaves[i].rank + 1]++;
+    }
+    for (size_t i = 1; i <= sites; i++) {
+        begins[i] += begins[i - 1];
+    }
+    for (size_t i = 0; i < count; i++) {
+        sorted[begins[leaves[i].rank]++] = leaves[i];
+    }
+    memcpy(leaves, sorted, count * sizeof(*leaves));
+    free(sorted);
+    free(begins);
+    free(place_of);
+}
+
 size_t members_take(struct compiler *c, int pool, enum accept accept)
 {
     c->leaves.count = 0;
     take_pool(c, &c->policy->pools[pool], (uint16_t)pool, accept);
     leaves_settle(&c->leaves);
+    leaves_order(c);
     return c->leaves.count;
 }
 
@@ -222,6 +257,7 @@ size_t members_take_values(struct compiler *c, enum accept accept)
     c->leaves.count = 0;
     take_pool(c, &values, NOT_ONE, accept);
     leaves_settle(&c->leaves);
+    leaves_order(c);
     return c->leaves.count;
 }
 

@@ -265,6 +265,8 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
         pick_sticky(plan, choice, client, pick);
         break;
     case METHOD_ORDERED:
+    case METHOD_NEAREST:
+    case METHOD_FASTEST:
         pick_in_turn(plan, choice, 0, pick);
         break;
     default:

@@ -16,7 +16,8 @@
 struct territories {
     struct territory *head;
     size_t count;
-    uint64_t epoch; // changes when lines or geo data do; part of every key
+    uint64_t epoch;  // changes when lines or geo data do; part of every key
+    uint64_t number; // of the last one
 };
 
 // A byte string that grows.
@@ -73,11 +74,30 @@ static void key_put_rule(struct key *key, const struct policy *policy, const str
     key_put(key, rule->asns, rule->asn_count * sizeof(*rule->asns));
 }
 
+bool territory_is_ordered(const struct policy *policy)
+{
+    return policy->method == METHOD_NEAREST && policy->site_count > 1;
+}
+
+static void key_put_sites(struct key *key, const struct policy *policy)
+{
+    size_t count = territory_is_ordered(policy) ? policy->site_count : 0;
+    key_put_u64(key, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct site *site = &policy->sites[i];
+        key_put_u64(key, site->located);
+        key_put(key, &site->latitude, sizeof(site->latitude));
+        key_put(key, &site->longitude, sizeof(site->longitude));
+        key_put(key, &site->bias, sizeof(site->bias));
+    }
+}
+
 static struct key key_make(const struct policy *policy, uint64_t epoch)
 {
     struct key key = {0};
     key_put_u64(&key, epoch);
     key_put_u64(&key, policy->form == FORM_FLAT);
+    key_put_sites(&key, policy);
     for (size_t i = 0; i < policy->rule_count; i++) {
         key_put_rule(&key, policy, &policy->rules[i]);
     }
@@ -86,6 +106,9 @@ static struct key key_make(const struct policy *policy, uint64_t epoch)
 
 static bool policy_looks_at_client(const struct policy *policy, const struct lines *lines)
 {
+    if (territory_is_ordered(policy)) {
+        return true;
+    }
     for (size_t i = 0; i < policy->rule_count; i++) {
         if (!rule_is_for_all(&policy->rules[i], lines)) {
             return true;
@@ -94,8 +117,9 @@ static bool policy_looks_at_client(const struct policy *policy, const struct lin
     return false;
 }
 
-static struct territory *find(struct territories *set, const struct key *key, uint64_t hash)
+static struct territory *find(struct territories *set, const struct key *key)
 {
+    uint64_t hash = hash_bytes(0, key->bytes, key->size);
     for (struct territory *at = set->head; at != NULL; at = at->next) {
         if (at->hash == hash && at->key_size == key->size &&
             memcmp(at->key, key->bytes, key->size) == 0) {
@@ -105,6 +129,21 @@ static struct territory *find(struct territories *set, const struct key *key, ui
     return NULL;
 }
 
+// Puts a new one into the set, with its first user.
+static struct territory *add(struct territories *set, struct territory *territory,
+                             const struct key *key)
+{
+    territory->hash = hash_bytes(0, key->bytes, key->size);
+    territory->key = key->bytes;
+    territory->key_size = key->size;
+    territory->number = ++set->number;
+    territory->user_count = 1;
+    territory->next = set->head;
+    set->head = territory;
+    set->count++;
+    return territory;
+}
+
 struct territory *territory_acquire(struct territories *set, const struct policy *policy,
                                     const struct lines *lines, const struct geo *geo)
 {
@@ -112,22 +151,78 @@ struct territory *territory_acquire(struct territories *set, const struct policy
         return NULL;
     }
     struct key key = key_make(policy, set->epoch);
-    uint64_t hash = hash_bytes(0, key.bytes, key.size);
-    struct territory *territory = find(set, &key, hash);
-    if (territory != NULL) {
-        free(key.bytes);
-    } else {
-        territory = territory_build(policy, lines, geo);
-        territory->hash = hash;
-        territory->key = key.bytes;
-        territory->key_size = key.size;
-        territory->next = set->head;
-        set->head = territory;
-        set->count++;
+    struct territory *territory = find(set, &key);
+    if (territory == NULL) {
+        return add(set, territory_build(policy, lines, geo), &key);
     }
+    free(key.bytes);
     territory->user_count++;
     return territory;
 }
+
+// --- projections
+
+struct projection {
+    const uint32_t *group_of_class;
+    struct lpm_segment *runs;
+    size_t count, capacity;
+};
+
+static void visit_class(void *context, uint64_t first, uint64_t last, uint32_t value)
+{
+    (void)last;
+    struct projection *p = context;
+    uint32_t group = p->group_of_class[value];
+    if (p->count == 0 || p->runs[p->count - 1].value != group) {
+        MEM_GROW(p->runs, p->count, p->capacity);
+        p->runs[p->count++] = (struct lpm_segment){first, group};
+    }
+}
+
+static struct territory *projection_build(const struct territory *base,
+                                          const uint32_t *group_of_class, size_t group_count)
+{
+    struct territory *territory = mem_alloc(sizeof(*territory));
+    struct lpm *const from[] = {base->ipv4, base->ipv6};
+    struct lpm **const to[] = {&territory->ipv4, &territory->ipv6};
+    struct projection p = {.group_of_class = group_of_class};
+    for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+        p.count = 0;
+        lpm_walk(from[i], visit_class, &p);
+        *to[i] = lpm_build(p.runs, p.count);
+        territory->run_count += p.count;
+    }
+    free(p.runs);
+    territory->classes = mem_alloc_array(group_count, sizeof(*territory->classes));
+    territory->class_count = group_count;
+    return territory;
+}
+
+struct territory *territory_project(struct territories *set, const struct territory *base,
+                                    const uint32_t *group_of_class, size_t group_count,
+                                    bool may_build)
+{
+    struct key key = {0};
+    key_put_u64(&key, UINT64_MAX); // no epoch
+    key_put_u64(&key, base->number);
+    key_put(&key, group_of_class, base->class_count * sizeof(*group_of_class));
+    struct territory *territory = find(set, &key);
+    if (territory == NULL && may_build) {
+        return add(set, projection_build(base, group_of_class, group_count), &key);
+    }
+    free(key.bytes);
+    if (territory != NULL) {
+        territory->user_count++;
+    }
+    return territory;
+}
+
+size_t territory_run_count(const struct territory *territory)
+{
+    return territory->run_count;
+}
+
+// --- the set
 
 void territory_release(struct territories *set, struct territory *territory)
 {
@@ -142,6 +237,10 @@ void territory_release(struct territories *set, struct territory *territory)
     set->count--;
     lpm_free(territory->ipv4);
     lpm_free(territory->ipv6);
+    for (size_t i = 0; i < territory->order_count; i++) {
+        free(territory->orders[i]);
+    }
+    free(territory->orders);
     free(territory->classes);
     free(territory->rules);
     free(territory->key);
@@ -169,6 +268,15 @@ size_t territories_count(const struct territories *set)
     return set->count;
 }
 
+size_t territories_size(const struct territories *set)
+{
+    size_t size = 0;
+    for (const struct territory *at = set->head; at != NULL; at = at->next) {
+        size += territory_size(at);
+    }
+    return size;
+}
+
 struct territory_match territory_lookup(const struct territory *territory,
                                         const struct address *client)
 {
@@ -186,11 +294,19 @@ struct territory_class territory_class(const struct territory *territory, uint32
 {
     SP_ASSERT(index < territory->class_count);
     const struct class_range *range = &territory->classes[index];
-    return (struct territory_class){territory->rules + range->offset, range->count};
+    struct territory_class class = {.rules = territory->rules + range->offset,
+                                    .rule_count = range->count};
+    if (range->order > 0) {
+        class.order = territory->orders[range->order - 1];
+        class.order_count = territory->site_count;
+        class.order_number = range->order;
+    }
+    return class;
 }
 
 size_t territory_size(const struct territory *territory)
 {
     return sizeof(*territory) + lpm_size(territory->ipv4) + lpm_size(territory->ipv6) +
-           territory->key_size;
+           territory->key_size + territory->class_count * sizeof(*territory->classes) +
+           territory->order_count * territory->site_count * sizeof(**territory->orders);
 }

@@ -32,6 +32,11 @@ struct territory_match territory_lookup(const struct territory *territory,
 struct territory_class {
     const uint16_t *rules;
     size_t rule_count;
+    // For methods that go by distance: the policy's sites, nearest first. NULL: members stand as
+    // written.
+    const uint16_t *order;
+    size_t order_count;
+    uint32_t order_number; // equal orders of a territory have equal numbers
 };
 size_t territory_class_count(const struct territory *territory);
 struct territory_class territory_class(const struct territory *territory, uint32_t index);
@@ -48,6 +53,15 @@ struct territory *territory_acquire(struct territories *set, const struct policy
                                     const struct lines *lines, const struct geo *geo);
 // The last user frees it: only after the grace period of the last plan that points to it.
 void territory_release(struct territories *set, struct territory *territory);
+// A territory by groups of classes of another: found, or built if it `may_build`, with one more
+// user; else NULL. Its class i is group i and holds no rules.
+struct territory *territory_project(struct territories *set, const struct territory *base,
+                                    const uint32_t *group_of_class, size_t group_count,
+                                    bool may_build);
+// Runs of prefixes of one class: what it costs to project it.
+size_t territory_run_count(const struct territory *territory);
+
 // After new lines or geo data: entries of the old data are no longer found (but live while used).
 void territories_forget(struct territories *set);
 size_t territories_count(const struct territories *set);
+size_t territories_size(const struct territories *set); // bytes held by all

@@ -4,21 +4,32 @@
 //
 // Each kind of target becomes a list of runs over the key space, each run with the set of rules
 // that it satisfies: locations (lines, countries), ASNs, networks. The lists are merged pairwise by
-// set union; the resulting sets become classes. A sweep costs one pass over the geo data's runs
-// (tens of milliseconds for a city database) and happens only when targets or geo data change.
+// set union; the resulting sets become classes, for methods that go by distance together with the
+// order of the policy's sites as seen from the location. A sweep costs one pass over the geo data's
+// runs (tens of milliseconds for a city database) and happens only when targets or geo data change.
 // Control thread; nothing here is kept but the territory.
 #include "steer/territory_internal.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "steer/rule.h"
 #include "steer/ruleset.h"
+#include "steer/site_order.h"
 
+#include <math.h>
 #include <string.h>
 
 // Runs of keys, each up to the next one's first; `value` is a rule set.
 struct runs {
     struct lpm_segment *items;
     size_t count, capacity;
+};
+
+// From a 64-bit key to a number.
+struct table {
+    uint64_t *keys;
+    uint32_t *values; // number + 1; 0: free
+    size_t size, count;
 };
 
 struct builder {
@@ -34,12 +45,59 @@ struct builder {
     } * asn_rules; // ascending by ASN
     size_t asn_rule_count, asn_rule_capacity;
     bool looks_at_locations;
-    // Classes: sets that lead to the same pools are one class.
-    uint32_t *class_of_set; // class + 1; 0: not yet asked
-    size_t class_of_set_size;
+    // Orders of the policy's sites, where its method wants one.
+    bool ordered;
+    uint32_t *location_order; // of each location id
+    struct table order_of_hash;
+    // Classes: pairs of set and order, and what they lead to.
+    struct table class_of_pair, class_of_hash;
     struct territory *territory;
-    size_t rule_capacity, rule_total, class_capacity;
+    size_t rule_capacity, rule_total, class_capacity, order_capacity;
 };
+
+// --- tables
+
+static uint32_t *table_find(const struct table *table, uint64_t key)
+{
+    size_t at = (size_t)hash_u64(0, key);
+    while (table->values[at & (table->size - 1)] != 0 &&
+           table->keys[at & (table->size - 1)] != key) {
+        at++;
+    }
+    return &table->values[at & (table->size - 1)];
+}
+
+// The place of the key's number (number + 1; 0: not there yet), valid until the next call.
+static uint32_t *table_slot(struct table *table, uint64_t key)
+{
+    if (table->count * 2 >= table->size) {
+        struct table old = *table;
+        table->size = MAX(old.size * 4, (size_t)64);
+        table->keys = mem_alloc_array(table->size, sizeof(*table->keys));
+        table->values = mem_alloc_array(table->size, sizeof(*table->values));
+        for (size_t i = 0; i < old.size; i++) {
+            if (old.values[i] != 0) {
+                uint32_t *slot = table_find(table, old.keys[i]);
+                table->keys[slot - table->values] = old.keys[i];
+                *slot = old.values[i];
+            }
+        }
+        free(old.keys);
+        free(old.values);
+    }
+    uint32_t *slot = table_find(table, key);
+    if (*slot == 0) {
+        table->keys[slot - table->values] = key;
+        table->count++; // the caller fills it
+    }
+    return slot;
+}
+
+static void table_free(struct table *table)
+{
+    free(table->keys);
+    free(table->values);
+}
 
 static void runs_add(struct runs *runs, uint64_t first, uint32_t value)
 {
@@ -69,6 +127,49 @@ static void locations_prepare(struct builder *b)
     }
 }
 
+// --- orders of sites
+
+// The number of an order among those that are there, from 1; 0 is no order.
+static uint32_t order_intern(struct builder *b, const uint16_t *order)
+{
+    struct territory *t = b->territory;
+    size_t size = t->site_count * sizeof(*order);
+    uint64_t hash = hash_bytes(1, order, size);
+    for (;; hash++) {
+        uint32_t *slot = table_slot(&b->order_of_hash, hash);
+        if (*slot == 0) {
+            MEM_GROW(t->orders, t->order_count, b->order_capacity);
+            t->orders[t->order_count] = mem_copy(order, size);
+            *slot = (uint32_t)++t->order_count;
+        }
+        if (memcmp(t->orders[*slot - 1], order, size) == 0) {
+            return *slot;
+        }
+    }
+}
+
+static void orders_prepare(struct builder *b)
+{
+    const struct policy *policy = b->policy;
+    b->ordered = territory_is_ordered(policy);
+    if (!b->ordered) {
+        return;
+    }
+    b->territory->site_count = policy->site_count;
+    uint16_t *order = mem_alloc_array(policy->site_count, sizeof(*order));
+    size_t count = geo_location_count(b->geo);
+    b->location_order = mem_alloc_array(count, sizeof(*b->location_order));
+    for (size_t id = 0; id < count; id++) {
+        const struct location *location = geo_location(b->geo, (uint32_t)id);
+        double latitude = (double)location->latitude, longitude = (double)location->longitude;
+        if (!isnan(latitude) && !isnan(longitude)) {
+            site_order(policy->sites, policy->site_count, latitude, longitude, order);
+            b->location_order[id] = order_intern(b, order);
+        }
+    }
+    free(order);
+}
+
 struct visit_context {
     struct builder *builder;
     struct runs *runs;
@@ -79,6 +180,13 @@ static void visit_location(void *context, uint64_t first, uint64_t last, uint32_
     (void)last;
     struct visit_context *visit = context;
     runs_add(visit->runs, first, visit->builder->location_set[value]);
+}
+
+static void visit_order(void *context, uint64_t first, uint64_t last, uint32_t value)
+{
+    (void)last;
+    struct visit_context *visit = context;
+    runs_add(visit->runs, first, visit->builder->location_order[value]);
 }
 
 // --- ASNs
@@ -231,10 +339,10 @@ static void runs_merge(struct builder *b, struct runs *into, struct runs *with)
 // --- classes
 
 static bool class_leads_to(const struct builder *b, const struct class_range *range,
-                           const uint16_t *rules, size_t count)
+                           const uint16_t *rules, size_t count, uint32_t order)
 {
     const struct rule *all = b->policy->rules;
-    if (range->count != count) {
+    if (range->count != count || range->order != order) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -246,52 +354,78 @@ static bool class_leads_to(const struct builder *b, const struct class_range *ra
     return true;
 }
 
-static uint32_t class_intern(struct builder *b, const uint16_t *rules, size_t count)
+static uint64_t class_hash(const struct builder *b, const uint16_t *rules, size_t count,
+                           uint32_t order)
+{
+    uint64_t hash = hash_u64(order, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct rule *rule = &b->policy->rules[rules[i]];
+        hash = hash_u64(hash, (uint64_t)rule->pool << 32 | rule->share_ppm);
+    }
+    return hash;
+}
+
+static uint32_t class_intern(struct builder *b, const uint16_t *rules, size_t count, uint32_t order)
 {
     struct territory *t = b->territory;
-    for (size_t i = 0; i < t->class_count; i++) {
-        if (class_leads_to(b, &t->classes[i], rules, count)) {
-            return (uint32_t)i;
+    uint64_t hash = class_hash(b, rules, count, order);
+    uint32_t *slot;
+    for (;; hash++) {
+        slot = table_slot(&b->class_of_hash, hash);
+        if (*slot == 0) {
+            break;
+        }
+        if (class_leads_to(b, &t->classes[*slot - 1], rules, count, order)) {
+            return *slot - 1;
         }
     }
     MEM_GROW(t->classes, t->class_count, b->class_capacity);
-    t->classes[t->class_count] = (struct class_range){(uint32_t)b->rule_total, (uint32_t)count};
+    t->classes[t->class_count] =
+        (struct class_range){(uint32_t)b->rule_total, (uint32_t)count, order};
     for (size_t i = 0; i < count; i++) {
         MEM_GROW(t->rules, b->rule_total, b->rule_capacity);
         t->rules[b->rule_total++] = rules[i];
     }
-    return (uint32_t)t->class_count++;
+    *slot = (uint32_t)++t->class_count;
+    return *slot - 1;
 }
 
 // The rules of a set that can still decide: those up to the first that surely does. In the flat
 // form a line whose members may all go down falls through.
-static uint32_t class_of(struct builder *b, uint32_t set)
+static uint32_t class_of(struct builder *b, uint32_t set, uint32_t order)
 {
-    if (set < b->class_of_set_size && b->class_of_set[set] != 0) {
-        return b->class_of_set[set] - 1;
-    }
-    size_t count;
-    const uint16_t *rules = rulesets_rules(b->sets, set, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (rule_is_final(b->policy, &b->policy->rules[rules[i]])) {
-            count = i + 1;
+    uint32_t *known = table_slot(&b->class_of_pair, (uint64_t)set << 32 | order);
+    if (*known == 0) {
+        size_t count;
+        const uint16_t *rules = rulesets_rules(b->sets, set, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (rule_is_final(b->policy, &b->policy->rules[rules[i]])) {
+                count = i + 1;
+            }
         }
+        *known = class_intern(b, rules, count, order) + 1;
     }
-    uint32_t result = class_intern(b, rules, count);
-    if (set >= b->class_of_set_size) {
-        size_t size = MAX(rulesets_count(b->sets), (size_t)64) * 2;
-        b->class_of_set = mem_resize(b->class_of_set, size, sizeof(*b->class_of_set));
-        memset(b->class_of_set + b->class_of_set_size, 0,
-               (size - b->class_of_set_size) * sizeof(*b->class_of_set));
-        b->class_of_set_size = size;
+    return *known - 1;
+}
+
+// Runs of classes, from the runs of rule sets and those of orders.
+static void classes_add(struct builder *b, const struct runs *sets, const struct runs *orders,
+                        struct runs *classes)
+{
+    for (size_t i = 0, k = 0; i < sets->count || k < orders->count;) {
+        uint64_t next_i = i < sets->count ? sets->items[i].first : UINT64_MAX;
+        uint64_t next_k = k < orders->count ? orders->items[k].first : UINT64_MAX;
+        uint64_t first = MIN(next_i, next_k);
+        i += i < sets->count && next_i == first;
+        k += k < orders->count && next_k == first;
+        SP_ASSERT(i > 0 && k > 0); // both begin at key 0
+        runs_add(classes, first, class_of(b, sets->items[i - 1].value, orders->items[k - 1].value));
     }
-    b->class_of_set[set] = result + 1;
-    return result;
 }
 
 static struct lpm *build_family(struct builder *b, enum family family)
 {
-    struct runs runs = {0}, asns = {0}, networks;
+    struct runs runs = {0}, asns = {0}, orders = {0}, classes = {0}, networks;
     struct visit_context visit = {b, &runs};
     if (b->looks_at_locations) {
         geo_walk_locations(b->geo, family, visit_location, &visit);
@@ -311,12 +445,17 @@ static struct lpm *build_family(struct builder *b, enum family family)
         free(networks.items);
     }
 
-    struct runs classes = {0};
-    for (size_t i = 0; i < runs.count; i++) {
-        runs_add(&classes, runs.items[i].first, class_of(b, runs.items[i].value));
+    if (b->ordered) {
+        visit.runs = &orders;
+        geo_walk_locations(b->geo, family, visit_order, &visit);
+    } else {
+        runs_add(&orders, 0, 0);
     }
+    classes_add(b, &runs, &orders, &classes);
+    b->territory->run_count += classes.count;
     struct lpm *map = lpm_build(classes.items, classes.count);
     free(runs.items);
+    free(orders.items);
     free(classes.items);
     return map;
 }
@@ -333,12 +472,16 @@ struct territory *territory_build(const struct policy *policy, const struct line
         }
     }
     locations_prepare(&b);
+    orders_prepare(&b);
     asns_prepare(&b);
     b.territory->ipv4 = build_family(&b, FAMILY_IPV4);
     b.territory->ipv6 = build_family(&b, FAMILY_IPV6);
     rulesets_free(b.sets);
     free(b.location_set);
+    free(b.location_order);
     free(b.asn_rules);
-    free(b.class_of_set);
+    table_free(&b.order_of_hash);
+    table_free(&b.class_of_pair);
+    table_free(&b.class_of_hash);
     return b.territory;
 }

@@ -7,6 +7,7 @@
 
 struct class_range {
     uint32_t offset, count; // into rules
+    uint32_t order;         // into orders, + 1; 0: none
 };
 
 struct territory {
@@ -14,7 +15,11 @@ struct territory {
     struct class_range *classes;
     size_t class_count;
     uint16_t *rules;
+    uint16_t **orders; // each of site_count indexes
+    size_t order_count, site_count;
+    size_t run_count; // of both maps: what it costs to go through them
     // Interning.
+    uint64_t number; // no other territory of the set ever had it
     struct territory *next;
     uint64_t hash;
     uint8_t *key;
@@ -22,6 +27,8 @@ struct territory {
     unsigned user_count;
 };
 
+// Whether the policy's method wants the order of its sites.
+bool territory_is_ordered(const struct policy *policy);
 // A new territory without users and key.
 struct territory *territory_build(const struct policy *policy, const struct lines *lines,
                                   const struct geo *geo);

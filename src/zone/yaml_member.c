@@ -3,7 +3,7 @@
 // The keys of a member that both forms with mappings have (values of `dynamic` pools and flat
 // rows): weight, site, priority, name. And the sites of a policy.
 //
-// While a record is read, members point to the sites of shared.yaml; yaml_sites_settle gives the
+// While a record is read, members point to the sites of shared.yaml; yaml_members_settle gives the
 // policy copies of its own. Called by yaml_dynamic.c, yaml_flat.c and zone_yaml.c.
 #include "zone/yaml_zone.h"
 
@@ -95,12 +95,46 @@ static void members_settle(struct arena *arena, struct policy *policy, struct me
     }
 }
 
-void yaml_sites_settle(const struct yaml_record *record, struct policy *policy)
+// Lowest priority first, equal ones as written.
+static void priorities_sort(struct member *members, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct member member = members[i];
+        size_t at = i;
+        for (; at > 0 && members[at - 1].priority > member.priority; at--) {
+            members[at] = members[at - 1];
+        }
+        members[at] = member;
+    }
+}
+
+static bool has_located_site(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->site_count; i++) {
+        if (policy->sites[i].located) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void yaml_members_settle(const struct yaml_record *record, struct policy *policy)
 {
     struct arena *arena = record->yz->arena;
     policy->sites = arena_alloc(arena, record->yz->reader->site_count * sizeof(*policy->sites));
     for (size_t i = 0; i < policy->pool_count; i++) {
-        members_settle(arena, policy, policy->pools[i].members, policy->pools[i].member_count);
+        struct pool *pool = &policy->pools[i];
+        members_settle(arena, policy, pool->members, pool->member_count);
+        if (policy->method == METHOD_ORDERED) {
+            priorities_sort(pool->members, pool->member_count);
+        }
     }
     members_settle(arena, policy, policy->values, policy->value_count);
+    if (policy->method == METHOD_ORDERED) {
+        priorities_sort(policy->values, policy->value_count);
+    }
+    if (policy->method == METHOD_NEAREST && !has_located_site(policy)) {
+        yaml_warning(record->at, "no member has a site with a place: the method \"nearest\" "
+                                 "answers in the order that is written");
+    }
 }

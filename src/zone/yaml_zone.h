@@ -76,8 +76,9 @@ int yaml_line_read(const struct yaml_record *record, const struct yaml *at);
 bool yaml_weight_read(const struct yaml *at, uint32_t *weight);
 bool yaml_member_keys_read(const struct yaml_record *record, const struct yaml *at,
                            struct member *member);
-// Gives the policy copies of the sites that its members name, once all members are there.
-void yaml_sites_settle(const struct yaml_record *record, struct policy *policy);
+// Once all members and the method are there: gives the policy copies of the sites that they name,
+// and orders them by priority where the method goes by it.
+void yaml_members_settle(const struct yaml_record *record, struct policy *policy);
 // Warns when two members have the same value.
 void yaml_members_compare(const struct yaml_record *record, const struct yaml *at,
                           const struct member *members, size_t count);

@@ -270,7 +270,7 @@ static void steered_read(struct yaml_record *record, enum policy_form form, cons
     if (policy->value_count == 0) {
         values_default(record, policy);
     }
-    yaml_sites_settle(record, policy);
+    yaml_members_settle(record, policy);
     policy_attach(record, policy, facts.ttl_most);
 }
 

@@ -134,6 +134,8 @@ static inline int world_networks(struct world *world, unsigned count, char path[
                                          "DE,",   "BR,",   ",",   ",",     ",",   ","};
     static const char *const asns[] = {"", "", "4134", "4837", "9808", "64500", "64501", "3320"};
     static const char *const lines[] = {"", "", "", "cn-telecom", "cn-unicom", "office", "labs"};
+    static const char *const points[] = {",",           ",",          "50.1,8.7", "40.7,-74.0",
+                                         "-33.9,151.2", "35.7,139.7", "-1.3,36.8"};
     int fd = memfd_create("networks.csv", 0);
     assert_true(fd >= 0);
     dprintf(fd, "cidr,country,region,asn,line,lat,lon\n");
@@ -156,8 +158,8 @@ static inline int world_networks(struct world *world, unsigned count, char path[
         if (*place != ',' && strncmp(place, "CN", 2) != 0 && strncmp(line, "cn-", 3) == 0) {
             line = ""; // a Chinese ISP elsewhere is a fault
         }
-        dprintf(fd, "%s,%s,%s,%s,,\n", prefix_format(&prefix, text), place,
-                asns[roll(world, ARRAY_SIZE(asns))], line);
+        dprintf(fd, "%s,%s,%s,%s,%s\n", prefix_format(&prefix, text), place,
+                asns[roll(world, ARRAY_SIZE(asns))], line, points[roll(world, ARRAY_SIZE(points))]);
         world_mark(world, &prefix);
     }
     free(seen.items);

@@ -4,6 +4,25 @@
 #include "zone_test.h"
 
 static const struct document_case good_documents[] = {
+    {"w: {type: A, signpost: {method: nearest}, records: [{value: 192.0.2.1, site: fra, priority: "
+     "3}, {value: 192.0.2.2, site: nyc}]}\n",
+     "",
+     {{"w", "A",
+       "3600 [192.0.2.1] [192.0.2.2]\n"
+       "flat nearest 1 all min_ttl=5 values 192.0.2.1*1/p3@fra 192.0.2.2*1@nyc\n"
+       "default 192.0.2.1*1/p3@fra 192.0.2.2*1@nyc\n"
+       "default:\n"}}},
+    {"w: {type: A, signpost: {method: ordered}, records: [{value: 192.0.2.1, priority: 3}, {value: "
+     "192.0.2.2, priority: 1}, {value: 192.0.2.3, priority: 3}, {value: 192.0.2.4}]}\n"
+     "x: {type: A, values: [192.0.2.1, 192.0.2.2], signpost: {method: nearest}}\n",
+     "2:1 warning x: no member has a site with a place: the method \"nearest\" answers in the "
+     "order that is written\n",
+     {{"w", "A",
+       "3600 [192.0.2.4] [192.0.2.2] [192.0.2.1] [192.0.2.3]\n"
+       "flat ordered 0 all min_ttl=5 values 192.0.2.4*1 192.0.2.2*1/p1 192.0.2.1*1/p3 "
+       "192.0.2.3*1/p3\n"
+       "default 192.0.2.4*1 192.0.2.2*1/p1 192.0.2.1*1/p3 192.0.2.3*1/p3\n"
+       "default:\n"}}},
     {"w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {}}\n",
      "",
      {{"w", "A",
@@ -138,7 +157,7 @@ static const struct document_case bad_documents[] = {
      .diags =
          "1:120 warning w.signpost.chek: unknown key, left out of account; did you mean "
          "\"check\"?\n"
-         "1:74 error w.signpost.method: expected one of rotate, random, weighted, sticky, "
+         "1:74 error w.signpost.method: expected one of rotate, random, weighted, sticky, nearest, "
          "ordered; found \"round\"\n"
          "1:90 error w.signpost.answers: expected a whole number from 1 to 64, found \"65\"\n"
          "1:104 error w.signpost.all_down: expected one of all, last_good, values, none, "
@@ -186,9 +205,6 @@ static const struct document_case bad_documents[] = {
              "port: 80, interval: 1, timeout: 2}}}\n",
      .diags = "1:117 error w.signpost.check.timeout: the timeout must not be longer than the "
               "interval\n"},
-    {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: nearest}}\n",
-     .diags = "1:74 error w.signpost.method: expected one of rotate, random, weighted, sticky, "
-              "ordered; found \"nearest\"\n"},
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: 5}\n",
      .diags = "1:65 error w.signpost: expected a mapping, found a single value\n"},
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {check: 5}}\n",
