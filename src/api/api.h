@@ -65,6 +65,9 @@ typedef void api_respond(void *context, struct api_response *response);
     X(xdp_sent, "counter", "Frames that left by XDP sockets")                                      \
     X(xdp_refused, "counter", "Frames by XDP sockets that held no datagram to be answered")        \
     X(xdp_lost, "counter", "Answers for which an interface's ring had no room")                    \
+    X(geo_age_seconds, "gauge", "Seconds since the oldest geo database in use was built; 0: none") \
+    X(geo_updates, "counter", "Times that geo data was read anew and taken, reloads left out")     \
+    X(geo_updates_refused, "counter", "Times that new geo data had errors; the old went on")       \
     X(uptime_seconds, "gauge", "Seconds since the process began")
 
 struct api_metrics {
@@ -77,6 +80,7 @@ struct api_metrics {
 struct api_reload_result {
     bool taken;
     bool stopping; // not tried: the process ends
+    bool geo_only; // nothing but the geo data was read
     const struct diags *diags;
     uint64_t generation;
 };
@@ -95,6 +99,10 @@ struct api_backend {
     // Calls `done` once, later. A reload that runs already may have read the old files: the next
     // run is waited for.
     void (*reload)(void *state, api_reloaded *done, void *context);
+    // The same for the geo data alone; `force` takes databases that know far less than before.
+    void (*geo_update)(void *state, bool force, api_reloaded *done, void *context);
+    json_t *(*geo)(void *state);
+    json_t *(*locate)(void *state, const struct address *address);
     void (*metrics)(void *state, struct api_metrics *metrics);
     unsigned (*worker_count)(void *state);
     const struct worker_counters *(*worker)(void *state, unsigned index);

@@ -46,6 +46,9 @@ void handle_health(struct api_call *call);
 void handle_explain(struct api_call *call);
 void handle_lint(struct api_call *call);
 void handle_reload(struct api_call *call);
+void handle_geo(struct api_call *call);
+void handle_geo_locate(struct api_call *call);
+void handle_geo_update(struct api_call *call);
 void handle_routes(struct api_call *call);
 void handle_metrics(struct api_call *call);
 

@@ -129,12 +129,43 @@ static void reload_done(void *context, const struct api_reload_result *result)
     }
 }
 
-void handle_reload(struct api_call *call)
+static struct pending_reload *pending_new(const struct api_call *call)
 {
     struct pending_reload *pending = mem_alloc(sizeof(*pending));
     pending->respond = call->respond;
     pending->context = call->context;
-    call->backend->reload(call->backend->state, reload_done, pending);
+    return pending;
+}
+
+void handle_reload(struct api_call *call)
+{
+    call->backend->reload(call->backend->state, reload_done, pending_new(call));
+}
+
+void handle_geo_update(struct api_call *call)
+{
+    const char *text = call_param(call, "force");
+    bool force = text != NULL && strcmp(text, "true") == 0;
+    if (text != NULL && !force && strcmp(text, "false") != 0) {
+        call_problem(call, 400, "force is true or false");
+        return;
+    }
+    call->backend->geo_update(call->backend->state, force, reload_done, pending_new(call));
+}
+
+void handle_geo(struct api_call *call)
+{
+    call_json(call, 200, call->backend->geo(call->backend->state));
+}
+
+void handle_geo_locate(struct api_call *call)
+{
+    struct address address;
+    if (!address_parse(call_param(call, "address"), &address)) {
+        call_problem(call, 400, "the address is neither IPv4 nor IPv6");
+        return;
+    }
+    call_json(call, 200, call->backend->locate(call->backend->state, &address));
 }
 
 static json_t *fields_json(const struct api_field_info *fields)

@@ -21,6 +21,16 @@ static const struct api_param_info explain_params[] = {
     {0},
 };
 
+static const struct api_param_info locate_params[] = {
+    {"address", true, "IPv4 or IPv6 address"},
+    {0},
+};
+
+static const struct api_param_info update_params[] = {
+    {"force", false, "true: also data that knows far less than what is in use"},
+    {0},
+};
+
 static const struct api_param_info lint_params[] = {
     {"zone", false, "The zone to look at; all zones and lines by default"},
     {0},
@@ -58,6 +68,13 @@ static const struct api_route routes[] = {
      no_params, NULL},
     {"GET", "/v1/explain", API_ROLE_READER, handle_explain,
      "The five steps by which a client gets its answer", explain_params, NULL},
+    {"GET", "/v1/geo", API_ROLE_READER, handle_geo,
+     "The geo data: its files, when they were built, what is known", no_params, NULL},
+    {"GET", "/v1/geo/locate", API_ROLE_READER, handle_geo_locate,
+     "What is known about an address, and the lines that it is in", locate_params, NULL},
+    {"POST", "/v1/geo/update", API_ROLE_OPERATOR, handle_geo_update,
+     "Reads the geo data anew; answers when it is in use or was refused (422)", update_params,
+     NULL},
     {"GET", "/v1/lint", API_ROLE_READER, handle_lint,
      "What is allowed and hardly meant, and the worst-case failover time of every checked name",
      lint_params, NULL},

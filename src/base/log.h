@@ -27,6 +27,8 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
     X(RELOAD_REFUSED, LOG_ERROR, "reload-refused", "a reload had errors; nothing was changed",     \
       "mend the errors above, then reload")                                                        \
     X(GEO_LOADED, LOG_INFO, "geo-loaded", "geo data was read and is in use", "nothing")            \
+    X(GEO_REFUSED, LOG_ERROR, "geo-refused", "new geo data had errors; the data in use stays",     \
+      "mend or replace the files; signpost geo update tries again")                                \
     X(GEO_OFF, LOG_WARNING, "geo-off",                                                             \
       "geo data is missing; only built-in and operator's networks decide lines",                   \
       "run ./dev geo, or set geo.databases")                                                       \

@@ -12,5 +12,6 @@ extern const struct command command_explain;
 extern const struct command command_status;
 extern const struct command command_health;
 extern const struct command command_drain;
+extern const struct command command_geo;
 extern const struct command command_reference;
 extern const struct command command_version;

@@ -365,7 +365,8 @@ struct geo *geo_load(const struct geo_config *config, const struct lines *lines,
     SP_ASSERT(location_of(&loader, (struct facts){0}) == LOCATION_UNKNOWN);
 
     struct sources sources;
-    sources_open(&sources, config->database_paths, config->database_count, &loader.interner, diags);
+    sources_open(&sources, config, &loader.interner, diags);
+    geo->summary.oldest_s = sources.oldest_s;
     family_load(&loader, &sources, FAMILY_IPV4);
     family_load(&loader, &sources, FAMILY_IPV6);
     sources_close(&sources);

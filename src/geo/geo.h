@@ -30,8 +30,17 @@ struct location {
 
 enum { LOCATION_UNKNOWN = 0 }; // id 0: nothing known
 
+// Where the fields of an MMDB's records are: keys and indexes of lists, joined with dots
+// ("country.iso_code", "subdivisions.0.iso_code"). NULL: as usual databases have them.
+struct geo_fields {
+    const char *country, *region, *latitude, *longitude, *asn, *organisation;
+};
+
+enum { GEO_FIELD_COUNT = sizeof(struct geo_fields) / sizeof(char *), GEO_FIELD_STEPS_MAX = 8 };
+
 struct geo_config {
     const char *const *database_paths; // MMDB or CSV, recognised by content
+    const struct geo_fields *fields;   // one a database, or NULL
     size_t database_count;
     const char *networks_path; // NULL: none
 };
@@ -39,7 +48,9 @@ struct geo_config {
 struct geo;
 
 // Loads everything. A file that cannot be read or understood is an error in `diags`; the rest is
-// loaded all the same and the result is never NULL: the caller decides whether to use it.
+// loaded all the same and the result is never NULL: the caller decides whether to use it. Files are
+// read into memory, never mapped, and one that changes while it is being read is an error: whoever
+// writes a database in place can spoil a load, but neither the result nor the process.
 // networks.csv faults are reported by line. `lines` must outlive the geo.
 struct geo *geo_load(const struct geo_config *config, const struct lines *lines,
                      struct diags *diags);
@@ -66,6 +77,8 @@ struct geo_summary {
     // networks: runs of one location, of one ASN; memory_size in bytes
     size_t location_count, network_count_ipv4, network_count_ipv6, asn_network_count, memory_size;
     bool has_places, has_asns; // a city/country database, an ASN database
+    // When the oldest database was built (MMDB) or last changed (CSV): seconds since 1970; 0: none.
+    int64_t oldest_s;
 };
 struct geo_summary geo_summary(const struct geo *geo);
 

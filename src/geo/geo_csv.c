@@ -3,11 +3,12 @@
 // CSV: the rows of any file, and databases of ranges.
 //
 //   1.0.0.0,1.0.0.255,13335,"Cloudflare, Inc."      start, end, ASN, organisation
-//   16777216,16777471,AU                            start, end, country; numbers or addresses
+//   16777216,16777471,AU,Queensland                 start, end, country, region; numbers or
+//   addresses 1.0.0.0/24,AU                                   a network in place of start and end
 //
-// The third field tells which. Rows of both families may be mixed and need not be sorted. Ranges
-// that overlap are a warning; the one that begins first wins. IPv6 is kept to the /64: a /64 that
-// several ranges share belongs to the first of them. Runs on the thread that loads.
+// The field after the range tells which. Rows of both families may be mixed and need not be sorted.
+// Ranges that overlap are a warning; the one that begins first wins. IPv6 is kept to the /64: a /64
+// that several ranges share belongs to the first of them. Runs on the thread that loads.
 
 #include "geo/geo_load.h"
 
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,29 +41,86 @@ static bool read_fully(int fd, char *text, size_t size)
     return true;
 }
 
-char *file_read(const char *path, size_t *size, struct diags *diags)
+// The open file and what it was like then; -1 with an error in `diags`.
+static int file_open(const char *path, struct stat *status, struct diags *diags)
 {
-    struct place place = {.file = path};
-    struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        diags_error(diags, place, NULL, "cannot be read: %s", strerror(errno));
-    } else if (!S_ISREG(status.st_mode)) {
-        diags_error(diags, place, NULL, "is not a regular file");
-    } else {
-        *size = (size_t)status.st_size;
-        char *text = mem_alloc(*size + 1);
-        if (read_fully(fd, text, *size)) {
+    const char *reason = NULL;
+    if (fd < 0 || fstat(fd, status) != 0) {
+        reason = strerror(errno);
+    } else if (!S_ISREG(status->st_mode)) {
+        reason = "it is not a regular file";
+    }
+    if (reason != NULL) {
+        diags_error(diags, (struct place){.file = path}, NULL, "cannot be read: %s", reason);
+        if (fd >= 0) {
             close(fd);
-            return text;
         }
-        diags_error(diags, place, NULL, "cannot be read: %s", strerror(errno));
+        return -1;
+    }
+    return fd;
+}
+
+// Whether nobody has written to the file since; closes it.
+static bool file_close(const char *path, int fd, const struct stat *before, bool good,
+                       struct diags *diags)
+{
+    struct stat now;
+    int error = errno;
+    bool same = fstat(fd, &now) == 0 && now.st_size == before->st_size &&
+                now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+                now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+    close(fd);
+    if (!same) {
+        diags_error(diags, (struct place){.file = path}, NULL,
+                    "changed while it was being read; write a new file and rename it");
+    } else if (!good) {
+        diags_error(diags, (struct place){.file = path}, NULL, "cannot be read: %s",
+                    strerror(error));
+    }
+    return same && good;
+}
+
+char *file_read(const char *path, size_t *size, int64_t *changed_s, struct diags *diags)
+{
+    struct stat status;
+    int fd = file_open(path, &status, diags);
+    if (fd < 0) {
+        return NULL;
+    }
+    *size = (size_t)status.st_size;
+    *changed_s = status.st_mtim.tv_sec;
+    char *text = mem_alloc(*size + 1);
+    bool good = read_fully(fd, text, *size);
+    if (!file_close(path, fd, &status, good, diags)) {
         free(text);
+        return NULL;
     }
-    if (fd >= 0) {
-        close(fd);
+    return text;
+}
+
+int file_copy(const char *path, struct diags *diags)
+{
+    enum { PIECE_SIZE = 1 << 20 };
+    struct stat status;
+    int fd = file_open(path, &status, diags);
+    if (fd < 0) {
+        return -1;
     }
-    return NULL;
+    int copy = memfd_create("signpost-geo", MFD_CLOEXEC);
+    char *piece = mem_alloc(PIECE_SIZE);
+    bool good = copy >= 0;
+    for (size_t left = (size_t)status.st_size; good && left > 0;) {
+        size_t size = MIN(left, (size_t)PIECE_SIZE);
+        good = read_fully(fd, piece, size) && write(copy, piece, size) == (ssize_t)size;
+        left -= size;
+    }
+    free(piece);
+    if (!file_close(path, fd, &status, good, diags) && copy >= 0) {
+        close(copy);
+        return -1;
+    }
+    return copy;
 }
 
 // --- rows
@@ -137,7 +196,8 @@ struct ranges {
 struct range_reader {
     const char *path;
     struct csv csv;
-    bool is_asn; // else the third field is a country
+    size_t value; // field after the range: 2, or 1 behind a network
+    bool is_asn;  // else that field is a country
     struct interner *interner;
     struct diags *diags;
     size_t faults;
@@ -197,7 +257,25 @@ static bool range_parse(const char *start, const char *end, enum family *family,
     return true;
 }
 
-// Wrong in the way a third field can be: neither an ASN nor a country code.
+static bool network_parse(const char *text, enum family *family, struct range *range)
+{
+    struct prefix prefix;
+    if (!prefix_parse(text, &prefix, NULL)) {
+        return false;
+    }
+    *family = prefix.address.family;
+    prefix_keys(&prefix, &range->first, &range->last);
+    return true;
+}
+
+// The range of a row whose value is in that field.
+static bool row_range(const struct csv *csv, size_t value, enum family *family, struct range *range)
+{
+    return value == 1 ? network_parse(csv->fields[0], family, range)
+                      : range_parse(csv->fields[0], csv->fields[1], family, range);
+}
+
+// A wrong value is neither an ASN nor a country code.
 static bool is_country_code(const char *text)
 {
     return strlen(text) == 2 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -209,13 +287,15 @@ static bool is_asn(const char *text)
     return asn_parse(text) != 0 || strcmp(text, "0") == 0;
 }
 
-static bool row_is_range(const struct csv *csv)
+// Where the value of a row is, if it is one of ranges or networks; else 0.
+static size_t row_value(const struct csv *csv)
 {
     enum family family;
     struct range range;
-    return !csv->fault && csv->count >= 3 &&
-           range_parse(csv->fields[0], csv->fields[1], &family, &range) &&
-           (is_asn(csv->fields[2]) || is_country_code(csv->fields[2]));
+    size_t value = strchr(csv->fields[0], '/') ? 1 : 2;
+    bool good = !csv->fault && csv->count > value && row_range(csv, value, &family, &range) &&
+                (is_asn(csv->fields[value]) || is_country_code(csv->fields[value]));
+    return good ? value : 0;
 }
 
 static bool row_is_header(const struct csv *csv)
@@ -226,7 +306,7 @@ static bool row_is_header(const struct csv *csv)
 }
 
 // Looks at the beginning, a copy of it: one line of headings, then a range, or a range at once.
-static bool ranges_probe(const char *text, size_t size, bool *with_header, bool *asns)
+static size_t ranges_probe(const char *text, size_t size, bool *with_header, bool *asns)
 {
     char copy[4096];
     size = MIN(size, sizeof(copy) - 1);
@@ -238,17 +318,15 @@ static bool ranges_probe(const char *text, size_t size, bool *with_header, bool 
     if (*with_header) {
         more = csv_next(&csv);
     }
-    if (!more || !row_is_range(&csv)) {
-        return false;
-    }
-    *asns = is_asn(csv.fields[2]);
-    return true;
+    size_t value = more ? row_value(&csv) : 0;
+    *asns = value && is_asn(csv.fields[value]);
+    return value;
 }
 
 bool ranges_recognise(const char *text, size_t size)
 {
     bool with_header, asns;
-    return ranges_probe(text, size, &with_header, &asns);
+    return ranges_probe(text, size, &with_header, &asns) != 0;
 }
 
 static void row_fault(struct range_reader *reader, size_t field, const char *text)
@@ -270,29 +348,30 @@ static void row_read(struct range_reader *reader)
         row_fault(reader, 0, csv->fault);
         return;
     }
-    if (csv->count < 3) {
-        row_fault(reader, csv->count, "expected start, end and an ASN or a country");
+    if (csv->count <= reader->value) {
+        row_fault(reader, csv->count, "expected a range and an ASN or a country");
         return;
     }
-    if (!range_parse(csv->fields[0], csv->fields[1], &family, &range)) {
-        row_fault(reader, 0, "expected the first and the last address of a range");
+    if (!row_range(csv, reader->value, &family, &range)) {
+        row_fault(reader, 0,
+                  reader->value == 1 ? "expected a network, as in the first row"
+                                     : "expected the first and the last address of a range");
+        return;
+    }
+    const char *value = csv->fields[reader->value];
+    const char *next = csv->count > reader->value + 1 ? csv->fields[reader->value + 1] : "";
+    if (*value && !(reader->is_asn ? is_asn(value) : is_country_code(value))) {
+        row_fault(reader, reader->value,
+                  reader->is_asn ? "expected an AS number, as in the first row"
+                                 : "expected a country code, as in the first row");
         return;
     }
     if (reader->is_asn) {
-        if (*csv->fields[2] && !is_asn(csv->fields[2])) {
-            row_fault(reader, 2, "expected an AS number, as in the first row");
-            return;
-        }
-        range.value = intern_asn(reader->interner, asn_parse(csv->fields[2]),
-                                 csv->count > 3 ? csv->fields[3] : "");
+        range.value = intern_asn(reader->interner, asn_parse(value), next);
     } else {
         char country[3];
-        if (*csv->fields[2] && !is_country_code(csv->fields[2])) {
-            row_fault(reader, 2, "expected a country code, as in the first row");
-            return;
-        }
-        country_normalise(csv->fields[2], country);
-        range.value = intern_place(reader->interner, country, "");
+        country_normalise(value, country);
+        range.value = intern_place(reader->interner, country, region_normalise(country, next));
     }
     struct ranges *ranges = &reader->ranges[family_index(family)];
     ranges->unsorted |= ranges->count > 0 && range.first < ranges->items[ranges->count - 1].first;
@@ -347,7 +426,8 @@ void ranges_read(const char *path, char *text, size_t size, struct interner *int
         .diags = diags,
     };
     bool with_header;
-    SP_ASSERT(ranges_probe(text, size, &with_header, &reader.is_asn));
+    reader.value = ranges_probe(text, size, &with_header, &reader.is_asn);
+    SP_ASSERT(reader.value != 0);
     while (reader.faults < FAULTS_MAX && csv_next(&reader.csv)) {
         if (!with_header) {
             row_read(&reader);

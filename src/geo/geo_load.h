@@ -95,6 +95,9 @@ void country_normalise(const char *text, char country[3]);
 bool region_table_has(const char *country);
 // Whether it has the form of an ISO 3166-2 code, without the country.
 bool region_is_code(const char *text);
+// A region as databases write it, to a code: by the tables where they have the country, else a code
+// as it stands. "" when it is neither.
+const char *region_normalise(const char *country, const char *text);
 
 // --- text with fields (geo_csv.c)
 
@@ -113,7 +116,10 @@ struct csv {
 // Reads the next row that is not empty; false at the end. Fields past the last are left out.
 bool csv_next(struct csv *csv);
 // The whole file, with a NUL after it, or NULL with an error in `diags`. Released with free().
-char *file_read(const char *path, size_t *size, struct diags *diags);
+// *changed_s is when it was last changed, in seconds since 1970.
+char *file_read(const char *path, size_t *size, int64_t *changed_s, struct diags *diags);
+// A copy of the file that nobody else has, as a file descriptor; -1 with an error in `diags`.
+int file_copy(const char *path, struct diags *diags);
 
 // --- databases
 
@@ -129,7 +135,9 @@ void ranges_read(const char *path, char *text, size_t size, struct interner *int
 
 // An MMDB, one family at a time. NULL with an error in `diags`.
 struct mmdb;
-struct mmdb *mmdb_open(const char *path, struct diags *diags);
+struct mmdb *mmdb_open(const char *path, const struct geo_fields *fields, struct diags *diags);
+// Seconds since 1970.
+int64_t mmdb_built(const struct mmdb *mmdb);
 void mmdb_close(struct mmdb *mmdb); // NULL allowed
 bool mmdb_has_ipv6(const struct mmdb *mmdb);
 void mmdb_read(struct mmdb *mmdb, enum family family, struct interner *interner,
@@ -141,10 +149,11 @@ struct source;
 struct sources {
     struct source *items;
     size_t count;
+    int64_t oldest_s; // as in struct geo_summary
 };
 
 // Opens and recognises every file; what cannot be used is an error and says nothing later.
-void sources_open(struct sources *sources, const char *const *paths, size_t count,
+void sources_open(struct sources *sources, const struct geo_config *config,
                   struct interner *interner, struct diags *diags);
 // What all of them say of one family, finished; freed by the caller. Once a family, IPv4 first.
 void sources_read(struct sources *sources, enum family family, struct interner *interner,

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// MMDB databases, flattened. libmaxminddb maps the file and reads nodes and values; the walk is
-// ours, because a walk visits each network once where look-ups would visit its path each time.
+// MMDB databases, flattened. libmaxminddb maps a file and reads nodes and values; the walk is
+// ours, because a walk visits each network once where look-ups would visit its path each time. What
+// is mapped is a copy in memory: a file that is cut short while it is mapped kills the process.
 //
 // A record may be flat (country_code, state1, latitude) or nested as MaxMind has it
 // (country.iso_code, subdivisions[0].iso_code, location.latitude), and may have ASN fields instead
-// or besides: found out by looking, record by record. Networks share records: each distinct one is
-// decoded once and its networks are counted, for the mean coordinates of its place.
+// or besides: found out by looking, record by record; an operator may name the fields. Networks
+// share records: each distinct one is decoded once and its networks are counted, for the mean
+// coordinates of its place.
 //
 // The file is not trusted. The walk is bounded by the size of the tree, since records could point
 // back up; strings are cut to what is expected of them. Networks narrower than a /64 count as
@@ -20,7 +22,9 @@
 #include <maxminddb.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { KEY_BITS = 64, IPV4_DEPTH = 96, TEXT_MAX = 128 };
 
@@ -31,9 +35,29 @@ struct record {
     uint32_t networks; // that share it
 };
 
+typedef const char *path_steps[GEO_FIELD_STEPS_MAX + 1]; // ended by NULL
+
+struct schema {
+    path_steps country, region, latitude, longitude;
+};
+
+static const struct schema usual_schemas[] = {
+    {{"country_code"}, {"state1"}, {"latitude"}, {"longitude"}},
+    {{"country", "iso_code"},
+     {"subdivisions", "0", "iso_code"},
+     {"location", "latitude"},
+     {"location", "longitude"}},
+};
+static const path_steps usual_asn = {"autonomous_system_number"};
+static const path_steps usual_organisation = {"autonomous_system_organization"};
+
 struct mmdb {
     MMDB_s file;
     const char *path;
+    struct arena *arena;          // of an operator's field paths
+    const struct schema *schemas; // of which one fits a record
+    size_t schema_count;
+    const char *const *asn, *const *organisation;
     struct record *records;
     size_t record_count, record_capacity;
     struct key_map by_offset; // data offset -> index in records + 1
@@ -52,30 +76,14 @@ struct walk {
 
 // --- fields
 
-typedef const char *const path_steps[4]; // ended by NULL
-
-struct schema {
-    path_steps country, region, latitude, longitude;
-};
-
-static const struct schema schemas[] = {
-    {{"country_code"}, {"state1"}, {"latitude"}, {"longitude"}},
-    {{"country", "iso_code"},
-     {"subdivisions", "0", "iso_code"},
-     {"location", "latitude"},
-     {"location", "longitude"}},
-};
-static path_steps asn_path = {"autonomous_system_number"};
-static path_steps organisation_path = {"autonomous_system_organization"};
-
-static bool value_get(const MMDB_entry_s *entry, path_steps path, MMDB_entry_data_s *data)
+static bool value_get(const MMDB_entry_s *entry, const char *const *path, MMDB_entry_data_s *data)
 {
     MMDB_entry_s start = *entry;
-    return MMDB_aget_value(&start, data, path) == MMDB_SUCCESS && data->has_data;
+    return path[0] && MMDB_aget_value(&start, data, path) == MMDB_SUCCESS && data->has_data;
 }
 
 // False when there is no such text. What does not fit is cut.
-static bool text_get(const MMDB_entry_s *entry, path_steps path, char text[TEXT_MAX])
+static bool text_get(const MMDB_entry_s *entry, const char *const *path, char text[TEXT_MAX])
 {
     MMDB_entry_data_s data;
     text[0] = 0;
@@ -88,7 +96,7 @@ static bool text_get(const MMDB_entry_s *entry, path_steps path, char text[TEXT_
     return true;
 }
 
-static float degrees_get(const MMDB_entry_s *entry, path_steps path, float limit)
+static float degrees_get(const MMDB_entry_s *entry, const char *const *path, float limit)
 {
     MMDB_entry_data_s data;
     double value = NAN;
@@ -102,7 +110,7 @@ static float degrees_get(const MMDB_entry_s *entry, path_steps path, float limit
     return value >= -limit && value <= limit ? (float)value : NAN;
 }
 
-static uint32_t number_get(const MMDB_entry_s *entry, path_steps path)
+static uint32_t number_get(const MMDB_entry_s *entry, const char *const *path)
 {
     MMDB_entry_data_s data;
     if (!value_get(entry, path, &data)) {
@@ -122,34 +130,38 @@ static uint32_t number_get(const MMDB_entry_s *entry, path_steps path)
     }
 }
 
-// The region as a code: by the tables where they have the country, else a code as it stands.
-static const char *region_of(const char *country, const char *text)
+// What the record says of the place, if the schema fits it.
+static bool place_decode(struct walk *walk, const MMDB_entry_s *entry, const struct schema *schema,
+                         struct record *record)
 {
-    return region_table_has(country) || !region_is_code(text) ? geo_region_code(country, text)
-                                                              : text;
+    char country[TEXT_MAX], region[TEXT_MAX], code[3];
+    if (!text_get(entry, schema->country, country)) {
+        return false;
+    }
+    country_normalise(country, code);
+    text_get(entry, schema->region, region);
+    record->place = intern_place(walk->interner, code, region_normalise(code, region));
+    record->latitude = degrees_get(entry, schema->latitude, 90);
+    record->longitude = degrees_get(entry, schema->longitude, 180);
+    walk->mmdb->useful = true;
+    return true;
 }
 
 static void record_decode(struct walk *walk, const MMDB_entry_s *entry, struct record *record)
 {
-    char country[TEXT_MAX], region[TEXT_MAX], organisation[TEXT_MAX], code[3];
+    char organisation[TEXT_MAX];
     struct mmdb *mmdb = walk->mmdb;
-    for (size_t i = 0; i < ARRAY_SIZE(schemas); i++) {
-        size_t schema = (mmdb->schema + i) % ARRAY_SIZE(schemas);
-        if (text_get(entry, schemas[schema].country, country)) {
+    for (size_t i = 0; i < mmdb->schema_count; i++) {
+        size_t schema = (mmdb->schema + i) % mmdb->schema_count;
+        if (place_decode(walk, entry, &mmdb->schemas[schema], record)) {
             mmdb->schema = schema;
-            mmdb->useful = true;
-            country_normalise(country, code);
-            text_get(entry, schemas[schema].region, region);
-            record->place = intern_place(walk->interner, code, region_of(code, region));
-            record->latitude = degrees_get(entry, schemas[schema].latitude, 90);
-            record->longitude = degrees_get(entry, schemas[schema].longitude, 180);
             break;
         }
     }
-    uint32_t asn = number_get(entry, asn_path);
+    uint32_t asn = number_get(entry, mmdb->asn);
     if (asn) {
         mmdb->useful = true;
-        text_get(entry, organisation_path, organisation);
+        text_get(entry, mmdb->organisation, organisation);
         record->asn = intern_asn(walk->interner, asn, organisation);
     }
 }
@@ -312,14 +324,62 @@ void mmdb_read(struct mmdb *mmdb, enum family family, struct interner *interner,
     if (last && mmdb->record_count > 0 && !mmdb->useful && !walk.corrupt) {
         diags_error(diags, place, NULL,
                     "no record has a field that is known here: expected country_code, "
-                    "country.iso_code or autonomous_system_number");
+                    "country.iso_code or autonomous_system_number, or the paths under \"fields\"");
     }
 }
 
-struct mmdb *mmdb_open(const char *path, struct diags *diags)
+// --- opening
+
+static void steps_split(struct arena *arena, const char *path, path_steps steps)
 {
+    size_t count = 0;
+    for (char *at = path ? arena_strdup(arena, path) : NULL; at && count < GEO_FIELD_STEPS_MAX;) {
+        char *dot = strchr(at, '.');
+        if (dot) {
+            *dot++ = 0;
+        }
+        steps[count++] = at;
+        at = dot;
+    }
+    steps[count] = NULL;
+}
+
+// An operator's paths stand for the usual ones of their half, places or ASNs.
+static void fields_set(struct mmdb *mmdb, const struct geo_fields *fields)
+{
+    mmdb->schemas = usual_schemas;
+    mmdb->schema_count = ARRAY_SIZE(usual_schemas);
+    mmdb->asn = usual_asn;
+    mmdb->organisation = usual_organisation;
+    if (fields->country) {
+        struct schema *own = arena_alloc(mmdb->arena, sizeof(*own));
+        steps_split(mmdb->arena, fields->country, own->country);
+        steps_split(mmdb->arena, fields->region, own->region);
+        steps_split(mmdb->arena, fields->latitude, own->latitude);
+        steps_split(mmdb->arena, fields->longitude, own->longitude);
+        mmdb->schemas = own;
+        mmdb->schema_count = 1;
+    }
+    if (fields->asn) {
+        path_steps *own = arena_alloc(mmdb->arena, 2 * sizeof(*own));
+        steps_split(mmdb->arena, fields->asn, own[0]);
+        steps_split(mmdb->arena, fields->organisation, own[1]);
+        mmdb->asn = own[0];
+        mmdb->organisation = own[1];
+    }
+}
+
+struct mmdb *mmdb_open(const char *path, const struct geo_fields *fields, struct diags *diags)
+{
+    char copy[32];
+    int fd = file_copy(path, diags);
+    if (fd < 0) {
+        return NULL;
+    }
+    snprintf(copy, sizeof(copy), "/proc/self/fd/%d", fd);
     struct mmdb *mmdb = mem_alloc(sizeof(*mmdb));
-    int error = MMDB_open(path, MMDB_MODE_MMAP, &mmdb->file);
+    int error = MMDB_open(copy, MMDB_MODE_MMAP, &mmdb->file);
+    close(fd);
     if (error != MMDB_SUCCESS) {
         diags_error(diags, (struct place){.file = path}, NULL, "is not a usable MMDB: %s",
                     MMDB_strerror(error));
@@ -327,13 +387,21 @@ struct mmdb *mmdb_open(const char *path, struct diags *diags)
         return NULL;
     }
     mmdb->path = path;
+    mmdb->arena = arena_new();
+    fields_set(mmdb, fields);
     return mmdb;
+}
+
+int64_t mmdb_built(const struct mmdb *mmdb)
+{
+    return (int64_t)mmdb->file.metadata.build_epoch;
 }
 
 void mmdb_close(struct mmdb *mmdb)
 {
     if (mmdb) {
         MMDB_close(&mmdb->file);
+        arena_free(mmdb->arena);
         free(mmdb->records);
         key_map_free(&mmdb->by_offset);
         free(mmdb);

@@ -424,7 +424,8 @@ void overrides_read(const char *path, const struct lines *lines, struct interner
     *overrides = (struct overrides){.items = mem_alloc(sizeof(*overrides->items)), .count = 1};
     overrides->items[0].custom_line = -1;
     size_t size;
-    char *text = path ? file_read(path, &size, diags) : NULL;
+    int64_t changed_s;
+    char *text = path ? file_read(path, &size, &changed_s, diags) : NULL;
     if (text) {
         // A byte order mark, as spreadsheets write it, is no part of the first name.
         size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

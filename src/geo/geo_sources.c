@@ -50,34 +50,51 @@ static void report_unknown(const char *path, const char *text, size_t size, stru
     } else {
         diags_error(diags, (struct place){path, 1, 1}, NULL,
                     "is neither an MMDB nor a CSV of ranges; expected rows of "
-                    "start,end,asn,organisation or start,end,country");
+                    "start,end,asn,organisation or start,end,country, "
+                    "or the same with a network (CIDR) for start and end");
     }
 }
 
-static void source_open(struct source *source, const char *path, struct interner *interner,
+static void built_at(struct sources *sources, int64_t built_s)
+{
+    if (sources->oldest_s == 0 || built_s < sources->oldest_s) {
+        sources->oldest_s = built_s;
+    }
+}
+
+static void source_open(struct sources *sources, struct source *source, const char *path,
+                        const struct geo_fields *fields, struct interner *interner,
                         struct diags *diags)
 {
     if (mmdb_recognise(path)) {
-        source->mmdb = mmdb_open(path, diags);
+        source->mmdb = mmdb_open(path, fields, diags);
+        if (source->mmdb) {
+            built_at(sources, mmdb_built(source->mmdb));
+        }
         return;
     }
     size_t size;
-    char *text = file_read(path, &size, diags);
+    int64_t changed_s;
+    char *text = file_read(path, &size, &changed_s, diags);
     if (text && ranges_recognise(text, size)) {
         ranges_read(path, text, size, interner, &source->layer, diags);
+        built_at(sources, changed_s);
     } else if (text) {
         report_unknown(path, text, size, diags);
     }
     free(text);
 }
 
-void sources_open(struct sources *sources, const char *const *paths, size_t count,
+void sources_open(struct sources *sources, const struct geo_config *config,
                   struct interner *interner, struct diags *diags)
 {
-    sources->count = count;
-    sources->items = mem_alloc_array(count, sizeof(*sources->items));
-    for (size_t i = 0; i < count; i++) {
-        source_open(&sources->items[i], paths[i], interner, diags);
+    static const struct geo_fields usual;
+    sources->oldest_s = 0;
+    sources->count = config->database_count;
+    sources->items = mem_alloc_array(sources->count, sizeof(*sources->items));
+    for (size_t i = 0; i < sources->count; i++) {
+        source_open(sources, &sources->items[i], config->database_paths[i],
+                    config->fields ? &config->fields[i] : &usual, interner, diags);
     }
 }
 

@@ -66,6 +66,12 @@ bool region_is_code(const char *text)
     return size > 0 && size <= 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == size;
 }
 
+const char *region_normalise(const char *country, const char *text)
+{
+    return region_table_has(country) || !region_is_code(text) ? geo_region_code(country, text)
+                                                              : text;
+}
+
 void country_normalise(const char *text, char country[3])
 {
     country[0] = 0;

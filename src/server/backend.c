@@ -41,7 +41,25 @@ static json_t *backend_lint(void *state, const uint8_t *apex)
 static void backend_reload(void *state, api_reloaded *done, void *context)
 {
     struct server *server = state;
-    reload_request(server->reload, done, context);
+    reload_request(server->reload, RELOAD_ALL, done, context);
+}
+
+static void backend_geo_update(void *state, bool force, api_reloaded *done, void *context)
+{
+    struct server *server = state;
+    reload_request(server->reload, force ? RELOAD_GEO_FORCED : RELOAD_GEO, done, context);
+}
+
+static json_t *backend_geo(void *state)
+{
+    struct server *server = state;
+    return engine_geo(server->engine);
+}
+
+static json_t *backend_locate(void *state, const struct address *address)
+{
+    struct server *server = state;
+    return engine_locate(server->engine, address);
 }
 
 static json_t *backend_health_check(void *state, int check)
@@ -131,6 +149,9 @@ static void backend_metrics(void *state, struct api_metrics *metrics)
     metrics->generation_bytes = summary.memory_size;
     metrics->reloads = server->reloads;
     metrics->reloads_refused = server->reloads_refused;
+    metrics->geo_age_seconds = engine_geo_age(server->engine);
+    metrics->geo_updates = server->geo_updates;
+    metrics->geo_updates_refused = server->geo_updates_refused;
     metrics->uptime_seconds =
         (uint64_t)((clock_monotonic_ns(server->clock) - server->begun_ns) / NS_PER_SECOND);
     const struct doubt *doubt = health_doubt(engine_health(server->engine));
@@ -162,6 +183,9 @@ struct api_backend server_backend(struct server *server)
         .explain = backend_explain,
         .lint = backend_lint,
         .reload = backend_reload,
+        .geo_update = backend_geo_update,
+        .geo = backend_geo,
+        .locate = backend_locate,
         .metrics = backend_metrics,
         .worker_count = backend_worker_count,
         .worker = backend_worker,

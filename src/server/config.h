@@ -10,11 +10,18 @@
 #include "base/diag.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "geo/geo.h"
 #include "geo/lines.h"
 #include "net/xdp.h"
 
 enum store_driver { STORE_FILES };
 enum cookie_mode { COOKIES_OFF, COOKIES_ON, COOKIES_REQUIRE };
+
+// One of geo.databases.
+struct database {
+    const char *path;
+    struct geo_fields fields;
+};
 
 // All strings live in the arena. Paths are absolute or relative to the working directory: relative
 // paths in the file are taken from the folder of the file.
@@ -32,8 +39,9 @@ struct config {
     unsigned workers;
     enum store_driver store_driver;
     const char *store_path;
-    const char **geo_databases;
+    struct database *geo_databases;
     size_t geo_database_count;
+    int64_t geo_watch_ns;     // 0: files are not watched
     const char *geo_networks; // NULL: none
     const char *geo_lines;    // NULL: none
     const char *control_path; // NULL: no control socket

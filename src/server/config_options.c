@@ -52,8 +52,15 @@ static const struct option options[] = {
      FIELD(store_path)},
     {{.name = "geo.databases", .type = OPTION_DATABASES, .fallback = "[]",
       .help = "Databases of places and ASNs: MMDB or CSV, recognised by their content. Without "
-              "them only built-in and own networks decide lines."},
+              "them only built-in and own networks decide lines. `fields` says where the fields "
+              "of an MMDB are: `country`, `region`, `latitude`, `longitude`, `asn`, "
+              "`organisation`, each a path such as `country.iso_code`."},
      LIST(geo_databases, geo_database_count)},
+    {{.name = "geo.watch", .type = OPTION_DURATION, .min = 0, .max = 86400, .fallback = "10",
+      .unit = "seconds",
+      .help = "How often the files of geo data are looked at; one that has changed and then stayed "
+              "as it is for as long is taken. 0 looks only at a reload."},
+     FIELD(geo_watch_ns)},
     {{.name = "geo.networks", .type = OPTION_PATH,
       .help = "Own table of networks, which overrides the databases cell by cell: a CSV file with "
               "the header `cidr,country,region,asn,line,lat,lon`."},
@@ -234,7 +241,7 @@ static const char *const type_texts[OPTION_TYPE_COUNT] = {
     [OPTION_COUNT_OR_AUTO] = "whole number or auto",
     [OPTION_PATH] = "path",
     [OPTION_PATH_OR_OFF] = "path or off",
-    [OPTION_DATABASES] = "list of {path: ...}",
+    [OPTION_DATABASES] = "list of {path: ..., fields: ...}",
     [OPTION_PREFIXES] = "list of networks (CIDR)",
     [OPTION_NAMES] = "list of domain names",
     [OPTION_MAILBOX] = "mailbox",

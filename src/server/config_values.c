@@ -251,6 +251,7 @@ static bool parse_interface(const struct value *value)
     return true;
 }
 
+_Static_assert(offsetof(struct database, path) == 0, "parse_path writes the path");
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum line_precedence) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum cookie_mode) == sizeof(unsigned), "parse_enum writes an unsigned");
@@ -268,7 +269,7 @@ static const struct {
     [OPTION_COUNT_OR_AUTO] = {parse_count_or_auto, 0},
     [OPTION_PATH] = {parse_path, 0},
     [OPTION_PATH_OR_OFF] = {parse_path_or_off, 0},
-    [OPTION_DATABASES] = {parse_path, sizeof(const char *)},
+    [OPTION_DATABASES] = {parse_path, sizeof(struct database)},
     [OPTION_PREFIXES] = {parse_prefix, sizeof(struct prefix)},
     [OPTION_NAMES] = {parse_name, sizeof(const char *)},
     [OPTION_MAILBOX] = {parse_mailbox, 0},
@@ -316,7 +317,60 @@ static bool set_scalar(struct value *value, struct fy_node *node)
     return setters[value->option->info.type].parse(value);
 }
 
-// {path: city.mmdb}: an element of geo.databases in its long form.
+// One path of `fields`, into the member that has its name.
+static bool set_field(struct value *value, const char *key, struct fy_node *node,
+                      struct geo_fields *fields)
+{
+    const struct {
+        const char *key, **field;
+    } known[] = {{"country", &fields->country},   {"region", &fields->region},
+                 {"latitude", &fields->latitude}, {"longitude", &fields->longitude},
+                 {"asn", &fields->asn},           {"organisation", &fields->organisation}};
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (strcmp(known[i].key, key) == 0) {
+            const char *path = fy_node_is_scalar(node) ? node_text(value->reader, node) : NULL;
+            size_t steps = 1;
+            for (const char *at = path; at != NULL && (at = strchr(at, '.')) != NULL; at++) {
+                steps++;
+            }
+            if (path == NULL || *path == 0 || steps > GEO_FIELD_STEPS_MAX) {
+                return refuse(value, "expected a path of 1 to %d keys, as country.iso_code",
+                              GEO_FIELD_STEPS_MAX);
+            }
+            *known[i].field = path;
+            return true;
+        }
+    }
+    return refuse(value,
+                  "unknown field \"%s\": expected country, region, latitude, longitude, asn or "
+                  "organisation",
+                  key);
+}
+
+static bool set_fields(struct value *value, struct fy_node *node)
+{
+    struct database *database = value->element;
+    struct fy_node_pair *pair;
+    void *cursor = NULL;
+    bool sound = true;
+    if (!fy_node_is_mapping(node)) {
+        return refuse(value, "expected fields: {country: ..., ...}, not %s", node_kind(node));
+    }
+    while ((pair = fy_node_mapping_iterate(node, &cursor)) != NULL) {
+        const char *key = node_text(value->reader, fy_node_pair_key(pair));
+        struct value at = *value;
+        at.place = node_place(value->reader, fy_node_pair_key(pair), value->place);
+        sound &= set_field(&at, key ? key : "", fy_node_pair_value(pair), &database->fields);
+    }
+    const struct geo_fields *fields = &database->fields;
+    bool half = !fields->country && (fields->region || fields->latitude || fields->longitude);
+    if (sound && (half || (!fields->asn && fields->organisation))) {
+        return refuse(value, "a path to the %s is missing", half ? "country" : "asn");
+    }
+    return sound;
+}
+
+// {path: city.mmdb, fields: {...}}: an element of geo.databases in its long form.
 static bool set_database(struct value *value, struct fy_node *node)
 {
     struct fy_node *path = NULL;
@@ -328,8 +382,10 @@ static bool set_database(struct value *value, struct fy_node *node)
         const char *key = node_text(value->reader, fy_node_pair_key(pair));
         struct value at = *value;
         at.place = node_place(value->reader, fy_node_pair_key(pair), value->place);
-        if (key == NULL || strcmp(key, "path") != 0) {
-            sound = refuse(&at, "unknown key \"%s\": expected path", key ? key : "");
+        if (key != NULL && strcmp(key, "fields") == 0) {
+            sound &= set_fields(&at, fy_node_pair_value(pair));
+        } else if (key == NULL || strcmp(key, "path") != 0) {
+            sound = refuse(&at, "unknown key \"%s\": expected path or fields", key ? key : "");
         } else if (path != NULL) {
             sound = refuse(&at, "path is given twice");
         } else {

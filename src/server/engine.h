@@ -24,8 +24,12 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
 void engine_free(struct engine *engine);
 
 // Reads shared.yaml, every zone file, and the geo data when it is not yet loaded or has changed on
-// disk (`with_geo` forces it). Faults are in load_diags. Never NULL.
+// disk (`with_geo` forces it). Faults are in load_diags. Never NULL. Geo data with errors is a
+// warning as long as there is older data that goes on serving.
 struct load *engine_read(const struct engine *engine, bool with_geo);
+// Reads the geo data alone, whether it changed or not. A database that knows far less than the one
+// in use is taken for cut short, and that is an error, unless `force`.
+struct load *engine_read_geo(const struct engine *engine, bool force);
 struct diags *load_diags(struct load *load);
 void load_free(struct load *load);
 
@@ -52,6 +56,12 @@ void engine_lint(const struct engine *engine, const uint8_t *apex, struct diags 
 json_t *engine_failovers(const struct engine *engine, const uint8_t *apex);
 // Both, as GET /v1/lint gives them; NULL when there is no such zone.
 json_t *engine_lint_json(const struct engine *engine, const uint8_t *apex);
+// The geo data: files, when they were built, counts.
+json_t *engine_geo(const struct engine *engine);
+// What is known about an address, and the lines that it is in.
+json_t *engine_locate(const struct engine *engine, const struct address *address);
+// Seconds since the oldest database in use was built; 0 without one.
+uint64_t engine_geo_age(const struct engine *engine);
 // Counts, generation, zones, geo data, uptime.
 json_t *engine_status(struct engine *engine);
 // Every check: target, kind, state, since, last result.

@@ -110,6 +110,14 @@ struct zone_state *engine_zone_find(const struct engine *engine, const uint8_t *
 // Adds an error for each ALIAS of the zones as they will be that points to no name served here.
 void engine_check_aliases(const struct engine *engine, struct load *load);
 size_t engine_geo_file_count(const struct config *config);
+// The path of one of these files: databases, then networks.csv.
+const char *engine_geo_file(const struct config *config, size_t index);
+// What tells the version of a file that is there now.
+struct file_stamp file_stamp_of(const char *path);
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
+// The geo data, if it changed or `force`d; engine_read_geo.c. `anew`: faults refuse the load even
+// when older data could go on serving, and files are read whether they changed or not.
+void engine_geo_read(const struct engine *engine, struct load *load, bool anew, bool force);
 
 // Compiles the plan of a steered RRset from its policy, territory and the checks as they stand.
 // `thoroughly`: takes the time to project large territories. Every one ends in engine_plans_settle.

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static struct file_stamp stamp_of(const char *path)
+struct file_stamp file_stamp_of(const char *path)
 {
     struct stat status;
     if (stat(path, &status) != 0) {
@@ -30,23 +30,24 @@ static struct file_stamp stamp_of(const char *path)
     };
 }
 
-static bool stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 {
     return a->modified_ns == b->modified_ns && a->changed_ns == b->changed_ns &&
            a->size == b->size && a->inode == b->inode;
 }
 
-// --- shared.yaml, lines and geo data
+// --- shared.yaml and lines
 
 static bool shared_read_if_new(const struct engine *engine, struct load *load)
 {
     const struct config *config = engine->config;
     char *path = mem_printf("%s/shared.yaml", config->store_path);
-    load->shared_stamp = stamp_of(path);
-    load->lines_stamp = config->geo_lines ? stamp_of(config->geo_lines) : (struct file_stamp){0};
+    load->shared_stamp = file_stamp_of(path);
+    load->lines_stamp =
+        config->geo_lines ? file_stamp_of(config->geo_lines) : (struct file_stamp){0};
     bool is_new = engine->lines == NULL ||
-                  !stamp_equal(&load->shared_stamp, &engine->shared_stamp) ||
-                  !stamp_equal(&load->lines_stamp, &engine->lines_stamp);
+                  !file_stamp_equal(&load->shared_stamp, &engine->shared_stamp) ||
+                  !file_stamp_equal(&load->lines_stamp, &engine->lines_stamp);
     if (is_new) {
         load->shared = shared_read(path, &load->diags);
         load->lines = lines_load(config->geo_lines, load->shared->lines, load->shared->line_count,
@@ -54,76 +55,6 @@ static bool shared_read_if_new(const struct engine *engine, struct load *load)
     }
     free(path);
     return is_new;
-}
-
-size_t engine_geo_file_count(const struct config *config)
-{
-    return config->geo_database_count + (config->geo_networks != NULL);
-}
-
-// Locations refer to an operator's lines by index: the geo data stays good while the names of the
-// lines and their order do.
-static bool same_line_names(const struct shared *a, const struct shared *b)
-{
-    if (a->line_count != b->line_count) {
-        return false;
-    }
-    for (size_t i = 0; i < a->line_count; i++) {
-        if (strcmp(a->lines[i].name, b->lines[i].name) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool geo_is_new(const struct engine *engine, const struct load *load)
-{
-    if (engine->geo == NULL || !stamp_equal(&load->lines_stamp, &engine->lines_stamp) ||
-        (load->shared != NULL && !same_line_names(load->shared, engine->shared))) {
-        return true;
-    }
-    for (size_t i = 0; i < engine_geo_file_count(engine->config); i++) {
-        if (!stamp_equal(&load->geo_stamps[i], &engine->geo_stamps[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// A database that is not there is only a warning: the server answers with what it has.
-static size_t present_databases(const struct config *config, struct load *load, const char **paths)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < config->geo_database_count; i++) {
-        if (load->geo_stamps[i].inode != 0) {
-            paths[count++] = config->geo_databases[i];
-        } else {
-            diags_warning(&load->diags, (struct place){.file = config->geo_databases[i]}, NULL,
-                          "the geo database is missing; lines, countries and ASNs known only from "
-                          "it are off");
-        }
-    }
-    return count;
-}
-
-static void geo_read_if_new(const struct engine *engine, struct load *load, bool forced)
-{
-    const struct config *config = engine->config;
-    size_t count = engine_geo_file_count(config);
-    load->geo_stamps = mem_alloc_array(count, sizeof(*load->geo_stamps));
-    for (size_t i = 0; i < count; i++) {
-        bool is_database = i < config->geo_database_count;
-        load->geo_stamps[i] =
-            stamp_of(is_database ? config->geo_databases[i] : config->geo_networks);
-    }
-    if (!forced && !geo_is_new(engine, load)) {
-        return;
-    }
-    const char **paths = mem_alloc_array(config->geo_database_count, sizeof(*paths));
-    struct geo_config geo = {.database_paths = paths, .networks_path = config->geo_networks};
-    geo.database_count = present_databases(config, load, paths);
-    load->geo = geo_load(&geo, load->lines ? load->lines : engine->lines, &load->diags);
-    free(paths);
 }
 
 // --- zones
@@ -190,11 +121,11 @@ static void zone_read_if_new(const struct engine *engine, struct load *load, con
         return;
     }
     state->path = mem_strdup(path);
-    state->stamp = stamp_of(path);
+    state->stamp = file_stamp_of(path);
     zone_table_add(&load->zones, state);
     const struct zone_state *served = engine_zone_find(engine, state->apex);
     bool same = served != NULL && strcmp(served->path, path) == 0 && !served->has_includes &&
-                stamp_equal(&served->stamp, &state->stamp);
+                file_stamp_equal(&served->stamp, &state->stamp);
     if (all || !same) {
         zone_read(engine, load, state, format);
     }
@@ -235,7 +166,7 @@ struct load *engine_read(const struct engine *engine, bool with_geo)
 {
     struct load *load = mem_alloc(sizeof(*load));
     bool all = shared_read_if_new(engine, load);
-    geo_read_if_new(engine, load, with_geo);
+    engine_geo_read(engine, load, with_geo, with_geo);
     if (engine->config->cookies != COOKIES_OFF && engine->config->cookie_secrets_path != NULL) {
         cookie_file_read(engine->config->cookie_secrets_path, &load->cookies, &load->diags);
     }

@@ -6,19 +6,6 @@
 #include "dns/types.h"
 #include "dns/wire.h"
 
-static json_t *geo_status(const struct engine *engine)
-{
-    if (engine->geo == NULL) {
-        return json_null();
-    }
-    struct geo_summary geo = geo_summary(engine->geo);
-    return json_pack("{s:b, s:b, s:I, s:I, s:I, s:I, s:I}", "places", geo.has_places, "asns",
-                     geo.has_asns, "locations", (json_int_t)geo.location_count, "networks_ipv4",
-                     (json_int_t)geo.network_count_ipv4, "networks_ipv6",
-                     (json_int_t)geo.network_count_ipv6, "asn_networks",
-                     (json_int_t)geo.asn_network_count, "bytes", (json_int_t)geo.memory_size);
-}
-
 json_t *engine_status(struct engine *engine)
 {
     const struct generation *generation = publisher_current(engine->publisher);
@@ -30,7 +17,7 @@ json_t *engine_status(struct engine *engine)
                      (json_int_t)summary.zone_count, "names", (json_int_t)summary.name_count,
                      "steered_rrsets", (json_int_t)summary.plan_count, "territories",
                      (json_int_t)territories_count(engine->territories), "generation_bytes",
-                     (json_int_t)summary.memory_size, "geo", geo_status(engine));
+                     (json_int_t)summary.memory_size, "geo", engine_geo(engine));
 }
 
 static json_int_t zone_serial(const struct zone *zone)

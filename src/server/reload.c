@@ -24,8 +24,9 @@ struct reload {
     void *context;
     uv_work_t work;
     struct load *load;
-    struct tls_certificate *certificate; // that was read with it
-    struct waiter *current, *next;       // who waits for this run, and for the one after
+    struct tls_certificate *certificate;  // that was read with it
+    struct waiter *current, *next;        // who waits for this run, and for the one after
+    unsigned current_scopes, next_scopes; // bits 1 << enum reload_scope of what they asked for
     bool running, again, stopping;
 };
 
@@ -90,8 +91,13 @@ struct tls_certificate *reload_read_certificate(const struct config *config, str
 static void on_read(uv_work_t *work)
 {
     struct reload *reload = work->data;
-    reload->load = engine_read(reload->engine, false);
-    reload->certificate = reload_read_certificate(reload->config, load_diags(reload->load));
+    bool all = reload->current_scopes & 1U << RELOAD_ALL;
+    bool forced = reload->current_scopes & 1U << RELOAD_GEO_FORCED;
+    bool geo = forced || (reload->current_scopes & 1U << RELOAD_GEO);
+    reload->load = all ? engine_read(reload->engine, geo) : engine_read_geo(reload->engine, forced);
+    if (all) {
+        reload->certificate = reload_read_certificate(reload->config, load_diags(reload->load));
+    }
 }
 
 static void on_read_done(uv_work_t *work, int status)
@@ -99,6 +105,7 @@ static void on_read_done(uv_work_t *work, int status)
     struct reload *reload = work->data;
     const struct diags none = {0};
     struct api_reload_result result = {.stopping = reload->stopping, .diags = &none};
+    result.geo_only = !(reload->current_scopes & 1U << RELOAD_ALL);
     struct load *load = reload->load;
     struct tls_certificate *certificate = reload->certificate;
     reload->load = NULL;
@@ -125,7 +132,9 @@ static void run_begin(struct reload *reload)
     reload->running = true;
     reload->again = false;
     reload->current = reload->next;
+    reload->current_scopes = reload->next_scopes;
     reload->next = NULL;
+    reload->next_scopes = 0;
     int failed = uv_queue_work(reload->loop, &reload->work, on_read, on_read_done);
     SP_ASSERT(failed == 0); // it fails only for a missing callback
 }
@@ -133,7 +142,8 @@ static void run_begin(struct reload *reload)
 static const struct diags no_diags;
 static const struct api_reload_result stopping_result = {.stopping = true, .diags = &no_diags};
 
-void reload_request(struct reload *reload, api_reloaded *done, void *context)
+void reload_request(struct reload *reload, enum reload_scope scope, api_reloaded *done,
+                    void *context)
 {
     if (reload->stopping) {
         if (done != NULL) {
@@ -147,6 +157,7 @@ void reload_request(struct reload *reload, api_reloaded *done, void *context)
         reload->next = waiter;
     }
     reload->again = true;
+    reload->next_scopes |= 1U << scope;
     if (!reload->running) {
         run_begin(reload);
     }

@@ -23,11 +23,16 @@ struct reload *reload_new(uv_loop_t *loop, struct engine *engine, const struct c
 // No run may be under way.
 void reload_free(struct reload *reload);
 
+// What a run reads: everything that changed, or the geo data alone, whether it changed or not. A
+// run does all that those who share it asked for.
+enum reload_scope { RELOAD_ALL, RELOAD_GEO, RELOAD_GEO_FORCED };
+
 // `done` may be NULL: nobody waits for the answer.
-// NULL when none is configured, or when it is faulty. Any thread.
+void reload_request(struct reload *reload, enum reload_scope scope, api_reloaded *done,
+                    void *context);
+// The certificate; NULL when none is configured, or when it is faulty. Any thread.
 struct tls_certificate *reload_read_certificate(const struct config *config, struct diags *diags);
 
-void reload_request(struct reload *reload, api_reloaded *done, void *context);
 bool reload_is_running(const struct reload *reload);
 // Nothing more is published; everybody who waits, now or later, is told that the server stops. A
 // run that cannot be called back still ends, with a call of the observer (result.stopping).

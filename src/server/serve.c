@@ -128,10 +128,12 @@ static void signals_hold(bool hold)
 // Nothing reads the engine any more: it ends, and with it all handles of the loop, which returns.
 static void stop_finish(struct server *server)
 {
+    geo_watch_free(server->geo_watch);
     reload_free(server->reload);
     saver_free(server->saver);
     engine_free(server->engine);
     prober_uv_free(server->prober);
+    server->geo_watch = NULL;
     server->reload = NULL;
     server->saver = NULL;
     server->engine = NULL;
@@ -250,6 +252,17 @@ static void initial_load_end(struct server *server, const struct api_reload_resu
     uv_timer_start(&server->deadline, on_first_round_over, wait_ms, 0);
 }
 
+static void geo_update_end(struct server *server, const struct api_reload_result *result)
+{
+    log_diags(result->diags);
+    if (result->taken) {
+        server->geo_updates++; // engine_apply said what was read
+    } else {
+        server->geo_updates_refused++;
+        log_event(LOG_EVENT_GEO_REFUSED, "errors=%zu", result->diags->error_count);
+    }
+}
+
 static void reload_end(struct server *server, const struct api_reload_result *result)
 {
     log_diags(result->diags);
@@ -278,7 +291,7 @@ static void on_reloaded(void *context, const struct api_reload_result *result)
         break;
     case PHASE_CHECKING:
     case PHASE_SERVING:
-        reload_end(server, result);
+        (result->geo_only ? geo_update_end : reload_end)(server, result);
         break;
     default:
         break; // on_prepare ends the stop
@@ -293,7 +306,7 @@ static void on_signal(uv_signal_t *handle, int number)
             server->announced_reload = true;
             notify_reloading(clock_monotonic_ns(server->clock));
         }
-        reload_request(server->reload, NULL, NULL);
+        reload_request(server->reload, RELOAD_ALL, NULL, NULL);
         return;
     }
     log_event(LOG_EVENT_STOPPING, "signal=%s", number == SIGINT ? "SIGINT" : "SIGTERM");
@@ -384,8 +397,9 @@ static bool start(struct server *server, struct diags *diags)
     server->reload =
         reload_new(&server->loop, server->engine, config, server->net, on_reloaded, server);
     server->saver = saver_new(&server->loop, server->engine);
+    server->geo_watch = geo_watch_new(&server->loop, config, server->reload);
     handles_open(server);
-    reload_request(server->reload, NULL, NULL); // makes the threads of the pool
+    reload_request(server->reload, RELOAD_ALL, NULL, NULL); // makes the threads of the pool
     signals_hold(false);
     return true;
 }

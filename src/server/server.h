@@ -8,6 +8,7 @@
 #include "server/config.h"
 #include "server/control_http.h"
 #include "server/engine.h"
+#include "server/geo_watch.h"
 #include "server/reload.h"
 #include "server/saver.h"
 
@@ -23,12 +24,13 @@ struct server {
     struct engine *engine;
     struct reload *reload;
     struct saver *saver;
+    struct geo_watch *geo_watch;
     struct control *control; // NULL: switched off
     struct api_backend backend;
     enum phase phase;
     int exit_code;
     int64_t begun_ns;
-    uint64_t reloads, reloads_refused;
+    uint64_t reloads, reloads_refused, geo_updates, geo_updates_refused;
     bool announced_reload; // systemd was told RELOADING=1
     uv_signal_t signal_term, signal_int, signal_hup;
     uv_prepare_t prepare;

@@ -68,7 +68,8 @@ static inline struct geo *fixture_load(const char *const *databases, size_t coun
                                        const char *networks, const struct lines *lines,
                                        struct diags *diags)
 {
-    struct geo_config config = {databases, count, networks};
+    struct geo_config config = {
+        .database_paths = databases, .database_count = count, .networks_path = networks};
     return geo_load(&config, lines, diags);
 }
 

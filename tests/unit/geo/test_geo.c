@@ -107,6 +107,37 @@ static void test_asn_mmdb(void **state)
     geo_free(geo);
 }
 
+// Fields where no usual database has them.
+static void test_own_fields(void **state)
+{
+    (void)state;
+    struct mmdb_writer w = mmdb_begin(4, 24);
+    mmdb_insert(&w, "192.0.2.0/25", mmdb_nested(&w, "CN", "GD", 23, 113));
+    mmdb_insert(&w, "192.0.2.128/25", mmdb_asn(&w, 4134, "Chinanet"));
+    const char *path = mmdb_save(&w, "fields.mmdb");
+    struct geo_fields fields = {.country = "subdivisions.0.iso_code", .asn = "location.nothing"};
+    struct geo_config config = {.database_paths = &path, .fields = &fields, .database_count = 1};
+    struct diags diags = {0};
+    struct geo *geo = geo_load(&config, lines, &diags);
+    assert_int_equal(diags.count, 0);
+    expect(geo, "192.0.2.1", "GD - 0 - 25"); // Grenada, out of the region's field
+    expect(geo, "192.0.2.129", "- - 0 - 25");
+    geo_free(geo);
+
+    fields = (struct geo_fields){.country = "country.iso_code"};
+    geo = geo_load(&config, lines, &diags);
+    assert_int_equal(diags.count, 0);
+    expect(geo, "192.0.2.1", "CN - 0 - 25"); // the region was not named
+    expect(geo, "192.0.2.129", "CN - 4134 cn-telecom 25");
+    geo_free(geo);
+
+    fields = (struct geo_fields){.country = "a.b.c.d.e.f.g.h.i.j", .asn = "x"};
+    geo_free(geo_load(&config, lines, &diags));
+    assert_int_equal(diags.error_count, 1);
+    assert_non_null(strstr(diags.items[0].message, "fields"));
+    diags_clear(&diags);
+}
+
 static void test_below_64(void **state)
 {
     (void)state;
@@ -194,6 +225,36 @@ static void test_csv_countries(void **state)
     expect(geo, "198.51.100.1", "- - 0 - 6");
     expect(geo, "2001:db8::8", "HK - 0 - 64"); // of one /64 the first
     geo_free(geo);
+}
+
+static void test_csv_networks(void **state)
+{
+    (void)state;
+    const char *paths[] = {
+        fixture_text("networks.csv", "network,country,region\n192.0.2.0/25,CN,Guangdong\n"
+                                     "192.0.2.128/25,US,CA\n198.51.100.0/24,FR,IDF\n"
+                                     "2001:db8::/48,JP,Tokyo\n2001:db8:1::/48,DE,Atlantis\n"),
+        fixture_text("asns.csv", "192.0.2.0/24,4134,Chinanet\n2001:db8::/47,AS64501\n"),
+        fixture_text("regions.csv", "203.0.113.0,203.0.113.255,CN,Beijing,Haidian,,39,116\n"),
+    };
+    struct geo *geo = load(paths, 3);
+    expect(geo, "192.0.2.1", "CN GD 4134 cn-telecom 25");
+    expect(geo, "192.0.2.129", "US CA 4134 - 25");
+    expect(geo, "198.51.100.1", "FR IDF 0 - 24");
+    expect(geo, "203.0.113.1", "CN BJ 0 - 24");
+    expect(geo, "2001:db8:0:1::", "JP 13 64501 - 48");
+    expect(geo, "2001:db8:1:1::", "DE - 64501 - 48");
+    geo_free(geo);
+    struct diags diags = {0};
+    const char *path = fixture_text("mixed.csv", "192.0.2.0/24,CN\n198.51.100.0,198.51.100.9,CN\n"
+                                                 "203.0.113.1/24,CN\n203.0.113.0/24,4134\n"
+                                                 "203.0.113.0/24\n");
+    geo_free(fixture_load(&path, 1, NULL, lines, &diags));
+    assert_int_equal(diags.error_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(diags.items[i].line, 2 + i);
+    }
+    diags_clear(&diags);
 }
 
 static void test_csv_overlap(void **state)
@@ -407,7 +468,7 @@ static void test_wrong_files(void **state)
     expect_error("/dev/null", "not a regular file");
     expect_error(fixture_text("empty", ""), "is empty");
     expect_error(fixture_text("page.html", "<html>\n<p>404</p>\n</html>\n"), "neither an MMDB nor");
-    expect_error(fixture_text("words.csv", "network,country,region\n10.0.0.0/8,CN,GD\n"),
+    expect_error(fixture_text("words.csv", "network,place\n10.0.0.0/8,nowhere\n"),
                  "neither an MMDB nor");
     expect_error(fixture_text("lines", "\n\n\n\n"), "neither an MMDB nor");
     expect_error(fixture_bytes("zip", "\x1f\x8b\x08\0\0\0", 6), "unpack it");
@@ -447,6 +508,8 @@ int main(void)
         cmocka_unit_test(test_csv_forms),
         cmocka_unit_test(test_csv_countries),
         cmocka_unit_test(test_csv_overlap),
+        cmocka_unit_test(test_csv_networks),
+        cmocka_unit_test(test_own_fields),
         cmocka_unit_test(test_csv_faults),
         cmocka_unit_test(test_csv_gives_up),
         cmocka_unit_test(test_without_databases),

@@ -94,8 +94,8 @@ static void test_whole(void **state)
     assert_int_equal(config->workers, 1);
     assert_string_equal(config->store_path, in_folder("zones"));
     assert_int_equal(config->geo_database_count, 2);
-    assert_string_equal(config->geo_databases[0], in_folder("city.mmdb"));
-    assert_string_equal(config->geo_databases[1], in_folder("asn.csv"));
+    assert_string_equal(config->geo_databases[0].path, in_folder("city.mmdb"));
+    assert_string_equal(config->geo_databases[1].path, in_folder("asn.csv"));
     assert_string_equal(config->geo_networks, in_folder("networks.csv"));
     assert_string_equal(config->control_path, in_folder("run/signpost.sock"));
     assert_int_equal(config->health_allow_count, 1);
@@ -143,7 +143,11 @@ static void test_other_values(void **state)
 {
     (void)state;
     struct config *config = sound_read("listen: 127.0.0.1:0\n"
-                                       "geo: {databases: [/data/city.mmdb]}\n"
+                                       "geo:\n"
+                                       "  watch: 0.5\n"
+                                       "  databases:\n"
+                                       "    - path: /data/city.mmdb\n"
+                                       "      fields: {country: country.iso_code, asn: a.0.b}\n"
                                        "control: off\n"
                                        "health: {first_round: 0.25}\n"
                                        "answer: {ecs: off, chaos_version: off, chaos_id: node-7}\n"
@@ -152,7 +156,11 @@ static void test_other_values(void **state)
                                        "log: {level: debug}\n");
     assert_int_equal(config->listen_count, 1);
     assert_int_equal(config->listen[0].port, 0);
-    assert_string_equal(config->geo_databases[0], "/data/city.mmdb");
+    assert_string_equal(config->geo_databases[0].path, "/data/city.mmdb");
+    assert_string_equal(config->geo_databases[0].fields.country, "country.iso_code");
+    assert_string_equal(config->geo_databases[0].fields.asn, "a.0.b");
+    assert_null(config->geo_databases[0].fields.region);
+    assert_int_equal(config->geo_watch_ns, NS_PER_SECOND / 2);
     assert_null(config->control_path);
     assert_int_equal(config->first_round_ns, NS_PER_SECOND / 4);
     assert_false(config->ecs);
@@ -223,10 +231,11 @@ static void test_kinds_refused(void **state)
                   "2:10: error: listen: expected a list of address:port, not a mapping\n"
                   "3:1: error: control: expected a path or off, not nothing\n"
                   "4:6: error: geo: expected a mapping of options\n");
-    assert_faults("geo:\n  databases:\n    - {path: a, kind: b}\n    - {}\n    - [x]\n",
-                  "3:17: error: geo.databases: unknown key \"kind\": expected path\n"
-                  "3:8: error: geo.databases: expected {path: ...}\n"
-                  "5:8: error: geo.databases: expected a list of {path: ...}, not a list\n");
+    assert_faults(
+        "geo:\n  databases:\n    - {path: a, kind: b}\n    - {}\n    - [x]\n",
+        "3:17: error: geo.databases: unknown key \"kind\": expected path or fields\n"
+        "3:8: error: geo.databases: expected {path: ...}\n"
+        "5:8: error: geo.databases: expected a list of {path: ..., fields: ...}, not a list\n");
     assert_faults("- a\n- b\n", "1:3: error: expected a mapping of options\n");
     assert_faults("[a, b]: c\n", "1:2: error: expected the name of an option as key\n");
 }
