@@ -34,6 +34,11 @@ struct worker_counters *worker_counters_own(struct worker *worker)
     return &worker->counters;
 }
 
+size_t worker_samples(struct worker *worker, uint32_t *seen, uint64_t *samples)
+{
+    return sampler_collect(&worker->sampler, seen, samples);
+}
+
 void worker_set_time(struct worker *worker, uint32_t now_s)
 {
     worker->now_s = now_s;
@@ -326,6 +331,24 @@ static inline bool pending_answer(const struct generation *generation, struct wo
     return false;
 }
 
+// Every so many steered answers, who got one is noted.
+static inline void sample_steered(struct worker *worker, const struct generation *generation,
+                                  const struct message *messages, const uint8_t *steered,
+                                  size_t count)
+{
+    if (LIKELY(worker->sampler.left > count)) {
+        worker->sampler.left -= (uint32_t)count;
+        return;
+    }
+    if (count > 0) {
+        uint8_t i = steered[MAX(worker->sampler.left, 1U) - 1];
+        const struct query *query = &worker->pending[i].query;
+        sampler_note(&worker->sampler, query_is_located(query, generation)
+                                           ? &query->subnet.address
+                                           : &messages[i].source.address);
+    }
+}
+
 static void tally_end(const struct tally *tally, struct worker_counters *counters,
                       enum transport transport)
 {
@@ -363,6 +386,7 @@ void answer_batch(const struct generation *generation, struct worker *worker,
         }
         pending_steer(generation, worker, &pending[steered[i]], &messages[steered[i]], &tally);
     }
+    sample_steered(worker, generation, messages, steered, steered_count);
     if (count > 0) {
         tally_end(&tally, &worker->counters, messages[0].source.transport);
     }

@@ -70,7 +70,9 @@ struct worker;
 struct worker *worker_new(uint64_t seed);
 void worker_free(struct worker *worker);
 const struct worker_counters *worker_counters(const struct worker *worker);
-// The same for the thread that the worker belongs to: transports count what only they see.
+// Clients noted since *seen (answer/samples.h), at most SAMPLE_RING; for one other thread.
+size_t worker_samples(struct worker *worker, uint32_t *seen, uint64_t *samples);
+// Counters for the thread that the worker belongs to: transports count what only they see.
 struct worker_counters *worker_counters_own(struct worker *worker);
 // Seconds since 1970, modulo 2^32, for cookies; its thread sets it whenever it wakes up.
 void worker_set_time(struct worker *worker, uint32_t now_s);

@@ -6,6 +6,7 @@
 
 #include "answer/answer.h"
 #include "answer/generation_internal.h"
+#include "answer/samples.h"
 #include "dns/query.h"
 #include "dns/writer.h"
 
@@ -48,6 +49,7 @@ struct worker {
     uint32_t now_s; // worker_set_time
     struct worker_counters counters;
     struct decided decided[2]; // of the response that resolve.c makes
+    struct sampler sampler;
     struct pending pending[ANSWER_BATCH_MAX];
     uint32_t turns[TURNS_COUNT];
 };

@@ -96,6 +96,8 @@ struct api_backend {
                        const struct address *client, const char **error);
     // Findings of lint in one zone, or with NULL in all; NULL when there is no such zone.
     json_t *(*lint)(void *state, const uint8_t *apex);
+    // Where the traffic of a name goes; NULL with faults added when there is nothing to simulate.
+    json_t *(*simulate)(void *state, const json_t *body, struct diags *faults);
     // Calls `done` once, later. A reload that runs already may have read the old files: the next
     // run is waited for.
     void (*reload)(void *state, api_reloaded *done, void *context);

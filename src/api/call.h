@@ -44,6 +44,7 @@ void handle_zones(struct api_call *call);
 void handle_zone(struct api_call *call);
 void handle_health(struct api_call *call);
 void handle_explain(struct api_call *call);
+void handle_simulate(struct api_call *call);
 void handle_lint(struct api_call *call);
 void handle_reload(struct api_call *call);
 void handle_geo(struct api_call *call);

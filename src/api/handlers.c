@@ -105,6 +105,18 @@ void handle_lint(struct api_call *call)
     }
 }
 
+void handle_simulate(struct api_call *call)
+{
+    struct diags faults = {0};
+    json_t *json = call->backend->simulate(call->backend->state, call->body, &faults);
+    if (json == NULL) {
+        call_problem_diags(call, 422, "there is nothing to simulate", &faults);
+    } else {
+        call_json(call, 200, json);
+    }
+    diags_clear(&faults);
+}
+
 // The request is gone when the reload ends: what answers it is kept apart.
 struct pending_reload {
     api_respond *respond;

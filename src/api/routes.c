@@ -41,6 +41,20 @@ static const struct api_param_info pattern_params[] = {
     {0},
 };
 
+static const struct api_field_info simulate_body[] = {
+    {"name", API_TEXT, true, "The domain name"},
+    {"type", API_TEXT, false, "The record type; A by default"},
+    {"weigh_by", API_TEXT, false,
+     "`addresses` (the default) or `queries`: what the server was asked from"},
+    {"clients", API_TEXTS, false, "Only these networks, by addresses"},
+    {"down", API_TEXTS, false, "What if these were down: patterns of members, sites or pools"},
+    {"weights", API_OBJECT, false, "What if these members had these weights: pattern to number"},
+    {"document", API_TEXT, false, "What if this were the zone's document (YAML)"},
+    {"by", API_TEXT, false, "Tables for each `line`, `country` or `continent`, too"},
+    {"lines", API_TEXTS, false, "For each of these lines instead of those in the rules"},
+    {0},
+};
+
 static const struct api_route routes[] = {
     {"GET", "/v1/status", API_ROLE_READER, handle_status,
      "Generation, counts, geo data and uptime of the server", no_params, NULL},
@@ -78,6 +92,8 @@ static const struct api_route routes[] = {
     {"GET", "/v1/lint", API_ROLE_READER, handle_lint,
      "What is allowed and hardly meant, and the worst-case failover time of every checked name",
      lint_params, NULL},
+    {"POST", "/v1/simulate", API_ROLE_READER, handle_simulate,
+     "Where the traffic of a name goes, and where it would go", no_params, simulate_body},
     {"POST", "/v1/reload", API_ROLE_OPERATOR, handle_reload,
      "Reads all files anew; answers when the new data is served or was refused (422)", no_params,
      NULL},

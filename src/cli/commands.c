@@ -2,21 +2,7 @@
 #include "cli/commands.h"
 
 const struct command *const command_table[] = {
-    &command_serve,
-    &command_check,
-    &command_reload,
-    &command_explain,
-    &command_status,
-    &command_health,
-    &command_geo,
-    &command_drain,
-    &command_reference,
-    &command_version,
-    NULL,
-    &command_health,
-    &command_geo,
-    &command_geo,
-    &command_reference,
-    &command_version,
-    NULL,
+    &command_serve,    &command_check,     &command_reload,  &command_explain,
+    &command_simulate, &command_status,    &command_health,  &command_geo,
+    &command_drain,    &command_reference, &command_version, NULL,
 };

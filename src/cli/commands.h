@@ -9,6 +9,7 @@ extern const struct command command_serve;
 extern const struct command command_check;
 extern const struct command command_reload;
 extern const struct command command_explain;
+extern const struct command command_simulate;
 extern const struct command command_status;
 extern const struct command command_health;
 extern const struct command command_drain;

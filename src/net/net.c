@@ -355,6 +355,12 @@ const struct worker_counters *net_worker_counters(const struct net *net, unsigne
     return data_worker_counters(net->workers[worker]);
 }
 
+size_t net_worker_samples(struct net *net, unsigned worker, uint32_t *seen, uint64_t *samples)
+{
+    SP_ASSERT(worker < net->worker_count);
+    return data_worker_samples(net->workers[worker], seen, samples);
+}
+
 size_t net_xdp_count(const struct net *net)
 {
     return net->xdp_count;

@@ -59,6 +59,8 @@ void net_close(struct net *net);
 // Of all threads that answer: the workers, then the one for TLS if there is one.
 unsigned net_worker_count(const struct net *net);
 const struct worker_counters *net_worker_counters(const struct net *net, unsigned worker);
+// Clients that a worker noted (worker_samples, answer/answer.h).
+size_t net_worker_samples(struct net *net, unsigned worker, uint32_t *seen, uint64_t *samples);
 // The interfaces that XDP sockets serve.
 size_t net_xdp_count(const struct net *net);
 const struct xdp_interface *net_xdp(const struct net *net, size_t index);

@@ -129,6 +129,11 @@ const struct worker_counters *data_worker_counters(const struct data_worker *dat
     return worker_counters(data_worker->responder.worker);
 }
 
+size_t data_worker_samples(struct data_worker *data_worker, uint32_t *seen, uint64_t *samples)
+{
+    return worker_samples(data_worker->responder.worker, seen, samples);
+}
+
 static void watch(const struct data_worker *data_worker, int fd, struct event_source *source)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};

@@ -5,6 +5,7 @@
 // while they count (relaxed atomics).
 #include "server/server.h"
 
+#include "answer/samples.h"
 #include "base/clock.h"
 
 static json_t *backend_status(void *state)
@@ -36,6 +37,22 @@ static json_t *backend_lint(void *state, const uint8_t *apex)
 {
     struct server *server = state;
     return engine_lint_json(server->engine, apex);
+}
+
+void server_collect_samples(struct server *server)
+{
+    uint64_t samples[SAMPLE_RING];
+    for (unsigned i = 0; i < net_worker_count(server->net); i++) {
+        size_t count = net_worker_samples(server->net, i, &server->samples_seen[i], samples);
+        engine_add_samples(server->engine, samples, count);
+    }
+}
+
+static json_t *backend_simulate(void *state, const json_t *body, struct diags *faults)
+{
+    struct server *server = state;
+    server_collect_samples(server);
+    return engine_simulate(server->engine, body, faults);
 }
 
 static void backend_reload(void *state, api_reloaded *done, void *context)
@@ -182,6 +199,7 @@ struct api_backend server_backend(struct server *server)
         .zones = backend_zones,
         .explain = backend_explain,
         .lint = backend_lint,
+        .simulate = backend_simulate,
         .reload = backend_reload,
         .geo_update = backend_geo_update,
         .geo = backend_geo,

@@ -114,6 +114,7 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine_states_open(engine);
     engine->publisher = publisher_new(&options);
     engine->territories = territories_new();
+    engine->samples = query_samples_new();
     return engine;
 }
 
@@ -151,6 +152,8 @@ void engine_free(struct engine *engine)
         zone_state_free(state);
     }
     territories_free(engine->territories);
+    query_samples_free(engine->samples);
+    engine_populations_drop(engine);
     for (size_t i = 0; i < engine->by_check_size; i++) {
         free(engine->by_check[i].slots.slots);
     }

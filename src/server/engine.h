@@ -49,6 +49,12 @@ int64_t engine_tick(struct engine *engine);
 // name is not served here or is not steered. `client` counts as an accepted client subnet.
 json_t *engine_explain(struct engine *engine, const uint8_t *name, uint16_t type,
                        const struct address *client, const char **error);
+// Where the traffic of a name goes, as POST /v1/simulate gives it (docs/reference/simulate.md),
+// from a body whose members have the types of the route's table. NULL with faults added when the
+// request is not right, or there is nothing to simulate.
+json_t *engine_simulate(struct engine *engine, const json_t *body, struct diags *faults);
+// Takes samples of the data workers in (answer/samples.h).
+void engine_add_samples(struct engine *engine, const uint64_t *samples, size_t count);
 // What lint finds in the zone of this apex, or with NULL in all zones and lines. A name's health
 // and certificates count as they stand.
 void engine_lint(const struct engine *engine, const uint8_t *apex, struct diags *findings);

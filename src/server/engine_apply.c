@@ -238,6 +238,7 @@ static void take_lines_and_geo(struct engine *engine, struct load *load)
     engine->shared_stamp = load->shared_stamp;
     engine->lines_stamp = load->lines_stamp;
     if (load->geo != NULL) {
+        engine_populations_drop(engine);
         geo_free(engine->geo);
         engine->geo = load->geo;
         engine->geo_lines = engine->lines;

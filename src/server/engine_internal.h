@@ -3,6 +3,7 @@
 // The inside of the engine, for engine*.c. See engine.h for the picture.
 #pragma once
 
+#include "answer/samples.h"
 #include "geo/geo.h"
 #include "base/log.h"
 #include "health/health.h"
@@ -10,6 +11,7 @@
 #include "server/check_states.h"
 #include "server/engine.h"
 #include "server/zone_table.h"
+#include "steer/simulate.h"
 #include "steer/territory.h"
 #include "zone/readers.h"
 
@@ -83,8 +85,11 @@ struct engine {
     char *states_path;                    // NULL: not saved
     struct check_states *recalled;        // of before the restart, until the first load is applied
     struct manual *manual;
-    char *manual_path;      // NULL: not saved
-    int64_t manual_next_ns; // when an entry begins or ends
+    char *manual_path;                // NULL: not saved
+    int64_t manual_next_ns;           // when an entry begins or ends
+    struct query_samples *samples;    // who asks
+    struct population populations[2]; // all addresses, of both families
+    const struct geo *populations_of; // that they were made from; NULL: there are none
     struct slot_list dirty;
     bool *is_dirty; // by slot; steered_size entries
     struct replaced_list replaced;
@@ -118,6 +123,17 @@ bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 // The geo data, if it changed or `force`d; engine_read_geo.c. `anew`: faults refuse the load even
 // when older data could go on serving, and files are read whether they changed or not.
 void engine_geo_read(const struct engine *engine, struct load *load, bool anew, bool force);
+
+// How a zone document is read with the lines, sites and defaults that are being served.
+struct zone_reader engine_zone_reader(const struct engine *engine, struct diags *diags);
+// engine_population.c
+struct query_samples *query_samples_new(void);
+void query_samples_free(struct query_samples *samples);
+// The networks that were sampled, with the number of queries that they stand for; the caller's.
+struct population engine_population_of_queries(const struct engine *engine, enum family family);
+// All addresses as the geo data has them; the engine's, until the geo data changes.
+const struct population *engine_population_of_addresses(struct engine *engine, enum family family);
+void engine_populations_drop(struct engine *engine);
 
 // Compiles the plan of a steered RRset from its policy, territory and the checks as they stand.
 // `thoroughly`: takes the time to project large territories. Every one ends in engine_plans_settle.

@@ -75,13 +75,11 @@ static bool file_has_includes(const char *path)
     return found;
 }
 
-static void zone_read(const struct engine *engine, struct load *load, struct zone_state *state,
-                      enum zone_format format)
+static struct zone_reader reader_of(const struct config *config, const struct lines *lines,
+                                    const struct shared *shared, struct diags *diags)
 {
-    const struct config *config = engine->config;
-    const struct shared *shared = load->shared ? load->shared : engine->shared;
-    struct zone_reader reader = {
-        .lines = load->lines ? load->lines : engine->lines,
+    return (struct zone_reader){
+        .lines = lines,
         .precedence = config->precedence,
         .sites = shared->sites,
         .site_count = shared->site_count,
@@ -90,10 +88,23 @@ static void zone_read(const struct engine *engine, struct load *load, struct zon
         .defaults = {.nameservers = config->default_nameservers,
                      .nameserver_count = config->default_nameserver_count,
                      .hostmaster = config->default_hostmaster,
-                     .serial = (uint32_t)(state->stamp.modified_ns / NS_PER_SECOND),
                      .ttl = config->default_ttl},
-        .diags = &load->diags,
+        .diags = diags,
     };
+}
+
+struct zone_reader engine_zone_reader(const struct engine *engine, struct diags *diags)
+{
+    return reader_of(engine->config, engine->lines, engine->shared, diags);
+}
+
+static void zone_read(const struct engine *engine, struct load *load, struct zone_state *state,
+                      enum zone_format format)
+{
+    struct zone_reader reader =
+        reader_of(engine->config, load->lines ? load->lines : engine->lines,
+                  load->shared ? load->shared : engine->shared, &load->diags);
+    reader.defaults.serial = (uint32_t)(state->stamp.modified_ns / NS_PER_SECOND);
     if (format == ZONE_FORMAT_MASTER) {
         state->has_includes = file_has_includes(state->path);
         state->zone = zone_file_read(state->path, state->apex, &reader);

@@ -25,6 +25,9 @@
 // A stop takes 5 s at most; file reading that goes on longer is abandoned.
 enum { STOP_MAX_MS = 3500 };
 
+// How often the samples of the data workers are collected.
+enum { COLLECT_MS = 1000 };
+
 // Which phases may follow which, as a bit set.
 static const unsigned phase_table[PHASE_COUNT] = {
     [PHASE_LOADING] = 1U << PHASE_CHECKING | 1U << PHASE_STOPPING,
@@ -106,6 +109,7 @@ static void handles_close(struct server *server)
         (uv_handle_t *)&server->signal_term, (uv_handle_t *)&server->signal_int,
         (uv_handle_t *)&server->signal_hup,  (uv_handle_t *)&server->prepare,
         (uv_handle_t *)&server->tick,        (uv_handle_t *)&server->deadline,
+        (uv_handle_t *)&server->collect,
     };
     for (size_t i = 0; i < ARRAY_SIZE(handles); i++) {
         uv_close(handles[i], on_closed);
@@ -152,6 +156,7 @@ static void stop_begin(struct server *server, int exit_code)
     server->exit_code = exit_code;
     notify_send("STOPPING=1");
     uv_timer_stop(&server->tick);
+    uv_timer_stop(&server->collect);
     uv_timer_start(&server->deadline, on_abandon, STOP_MAX_MS, 0);
     reload_stop(server->reload);
     saver_stop(server->saver);
@@ -173,6 +178,11 @@ static void format_endpoints(const struct net *net, bool tls, char *text, size_t
                                      endpoint_format(&at.address, at.port, endpoint));
         }
     }
+}
+
+static void on_collect(uv_timer_t *timer)
+{
+    server_collect_samples(timer->data);
 }
 
 static void serve_begin(struct server *server)
@@ -198,6 +208,7 @@ static void serve_begin(struct server *server)
         log_event(LOG_EVENT_XDP_SERVING, "interface=%s mode=%s queues=%u", xdp_name(interface),
                   xdp_mode_names[xdp_mode(interface)], xdp_queue_count(interface));
     }
+    uv_timer_start(&server->collect, on_collect, COLLECT_MS, COLLECT_MS);
     notify_send("READY=1");
 }
 
@@ -328,6 +339,8 @@ static void handles_open(struct server *server)
     signal_begin(server, &server->signal_hup, SIGHUP);
     uv_timer_init(&server->loop, &server->tick);
     uv_timer_init(&server->loop, &server->deadline);
+    uv_timer_init(&server->loop, &server->collect);
+    server->collect.data = server;
     server->deadline.data = server;
     uv_prepare_init(&server->loop, &server->prepare);
     server->prepare.data = server;
@@ -367,6 +380,8 @@ static bool open_sockets(struct server *server, struct diags *diags)
     if (server->net == NULL) {
         return false;
     }
+    server->samples_seen =
+        mem_alloc_array(net_worker_count(server->net), sizeof(*server->samples_seen));
     if (config->control_path == NULL) {
         return true;
     }
@@ -439,6 +454,7 @@ int serve(const char *config_path)
     signals_hold(true);
     json_object_seed(0); // before any other thread could be the first to ask for it
     int exit_code = run(&server);
+    free(server.samples_seen);
     config_free(server.config);
     return exit_code;
 }

@@ -34,9 +34,14 @@ struct server {
     bool announced_reload; // systemd was told RELOADING=1
     uv_signal_t signal_term, signal_int, signal_hup;
     uv_prepare_t prepare;
-    uv_timer_t tick;     // wakes the loop when the engine wants to be called
-    uv_timer_t deadline; // of the first round of checks, later of the stop
+    uv_timer_t tick;        // wakes the loop when the engine wants to be called
+    uv_timer_t collect;     // samples of who asks
+    uint32_t *samples_seen; // of each worker
+    uv_timer_t deadline;    // of the first round of checks, later of the stop
 };
+
+// Takes the samples of all data workers to the engine.
+void server_collect_samples(struct server *server);
 
 // The API's view of the server; valid while the server is.
 struct api_backend server_backend(struct server *server);

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "steer/rule.h"
+#include "steer/simulate.h"
 
 #include <string.h>
 
@@ -36,20 +37,6 @@ void reach_free(struct reach *reach)
     territories_free(reach->territories);
     free(reach->held);
     free(reach);
-}
-
-// The policy with a pool of its own for each rule and none that is final: its classes are the sets
-// of rules that hold some client, all of them.
-static struct policy spread(const struct policy *policy)
-{
-    struct policy wide = {.form = FORM_DYNAMIC, .rule_count = policy->rule_count};
-    wide.rules = mem_alloc_array(policy->rule_count, sizeof(*wide.rules));
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        wide.rules[i] = policy->rules[i];
-        wide.rules[i].pool = i;
-        wide.rules[i].share_ppm = 1;
-    }
-    return wide;
 }
 
 static void taken_add(struct rule_reach *reach, uint16_t taker)
@@ -120,10 +107,15 @@ const struct rule_reach *reach_of_policy(struct reach *reach, const struct polic
 {
     SP_ASSERT(policy->rule_count <= RULES_MAX);
     memset(reach->rules, 0, sizeof(reach->rules));
-    struct policy wide = spread(policy);
+    // Every rule a group: the classes are the sets of rules that hold some client, all of them.
+    struct rule *rules = mem_alloc_array(policy->rule_count, sizeof(*rules));
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        rules[i] = policy->rules[i];
+    }
+    struct policy groups = group_policy(rules, policy->rule_count);
     struct territory *territory =
-        territory_acquire(reach->territories, &wide, reach->lines, reach->geo);
-    free(wide.rules);
+        territory_acquire(reach->territories, &groups, reach->lines, reach->geo);
+    free(rules);
     if (territory != NULL) {
         MEM_GROW(reach->held, reach->held_count, reach->held_capacity);
         reach->held[reach->held_count++] = territory;

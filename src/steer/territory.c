@@ -304,6 +304,12 @@ struct territory_class territory_class(const struct territory *territory, uint32
     return class;
 }
 
+void territory_walk(const struct territory *territory, enum family family, lpm_visit *visit,
+                    void *context)
+{
+    lpm_walk(family == FAMILY_IPV4 ? territory->ipv4 : territory->ipv6, visit, context);
+}
+
 size_t territory_size(const struct territory *territory)
 {
     return sizeof(*territory) + lpm_size(territory->ipv4) + lpm_size(territory->ipv6) +

@@ -40,6 +40,9 @@ struct territory_class {
 };
 size_t territory_class_count(const struct territory *territory);
 struct territory_class territory_class(const struct territory *territory, uint32_t index);
+// Runs of keys of one class, ascending over the whole space.
+void territory_walk(const struct territory *territory, enum family family, lpm_visit *visit,
+                    void *context);
 size_t territory_size(const struct territory *territory); // bytes held
 
 // The interned set. Control thread.

@@ -427,18 +427,17 @@ static void document_begin(struct document *document)
     }
 }
 
-struct document *document_open(const char *path, bool missing_ok, struct diags *diags)
+static struct document *document_new(const char *path, struct diags *diags)
 {
     struct document *document = mem_alloc(sizeof(*document));
     document->path = path;
     document->diags = diags;
     document->arena = arena_new();
-    document->bytes =
-        text_file_read(path, DOCUMENT_SIZE_MAX_MIB, missing_ok, diags, &document->size);
-    if (document->bytes == NULL) {
-        document_close(document);
-        return NULL;
-    }
+    return document;
+}
+
+static struct document *document_start(struct document *document)
+{
     if (document->size > 0) {
         parser_start(document);
         document_begin(document);
@@ -446,6 +445,26 @@ struct document *document_open(const char *path, bool missing_ok, struct diags *
         document->ended = true;
     }
     return document;
+}
+
+struct document *document_open(const char *path, bool missing_ok, struct diags *diags)
+{
+    struct document *document = document_new(path, diags);
+    document->bytes =
+        text_file_read(path, DOCUMENT_SIZE_MAX_MIB, missing_ok, diags, &document->size);
+    if (document->bytes == NULL) {
+        document_close(document);
+        return NULL;
+    }
+    return document_start(document);
+}
+
+struct document *document_open_text(const char *path, const char *text, struct diags *diags)
+{
+    struct document *document = document_new(path, diags);
+    document->bytes = mem_strdup(text);
+    document->size = strlen(text);
+    return document_start(document);
 }
 
 void document_close(struct document *document)

@@ -43,6 +43,8 @@ struct yaml {
 // goes to `diags`; NULL when the file cannot be read. A missing file is an error unless
 // `missing_ok`, then it is an empty document.
 struct document *document_open(const char *path, bool missing_ok, struct diags *diags);
+// The same for a text in memory, which is copied; `path` is what messages call it.
+struct document *document_open_text(const char *path, const char *text, struct diags *diags);
 // The next top-level entry, valid until the next call. False at the end, or after a syntax error,
 // which ends a document. The key of the entry is node->key.
 bool document_next(struct document *document, struct yaml *entry);

@@ -33,6 +33,9 @@ struct zone *zone_file_read(const char *path, const uint8_t *apex,
 // The YAML zone document (zone_yaml.c): octoDNS records incl. dynamic, flat `records`, `signpost:`.
 struct zone *zone_yaml_read(const char *path, const uint8_t *apex,
                             const struct zone_reader *reader);
+// The same document as a text; `path` is what messages call it.
+struct zone *zone_yaml_read_text(const char *path, const char *text, const uint8_t *apex,
+                                 const struct zone_reader *reader);
 
 // The zone a file of the zones folder is for: "example.com.zone", "example.com.yaml",
 // "example.com..yaml" (octoDNS's final dot). False when the name says none.

@@ -383,7 +383,9 @@ static void entry_read(struct yaml_zone *yz, const struct yaml *entry)
     }
 }
 
-struct zone *zone_yaml_read(const char *path, const uint8_t *apex, const struct zone_reader *reader)
+// `text` NULL: the file at `path`.
+static struct zone *read_zone(const char *path, const char *text, const uint8_t *apex,
+                              const struct zone_reader *reader)
 {
     size_t errors_before = reader->diags->error_count;
     struct zone *zone = zone_new(apex);
@@ -395,7 +397,8 @@ struct zone *zone_yaml_read(const char *path, const uint8_t *apex, const struct 
         .arena = zone_arena(zone),
         .scanner = rdata_scanner_new(),
     };
-    struct document *document = document_open(yz.path, false, reader->diags);
+    struct document *document = text ? document_open_text(yz.path, text, reader->diags)
+                                     : document_open(yz.path, false, reader->diags);
     struct yaml entry;
     while (document && document_next(document, &entry)) {
         entry_read(&yz, &entry);
@@ -410,4 +413,15 @@ struct zone *zone_yaml_read(const char *path, const uint8_t *apex, const struct 
         return NULL;
     }
     return zone;
+}
+
+struct zone *zone_yaml_read(const char *path, const uint8_t *apex, const struct zone_reader *reader)
+{
+    return read_zone(path, NULL, apex, reader);
+}
+
+struct zone *zone_yaml_read_text(const char *path, const char *text, const uint8_t *apex,
+                                 const struct zone_reader *reader)
+{
+    return read_zone(path, text, apex, reader);
 }

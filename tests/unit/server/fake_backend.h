@@ -69,6 +69,18 @@ static json_t *fake_lint(void *state, const uint8_t *apex)
     return json_pack("{s:s}", "zone", apex ? text : "all");
 }
 
+// Echoes the name; knows no name "missing".
+static json_t *fake_simulate(void *state, const json_t *body, struct diags *faults)
+{
+    (void)state;
+    const char *name = json_string_value(json_object_get(body, "name"));
+    if (strcmp(name, "missing") == 0) {
+        diags_error(faults, (struct place){0}, "name", "not served here");
+        return NULL;
+    }
+    return json_pack("{s:s}", "name", name);
+}
+
 static void fake_reload(void *state, api_reloaded *done, void *context)
 {
     struct fake *fake = state;
@@ -114,6 +126,7 @@ static struct api_backend fake_backend(struct fake *fake)
         .zones = fake_zones,
         .explain = fake_explain,
         .lint = fake_lint,
+        .simulate = fake_simulate,
         .reload = fake_reload,
         .metrics = fake_metrics,
         .worker_count = fake_worker_count,
