@@ -99,13 +99,13 @@ void lines_read_file(struct lines *lines, const char *path, struct diags *diags)
     }
     lines->file = arena_strdup(lines->arena, path);
     unsigned number = 0;
-    for (char *at = text; at != NULL && *at != 0;) {
-        char *end = strchr(at, '\n');
-        if (end != NULL) {
-            *end++ = 0;
-        }
+    for (char *at = text, *stop = text + size; at < stop;) {
+        // Not strchr: with its arguments checked it would look at all that follows, row after row.
+        char *end = memchr(at, '\n', (size_t)(stop - at));
+        end = end != NULL ? end : stop;
+        *end = 0;
         row_read(lines, at, ++number, diags);
-        at = end;
+        at = end + 1;
     }
     lines->file = NULL;
     free(text);
