@@ -40,6 +40,9 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
     X(DOUBT_ENDED, LOG_WARNING, "doubt-ended", "states follow the checks again", "nothing")        \
     X(MANUAL_SET, LOG_WARNING, "manual-set", "an operator set the state of members", "nothing")    \
     X(MANUAL_ENDED, LOG_WARNING, "manual-ended", "manual states ended or were cleared", "nothing") \
+    X(COMMANDS_USER, LOG_ERROR, "commands-user",                                                   \
+      "commands of checks are not run: this process may not become health.commands_user",          \
+      "start the server as root or as that user, or take the option out")                          \
     X(STATES_RECALLED, LOG_INFO, "states-recalled",                                                \
       "checks go on with the states of before the restart", "nothing")                             \
     X(STATE_DAMAGED, LOG_ERROR, "state-damaged", "a file of saved states was not taken",           \

@@ -200,6 +200,7 @@ static const struct {
     {"events", print_events},
     {"metrics", print_metrics},
     {"lint", print_lint},
+    {"checks", print_checks},
     {"man-commands", print_manual_commands},
     {"man-options", print_manual_options},
 };
@@ -219,9 +220,9 @@ const struct command command_reference = {
     .name = "reference",
     .operands = "PAGE",
     .summary = "Print a page of the reference",
-    .help =
-        "PAGE is options, commands, routes, events, metrics or lint (Markdown), man-commands or "
-        "man-options\n(manual pages signpost(8) and signpost.yaml(5)).",
+    .help = "PAGE is options, commands, routes, events, metrics, lint or checks (Markdown), "
+            "man-commands "
+            "or man-options\n(manual pages signpost(8) and signpost.yaml(5)).",
     .operands_min = 1,
     .operands_max = 1,
     .options = no_options,

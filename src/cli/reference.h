@@ -3,6 +3,8 @@
 // Pages made from tables: Markdown (reference.c) and manual pages (manual.c), to standard output.
 #pragma once
 
+// Kinds of checks and reasons of probes, from their tables.
+void print_checks(void);
 // signpost(8), from the command table.
 void print_manual_commands(void);
 // signpost.yaml(5), from the option table.

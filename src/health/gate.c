@@ -75,10 +75,14 @@ static bool is_any(const struct address *address)
     return memcmp(address->bytes, zeros, sizeof(zeros)) == 0;
 }
 
-// Whether the address is one of this machine: the kernel would send from it to reach it.
-// (Connecting a datagram socket sends nothing.)
+// Whether the address is one of this machine: loopback, or the kernel would send from it to reach
+// it. (Connecting a datagram socket sends nothing.)
 static bool is_local(const struct sockaddr *to, socklen_t size)
 {
+    const struct sockaddr_in *in = (const struct sockaddr_in *)to;
+    if (to->sa_family == AF_INET && ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET) {
+        return true; // the kernel sends from 127.0.0.1 to all of them
+    }
     struct sockaddr_storage own;
     socklen_t own_size = sizeof(own);
     struct address here, there;

@@ -23,6 +23,12 @@ struct database {
     struct geo_fields fields;
 };
 
+// A command that `exec` checks may run by name.
+struct config_command {
+    const char *name;
+    const char **argv; // ends with NULL
+};
+
 // All strings live in the arena. Paths are absolute or relative to the working directory: relative
 // paths in the file are taken from the folder of the file.
 struct config {
@@ -47,6 +53,9 @@ struct config {
     const char *control_path; // NULL: no control socket
     struct prefix *health_allow;
     size_t health_allow_count;
+    struct config_command *health_commands;
+    size_t health_command_count;
+    const char *health_commands_user; // NULL: the server's own
     const char **default_nameservers; // absolute, with the final dot
     size_t default_nameserver_count;
     const char *default_hostmaster; // NULL: none given
@@ -111,6 +120,8 @@ enum option_type {
     OPTION_INTERFACES,
     OPTION_KEY, // any text, hashed
     OPTION_LINTS,
+    OPTION_COMMANDS,
+    OPTION_USER,
     OPTION_TYPE_COUNT
 };
 

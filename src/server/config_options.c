@@ -75,6 +75,16 @@ static const struct option options[] = {
     {{.name = "health.allow", .type = OPTION_PREFIXES, .fallback = "[]",
       .help = "Networks that probes may reach although they are private, loopback or link-local."},
      LIST(health_allow, health_allow_count)},
+    {{.name = "health.commands", .type = OPTION_COMMANDS, .fallback = "[]",
+      .help = "Commands that checks of kind `exec` may run, each as `NAME=/path/to/command "
+              "ARGUMENT ...`, split at blanks; no shell is involved. They get `SIGNPOST_ADDRESS`, "
+              "`SIGNPOST_PORT` and `SIGNPOST_TIMEOUT_MS` in their environment and nothing else but "
+              "`PATH` and `LANG`. Documents and the API can name commands, never make them."},
+     LIST(health_commands, health_command_count)},
+    {{.name = "health.commands_user", .type = OPTION_USER, .fallback = "off",
+      .help = "The user that commands of checks run as, if the server may change users. `off` is "
+              "the server's own."},
+     FIELD(health_commands_user)},
     {{.name = "health.first_round", .type = OPTION_DURATION, .min = 0, .max = 300, .fallback = "5",
       .unit = "seconds",
       .help = "How long the first round of checks may hold back the first answer."},
@@ -253,6 +263,8 @@ static const char *const type_texts[OPTION_TYPE_COUNT] = {
     [OPTION_INTERFACES] = "list of interface names",
     [OPTION_KEY] = "text",
     [OPTION_LINTS] = "list of lint rules",
+    [OPTION_COMMANDS] = "list of commands",
+    [OPTION_USER] = "user name or off",
 };
 
 size_t config_option_count(void)

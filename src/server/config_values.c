@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <math.h>
 #include <net/if.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -252,6 +253,38 @@ static bool parse_interface(const struct value *value)
 }
 
 _Static_assert(offsetof(struct database, path) == 0, "parse_path writes the path");
+// "NAME=/path ARGUMENT ...", split at blanks.
+static bool parse_command(const struct value *value)
+{
+    struct arena *arena = value->reader->config->arena;
+    struct config_command *command = value->element;
+    char *text = arena_strdup(arena, value->text), *state = NULL;
+    char *equals = strchr(text, '=');
+    size_t words = 0;
+    if (equals == NULL || equals == text || strcspn(text, " \t\n") < (size_t)(equals - text) ||
+        equals[1] != '/') {
+        return refuse(value, "expected NAME=/path/to/command ARGUMENT ..., not \"%s\"",
+                      value->text);
+    }
+    *equals = '\0';
+    command->name = text;
+    command->argv = arena_alloc(arena, (strlen(equals + 1) + 2) * sizeof(*command->argv));
+    for (char *word = strtok_r(equals + 1, " \t\n", &state); word;
+         word = strtok_r(NULL, " \t\n", &state)) {
+        command->argv[words++] = word;
+    }
+    return true;
+}
+
+static bool parse_user(const struct value *value)
+{
+    if (!is_off(value->text) && getpwnam(value->text) == NULL) {
+        return refuse(value, "there is no user \"%s\"", value->text);
+    }
+    *(const char **)value->element = is_off(value->text) ? NULL : value->text;
+    return true;
+}
+
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum line_precedence) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum cookie_mode) == sizeof(unsigned), "parse_enum writes an unsigned");
@@ -281,6 +314,8 @@ static const struct {
     [OPTION_INTERFACES] = {parse_interface, sizeof(const char *)},
     [OPTION_KEY] = {parse_key, 0},
     [OPTION_LINTS] = {parse_lint, sizeof(const char *)},
+    [OPTION_COMMANDS] = {parse_command, sizeof(struct config_command)},
+    [OPTION_USER] = {parse_user, 0},
 };
 
 static const char *node_kind(struct fy_node *node)

@@ -14,6 +14,7 @@
 #include "server/serve.h"
 
 #include "server/notify.h"
+#include "server/probers.h"
 #include "server/server.h"
 
 #include <errno.h>
@@ -402,11 +403,7 @@ static bool start(struct server *server, struct diags *diags)
     log_diags(diags);
     log_event(LOG_EVENT_STARTING, "version=%s pid=%ld", SIGNPOST_VERSION, (long)getpid());
     const struct config *config = server->config;
-    const struct prober_options options = {
-        .allow = config->health_allow,
-        .allow_count = config->health_allow_count,
-    };
-    server->prober = prober_uv_new(&server->loop, &options);
+    server->prober = probers_open(&server->loop, config, server->net);
     server->engine = engine_new(config, server->clock, prober_uv_prober(server->prober));
     prober_uv_attach(server->prober, engine_health(server->engine));
     server->reload =
