@@ -46,12 +46,12 @@ static const struct layout {
     {TYPE_TXT, "t"},
     {TYPE_RP, "nn"},
     {TYPE_AFSDB, "2n"},
-    {19, "s"},  // X25
+    {19, "!s"}, // X25: the scanner knows no text form
     {20, "!t"}, // ISDN
     {TYPE_RT, "2n"},
     {TYPE_SIG, "!2114442n*"},
     {25, "211b"}, // KEY
-    {26, "2nn"},  // PX
+    {26, "!2nn"}, // PX: nor
     {TYPE_AAAA, "A"},
     {TYPE_LOC, "!4444"},
     {30, "!n*"}, // NXT

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""NSD and Knot on loopback, with one zone each. Packages that are not installed are unpacked into
-the cache: installing them would start servers on port 53."""
+"""NSD, Knot and BIND on loopback, all with the same zones. Packages that are not installed are
+unpacked into the cache: installing them would start servers on port 53."""
 
 import os
 import shutil
@@ -64,12 +64,13 @@ def free_port() -> int:
 
 
 class Peer:
-    """A server of somebody else, which answers from one zone file."""
+    """A server of somebody else, which answers from zone files: apex -> text."""
 
-    def __init__(self, apex: str, zone: str):
+    def __init__(self, zones: dict[str, str]):
         self.folder = Path(tempfile.mkdtemp(prefix='signpost-peer-'))
-        self.apex, self.port = apex, free_port()
-        (self.folder / 'zone').write_text(zone)
+        self.zones, self.port = zones, free_port()
+        for apex, text in zones.items():
+            (self.folder / f'{apex}.zone').write_text(text)
         binary, environment = find(self.package, self.binary)
         self.process = subprocess.Popen(
             [binary, *self.arguments()], cwd=self.folder, stdin=subprocess.DEVNULL,
@@ -80,17 +81,17 @@ class Peer:
         return wire.Client(('127.0.0.1', self.port), socket.AF_INET, tcp, None, WAIT)
 
     def wait_ready(self):
-        question = make_query(self.apex, 'SOA').to_wire()
+        questions = [make_query(apex, 'SOA').to_wire() for apex in self.zones]
 
         def answers() -> bool:
             assert self.process.poll() is None, f'{self.package} ended:\n{self.log.text()}'
             try:
                 with self.client() as client:
-                    return client.exchange(question)[3] & 15 == 0
+                    return all(client.exchange(question)[3] & 15 == 0 for question in questions)
             except (OSError, wire.Closed):
                 return False
 
-        eventually(answers, what=f'{self.package} answers')
+        eventually(answers, what=f'{self.package} answers:\n{self.log.text()}')
 
     def stop(self):
         self.process.terminate()
@@ -106,6 +107,8 @@ class Nsd(Peer):
     package = binary = 'nsd'
 
     def arguments(self) -> list[str]:
+        zones = ''.join(f'zone:\n    name: {apex}\n    zonefile: {apex}.zone\n'
+                        for apex in self.zones)
         (self.folder / 'nsd.conf').write_text(f'''server:
     ip-address: 127.0.0.1@{self.port}
     server-count: 1
@@ -123,10 +126,7 @@ class Nsd(Peer):
     rrl-whitelist-ratelimit: 0
 remote-control:
     control-enable: no
-zone:
-    name: {self.apex}
-    zonefile: zone
-''')
+{zones}''')
         return ['-d', '-c', str(self.folder / 'nsd.conf')]
 
 
@@ -134,6 +134,12 @@ class Knot(Peer):
     package, binary = 'knot', 'knotd'
 
     def arguments(self) -> list[str]:
+        zones = ''.join(f'''  - domain: {apex}
+    storage: "{self.folder}"
+    file: {apex}.zone
+    zonefile-sync: -1
+    journal-content: none
+''' for apex in self.zones)
         (self.folder / 'knot.conf').write_text(f'''server:
     rundir: "{self.folder}"
     listen: 127.0.0.1@{self.port}
@@ -147,10 +153,44 @@ log:
 database:
     storage: "{self.folder}"
 zone:
-  - domain: {self.apex}
-    storage: "{self.folder}"
-    file: zone
-    zonefile-sync: -1
-    journal-content: none
-''')
+{zones}''')
         return ['-c', str(self.folder / 'knot.conf')]
+
+
+class Bind(Peer):
+    package, binary = 'bind9', 'named'
+
+    def arguments(self) -> list[str]:
+        # The checks look for what people do not mean; the zones under test mean it.
+        zones = ''.join(f'''zone "{apex}" {{
+    type primary;
+    file "{self.folder}/{apex}.zone";
+}};
+''' for apex in self.zones)
+        (self.folder / 'named.conf').write_text(f'''options {{
+    directory "{self.folder}";
+    listen-on port {self.port} {{ 127.0.0.1; }};
+    listen-on-v6 {{ none; }};
+    recursion no;
+    allow-query {{ any; }};
+    allow-transfer {{ none; }};
+    notify no;
+    pid-file none;
+    session-keyfile none;
+    empty-zones-enable no;
+    minimal-responses yes;
+    zero-no-soa-ttl no;
+    tcp-idle-timeout 600;
+    max-udp-size 1232;
+    masterfile-format text;
+    check-names primary ignore;
+    check-mx ignore;
+    check-mx-cname ignore;
+    check-srv-cname ignore;
+    check-integrity no;
+    check-sibling no;
+    check-wildcard no;
+}};
+controls {{ }};
+{zones}''')
+        return ['-g', '-n', '1', '-c', str(self.folder / 'named.conf')]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A random zone that is right but full of corners, and questions that go for them."""
+"""A random zone that is right but full of corners, zones around it, and questions that go for the
+corners: names at, below and beside every owner, and everything below everything."""
 
-import contextlib
 import random
 
 import dns.name
@@ -12,6 +12,18 @@ LABELS = ['a', 'b', 'c', 'www', 'x1', 'Mixed', '_srv', 'ent', 'deep', 'xn--0zwm5
 TYPES = ['A', 'AAAA', 'NS', 'SOA', 'CNAME', 'MX', 'TXT', 'SRV', 'PTR', 'CAA', 'DS', 'DNAME',
          'HINFO', 'NAPTR', 'TLSA', 'SSHFP', 'LOC', 'RP', 'SVCB', 'HTTPS', 'TYPE65280', 'TYPE1234',
          'DNSKEY', 'RRSIG', 'NSEC', 'NSEC3', 'SPF', 'ANY']
+
+# What a name can be for the names below it; all of them stand below all others (`combo`).
+KINDS = ('plain', 'wild', 'wildcname', 'cname', 'dname', 'cut', 'ent')
+CHILD, NEIGHBOUR = f'child.{APEX}', 'other.example'
+
+
+def is_name(text: str) -> bool:
+    try:
+        dns.name.from_text(text)
+    except dns.name.NameTooLong:
+        return False
+    return True
 
 
 class Zone:
@@ -35,8 +47,43 @@ class Zone:
             self._name()
         self._dnames()
         self._aliases()
+        self.put('child', 'NS', ['ns.child', 'h1'])
+        self.put('ns.child', 'A', ['192.0.2.251'])
+        self.cuts.append('child')
+        self.combinations = {f'{inner}-{outer}.combo': (outer, inner)
+                             for outer in KINDS for inner in KINDS}
+        for base, (outer, inner) in self.combinations.items():
+            self._combine(base, outer, inner)
 
     # --- making
+
+    def _combine(self, base: str, outer: str, inner: str):
+        self._be(outer, base)
+        if outer in ('plain', 'wild', 'wildcname', 'cname', 'ent'):
+            self._be(inner, f'in.{base}')
+        if outer == 'wild':  # names below a wildcard make it no less of one (RFC 4592, 2.2)
+            self.put(f'in.*.{base}', 'TXT', ['"below a wildcard"'])
+
+    def _be(self, kind: str, owner: str):
+        if kind == 'plain':
+            self.put(owner, 'A', self._addresses())
+            self.put(owner, 'TXT', [f'"at {kind}"'])
+        elif kind == 'wild':
+            self.put(f'*.{owner}', 'TXT', ['"from a wildcard"'])
+            self.put(f'*.{owner}', 'A', ['192.0.2.3'])
+        elif kind == 'wildcname':
+            self.put(f'*.{owner}', 'CNAME', [self.dice.choice(['h1', 'nothing', 'c1', 'x.sub3'])])
+        elif kind == 'cname':
+            self.put(owner, 'CNAME', [self.dice.choice(['h1', 'nothing', f'other.{CHILD}.',
+                                                        f'www.{NEIGHBOUR}.', 'plain-ent.combo'])])
+        elif kind == 'dname':
+            self.put(owner, 'DNAME', [self.dice.choice(['ent', 'plain-wild.combo', 'child',
+                                                        f'{NEIGHBOUR}.'])])
+        elif kind == 'cut':
+            self.put(owner, 'NS', [f'ns.{owner}', 'h1'])
+            self.put(f'ns.{owner}', 'A', self._addresses())
+        else:
+            self.put(f'e.{owner}', 'TXT', ['"below an empty name"'])
 
     def put(self, owner: str, kind: str, values: list[str]):
         self.records.setdefault(owner, {})[kind] = (
@@ -141,12 +188,63 @@ class Zone:
                 lines += [f'{owner or "@"} {ttl} IN {kind} {value}' for value in values]
         return '\n'.join(lines) + '\n'
 
+    def zones(self) -> dict[str, str]:
+        """This zone, one that is delegated from it and served beside it, and one of its own."""
+        return {
+            APEX: self.text(),
+            CHILD: f'''$ORIGIN {CHILD}.
+@ 300 IN SOA ns hostmaster 1 7200 900 1209600 60
+@ 300 IN NS ns
+ns 300 IN A 192.0.2.251
+www 300 IN A 192.0.2.252
+other 300 IN CNAME h1.{APEX}.
+*.w 300 IN TXT "child"
+''',
+            NEIGHBOUR: f'''$ORIGIN {NEIGHBOUR}.
+@ 300 IN SOA ns hostmaster 1 7200 900 1209600 60
+@ 300 IN NS ns
+ns 300 IN A 192.0.2.253
+www 300 IN A 192.0.2.254
+back 300 IN CNAME www.{APEX}.
+a.b 300 IN AAAA 2001:db8::99
+''',
+        }
+
+    def questions(self, count: int) -> list[tuple[str, str]]:
+        """So many: systematic ones as far as they go, and a sixth or more of random ones."""
+        asked = [*self._of_combinations(), *self._of_owners()]
+        for apex in (CHILD, NEIGHBOUR):
+            asked += [(f'{label}{apex}.', kind)
+                      for label in ('', 'www.', 'other.', 'back.', 'x.w.', 'b.', 'a.b.', 'no.such.')
+                      for kind in ('A', 'TXT', 'NS', 'SOA', 'DS', 'CNAME', 'ANY')]
+        asked = [one for one in asked if is_name(one[0])]
+        self.dice.shuffle(asked)
+        del asked[count * 5 // 6:]
+        while len(asked) < count:
+            asked.append(self.question())
+        return asked
+
+    def _of_combinations(self):
+        for base in self.combinations:
+            for below in ('', 'in.', 'q.', 'e.', 'ns.', 'q.in.', 'e.in.', 'q.q.', 'q.q.in.', '*.',
+                          '*.in.', 'in.*.', 'q.*.'):
+                for kind in ('A', 'TXT', 'CNAME', 'DNAME', 'NS', 'DS', 'SOA', 'MX'):
+                    yield f'{below}{base}.{APEX}.', kind
+
+    def _of_owners(self):
+        for owner, sets in self.records.items():
+            parent = owner.partition('.')[2]
+            for place in (owner, f'{self.dice.choice(LABELS)}.{owner}', f'a.b.{owner}',
+                          f'{self.dice.choice(LABELS)}.{parent}', parent):
+                kinds = {*self.dice.sample(TYPES, 3), *(sets if place == owner else ())}
+                for kind in sorted(kinds):
+                    yield f'{place.strip(".")}.{APEX}.'.lstrip('.'), kind
+
     def question(self) -> tuple[str, str]:
         """A name, absolute, and a type."""
         while True:
             name, kind = self._some_question()
-            with contextlib.suppress(dns.name.NameTooLong):
-                dns.name.from_text(name)
+            if is_name(name):
                 return name, kind
 
     def _some_question(self) -> tuple[str, str]:

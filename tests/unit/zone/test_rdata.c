@@ -168,6 +168,18 @@ static const struct {
     {TYPE_DNSKEY, "4x"},
     {TYPE_OPENPGPKEY, "x"},
     {TYPE_KX, "2n"},
+    {3, "n"},
+    {7, "n"},
+    {14, "nn"},
+    {19, "s"}, // X25
+    {TYPE_RT, "2n"},
+    {25, "4x"},  // KEY
+    {26, "2nn"}, // PX
+    {49, "x"},   // DHCID
+    {53, "3x"},  // SMIMEA
+    {59, "4x"},  // CDS
+    {60, "4x"},  // CDNSKEY
+    {107, "2n"}, // LP
     {TYPE_LOC, "88"},
     {TYPE_SVCB, "2np"},
     {TYPE_HTTPS, "2np"},
