@@ -72,9 +72,3 @@ struct plan {
 
 // The hash of the client's network, from which shares are cut and sticky members drawn.
 uint64_t plan_client_hash(const struct plan *plan, const struct address *client);
-
-// What a sticky client remembers of a member: choices survive reordering.
-static inline uint64_t member_identity(const struct member *member)
-{
-    return hash_bytes(0x7369676e706f7374ULL, member->rdata, member->rdata_size);
-}

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "zone/policy.h"
 
+#include "base/hash.h"
+
+#include <string.h>
+
 const char *const method_names[METHOD_COUNT] = {
     [METHOD_ROTATE] = "rotate",   [METHOD_RANDOM] = "random",   [METHOD_WEIGHTED] = "weighted",
     [METHOD_STICKY] = "sticky",   [METHOD_NEAREST] = "nearest", [METHOD_FASTEST] = "fastest",
@@ -11,3 +15,13 @@ const char *const all_down_names[ALL_DOWN_COUNT] = {
     [ALL_DOWN_ALL] = "all",   [ALL_DOWN_LAST_GOOD] = "last_good", [ALL_DOWN_VALUES] = "values",
     [ALL_DOWN_NONE] = "none", [ALL_DOWN_SERVFAIL] = "servfail",
 };
+
+uint64_t member_identity(const struct member *member)
+{
+    const uint64_t key = 0x7369676e706f7374ULL; // the same on every server
+    if (member->identity != 0) {
+        return member->identity;
+    }
+    return member->name ? hash_bytes(key + 1, member->name, strlen(member->name))
+                        : hash_bytes(key, member->rdata, member->rdata_size);
+}

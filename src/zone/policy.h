@@ -80,12 +80,16 @@ struct member {
     bool disabled;           // flat form: the row is paused
     const struct site *site; // of policy.sites; NULL: none
     const char *name;        // what pairs it with a member of another type; NULL: none
+    uint64_t identity;       // of its partner (zone/pair.h); 0: its own, see member_identity
     const char *text;        // the value as written
     struct place place;
     // Written by who serves the zone:
     int check;      // index in the health registry; -1: not checked
     uint8_t manual; // what operators say, enum manual_state (health/manual.h)
 };
+
+// What a client is kept to by method `sticky`: the partner, the name, or the value.
+uint64_t member_identity(const struct member *member);
 
 struct pool {
     const char *name;

@@ -40,6 +40,10 @@ static bool member_fill(const struct yaml_record *record, const struct yaml *at,
     if (yaml_has(at, "pool") && !yaml_has(at, "value")) {
         return nested_fill(record, at, member);
     }
+    bool simple = record->type == TYPE_A || record->type == TYPE_AAAA || record->type == TYPE_CNAME;
+    if (!simple && !yaml_has(at, "value")) {
+        return yaml_member_read(record, at, member); // {preference: 10, exchange: mx}
+    }
     yaml_known_keys(at, value_keys, ARRAY_SIZE(value_keys));
     if (!yaml_get(at, "value", &value)) {
         yaml_error(at, "missing \"value\"");
@@ -60,6 +64,10 @@ void yaml_members_compare(const struct yaml_record *record, const struct yaml *a
 {
     for (size_t i = 1; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
+            if (members[i].name && members[j].name &&
+                strcmp(members[i].name, members[j].name) == 0) {
+                yaml_error(at, "the name \"%.60s\" is here twice", members[i].name);
+            }
             if (members[i].pool == NULL && members[j].pool == NULL && members[i].rdata_size > 0 &&
                 rdata_equal(record->type, members[i].rdata, members[i].rdata_size, members[j].rdata,
                             members[j].rdata_size)) {

@@ -5,6 +5,7 @@
 // Reads entry by entry, so a large zone costs the memory of its records and not of its tree. Every
 // fault is reported with place and key, and reading goes on behind it. Runs on a pool thread; the
 // result is finished or NULL. The three forms of a record and their keys are in yaml_*.c.
+#include "zone/pair.h"
 #include "zone/yaml_zone.h"
 
 #include <stdio.h>
@@ -205,7 +206,6 @@ static void policy_attach(const struct yaml_record *record, struct policy *polic
 
 static bool type_may_steer(const struct yaml_record *record, const struct yaml *form)
 {
-    bool address = record->type == TYPE_A || record->type == TYPE_AAAA;
     if (record->type == TYPE_ALIAS) {
         yaml_error(form, "an ALIAS cannot be steered; steer the name that it points to");
         return false;
@@ -213,11 +213,6 @@ static bool type_may_steer(const struct yaml_record *record, const struct yaml *
     if (record->type == TYPE_SOA || record->type == TYPE_NS || record->type == TYPE_DS ||
         record->type == TYPE_DNAME) {
         yaml_error(form, "%s records cannot be steered; write \"values\" alone", record->type_name);
-        return false;
-    }
-    if (strcmp(form->node->key, "dynamic") == 0 && !address && record->type != TYPE_CNAME) {
-        yaml_error(form, "\"dynamic\" is for A, AAAA and CNAME; use \"records\" for %s",
-                   record->type_name);
         return false;
     }
     return true;
@@ -406,6 +401,7 @@ static struct zone *read_zone(const char *path, const char *text, const uint8_t 
     document_close(document);
     rdata_scanner_free(yz.scanner);
     if (reader->diags->error_count == errors_before) {
+        zone_pair_members(zone);
         zone_finish(zone, &reader->defaults, reader->diags);
     }
     if (reader->diags->error_count != errors_before) {

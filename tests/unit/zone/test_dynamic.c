@@ -96,6 +96,15 @@ static const struct document_case good_documents[] = {
        "dynamic weighted 1 all min_ttl=5 values 192.0.2.9*1\n"
        "a 192.0.2.1*1/p2@nyc 192.0.2.2*3@fra=two 192.0.2.3*1@nyc\n"
        "a:\n"}}},
+    {"m: {type: MX, value: 10 a., dynamic: {pools: {p: {values: [{value: 20 b., weight: 2}, "
+     "{preference: 5, exchange: c.}, {value: {preference: 6, exchange: d.}}]}}, rules: [{pool: "
+     "p}]}}\n",
+     "",
+     {{"m", "MX",
+       "3600 [10 a.]\n"
+       "dynamic weighted 1 all min_ttl=5 values 10 a.*1\n"
+       "p 20 b.*2 5 c.*1 6 d.*1\n"
+       "p:\n"}}},
     {"w:\n"
      "  type: A\n"
      "  dynamic:\n"
@@ -116,6 +125,9 @@ static const struct document_case good_documents[] = {
 };
 
 static const struct document_case bad_documents[] = {
+    {.text = "a: {type: A, value: 192.0.2.1, dynamic: {pools: {p: {values: [{value: 192.0.2.1, "
+             "name: x}, {value: 192.0.2.2, name: x}]}}, rules: [{pool: p}]}}\n",
+     .diags = "1:54 error a.dynamic.pools.p.values: the name \"x\" is here twice\n"},
     {.text = "w:\n"
              "  type: A\n"
              "  value: 192.0.2.9\n"
@@ -465,7 +477,8 @@ static const struct document_case bad_documents[] = {
              "l: {type: DNAME, records: [{value: a.}]}\n"
              "m: {type: DS, value: x, octodns: {healthcheck: {}}}\n",
      .diags = "1:26 error j.signpost: NS records cannot be steered; write \"values\" alone\n"
-              "2:32 error k.dynamic: \"dynamic\" is for A, AAAA and CNAME; use \"records\" for MX\n"
+              "2:32 error k.dynamic: missing \"pools\"\n"
+              "2:32 error k.dynamic: missing \"rules\"\n"
               "3:18 error l.records: DNAME records cannot be steered; write \"values\" alone\n"
               "4:25 error m.octodns: DS records cannot be steered; write \"values\" alone\n"},
     {.text = "w: {type: CNAME, values: [a., b.], dynamic: {pools: {a: {values: [{value: c.}]}}, "

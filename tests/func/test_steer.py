@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Steering as clients see it: every type, sites, pools of pools."""
+
+import dns.rdatatype
+import pytest
+
+from harness import Folder, ecs_of
+
+NETWORKS = '''\
+cidr,country,region,asn,line,lat,lon
+10.1.0.0/16,DE,,,,50.11,8.68
+10.2.0.0/16,US,,,,40.71,-74.01
+10.3.0.0/16,JP,,,,35.68,139.69
+'''
+
+SHARED = {'sites': {'fra': {'lat': 50.11, 'lon': 8.68}, 'nyc': {'lat': 40.71, 'lon': -74.01},
+                    'tyo': {'lat': 35.68, 'lon': 139.69}}}
+
+
+def by_country(kind: str, value: str, german: str, other: str) -> dict:
+    return {'type': kind, 'ttl': 60, 'value': value, 'dynamic': {
+        'pools': {'de': {'values': [{'value': german}]}, 'other': {'values': [{'value': other}]}},
+        'rules': [{'geos': ['EU-DE'], 'pool': 'de'}, {'pool': 'other'}]}}
+
+
+# name, type: what Germans get, what others get
+TYPES = {
+    ('mx', 'MX'): ('10 de.mail.example.net.', '10 mail.example.net.'),
+    ('_sip._tcp', 'SRV'): ('1 2 5060 de.example.net.', '1 2 5060 sip.example.net.'),
+    ('txt', 'TXT'): ('"guten tag"', '"hello"'),
+    ('web', 'HTTPS'): ('1 de.example.net. alpn="h3"', '1 . alpn="h2"'),
+    ('cname', 'CNAME'): ('de.example.net.', 'www.example.net.'),
+    ('caa', 'CAA'): ('0 issue "de.example.net"', '0 issue "example.net"'),
+    ('a', 'A'): ('192.0.2.1', '192.0.2.2'),
+    ('aaaa', 'AAAA'): ('2001:db8::1', '2001:db8::2'),
+    ('*.wild', 'A'): ('192.0.2.3', '192.0.2.4'),
+}
+
+
+def near(*sites: str, **settings) -> dict:
+    return {'type': 'A', 'ttl': 60, 'signpost': {'method': 'nearest', **settings},
+            'records': [{'value': f'192.0.2.{10 + i}', 'site': site}
+                        for i, site in enumerate(sites)]}
+
+
+ZONE = {
+    **{name: by_country(kind, other, german, other)
+       for (name, kind), (german, other) in TYPES.items()},
+    'near': near('fra', 'nyc', 'tyo'),
+    'near-two': near('fra', 'nyc', 'tyo', answers=2),
+    'tree': {'type': 'A', 'ttl': 60, 'value': '192.0.2.9', 'dynamic': {
+        'pools': {'all': {'values': [{'pool': 'one', 'weight': 1}, {'pool': 'two', 'weight': 3}]},
+                  'one': {'fallback': 'two', 'values': [{'value': '192.0.2.21', 'status': 'down'}]},
+                  'two': {'values': [{'value': '192.0.2.22'}]}},
+        'rules': [{'pool': 'all'}]}},
+    'same': {'type': 'A', 'ttl': 60, 'records': [
+        {'value': '192.0.2.30', 'line': 'de'}, {'value': '192.0.2.30', 'line': 'us'},
+        {'value': '192.0.2.31', 'line': 'jp'}, {'value': '192.0.2.30', 'line': 'default'}]},
+}
+
+
+@pytest.fixture(scope='module')
+def server(module_daemon):
+    folder = Folder(geo={'networks': 'networks.csv'})
+    try:
+        folder.write('networks.csv', NETWORKS)
+        yield module_daemon({'example.org.yaml': ZONE, 'shared.yaml': SHARED}, folder=folder)
+    finally:
+        folder.remove()
+
+
+@pytest.mark.parametrize('name, kind', TYPES)
+def test_every_type(server, name, kind):
+    german, other = TYPES[name, kind]
+    asked = name.replace('*', 'any') + '.example.org.'
+    for client, expected in (('10.1.2.0/24', german), ('10.3.2.0/24', other)):
+        reply = server.ask(asked, kind, ecs=client)
+        answers = [record for record in reply.answer if dns.rdatatype.to_text(record.rdtype) == kind]
+        assert [str(data) for data in answers[0]] == [expected]
+        assert ecs_of(reply).scopelen == (16 if expected == german else 15)
+
+
+def test_nearest(server):
+    for client, order in (('10.1.0.0/24', [10, 11, 12]), ('10.2.0.0/24', [11, 10, 12]),
+                          ('10.3.0.0/24', [12, 10, 11])):
+        first, second = (f'192.0.2.{host}' for host in order[:2])
+        assert server.values('near.example.org.', ecs=client) == [first]
+        assert server.values('near-two.example.org.', ecs=client) == [first, second]
+
+
+def test_pools_of_pools(server):
+    for _ in range(20):
+        assert server.values('tree.example.org.') == ['192.0.2.22']
+
+
+def test_rows_of_equal_values_share_a_scope(server):
+    """10.2/15 holds us (10.2) and jp (10.3); de and us answer alike, so only jp is cut out."""
+    reply = server.ask('same.example.org.', ecs='10.1.2.0/24')
+    assert ecs_of(reply).scopelen == 15  # 10.0/15: de and everybody
+    reply = server.ask('same.example.org.', ecs='10.3.2.0/24')
+    assert ecs_of(reply).scopelen == 16
