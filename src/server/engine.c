@@ -115,6 +115,7 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine->publisher = publisher_new(&options);
     engine->territories = territories_new();
     engine->samples = query_samples_new();
+    engine->shares = plan_shares_new();
     return engine;
 }
 
@@ -154,6 +155,7 @@ void engine_free(struct engine *engine)
     territories_free(engine->territories);
     query_samples_free(engine->samples);
     engine_populations_drop(engine);
+    plan_shares_free(engine->shares);
     for (size_t i = 0; i < engine->by_check_size; i++) {
         free(engine->by_check[i].slots.slots);
     }

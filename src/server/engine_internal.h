@@ -65,6 +65,7 @@ struct engine {
     struct health *health;
     struct publisher *publisher;
     struct territories *territories;
+    struct plan_shares *shares;
     // Replaced by engine_apply only; engine_read looks at their stamps (the two never overlap).
     struct shared *shared;
     struct file_stamp shared_stamp, lines_stamp;

@@ -74,6 +74,7 @@ struct plan *engine_compile(struct engine *engine, struct steered *steered, bool
     if (steered->territory != NULL) {
         project(engine, steered, plan, thoroughly);
     }
+    plan_share(engine->shares, plan);
     return plan;
 }
 

@@ -62,7 +62,17 @@ size_t plan_groups(const struct plan *plan, uint32_t *group_of_class);
 // scopes are as wide as equal answers allow. `projection` is territory_project of plan_territory by
 // these groups, and must outlive the plan; NULL: there is one group.
 void plan_project(struct plan *plan, const struct territory *projection);
+// Bytes held; of tables that plans share its part.
 size_t plan_size(const struct plan *plan);
+
+// Plans of equal content keep their tables once. Control thread, as is plan_free of a plan that
+// shares; the set must outlive its plans.
+struct plan_shares;
+struct plan_shares *plan_shares_new(void);
+void plan_shares_free(struct plan_shares *set);
+size_t plan_shares_count(const struct plan_shares *set); // distinct tables
+// Before the plan is published, after plan_project.
+void plan_share(struct plan_shares *set, struct plan *plan);
 
 // What decides within a choice, besides the client: a worker's generator and its turn counters.
 // Each choice of each RRset counts its own turns (as far as TURNS_COUNT allows), so that clients of

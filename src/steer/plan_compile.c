@@ -199,17 +199,3 @@ struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t t
     compiler_end(&c);
     return plan;
 }
-
-void plan_free(struct plan *plan)
-{
-    if (plan == NULL) {
-        return;
-    }
-    free(plan->choice_of_class);
-    free(plan->detail_of_class);
-    free(plan->details);
-    free(plan->choices);
-    free(plan->members);
-    free(plan->records);
-    free(plan);
-}

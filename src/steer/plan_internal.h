@@ -15,6 +15,7 @@ struct choice {
     uint8_t method;        // enum method
     uint16_t member_count; // where the order is fixed only as many as are answered
     uint16_t answer_count; // records of an answer, 1..PLAN_ANSWERS_MAX
+    uint16_t zero;         // tables are compared as bytes: no padding
     uint32_t ttl;
     uint32_t share_ppm;    // this part of the clients takes this choice
     uint32_t otherwise;    // the others take this one; NO_CHOICE
@@ -33,6 +34,7 @@ struct choice_detail {
     uint32_t order;        // of the sites, as the territory numbers them; 0: as written
     uint16_t rule, pool;   // NOT_ONE: no rule, top-level values
     bool failed_open;
+    uint8_t zero[3];
 };
 
 enum { NOT_ONE = UINT16_MAX };
@@ -48,6 +50,7 @@ struct choice_member {
     uint32_t weight;
     uint32_t cut;
     uint16_t alias;
+    uint16_t zero[3];
     uint64_t identity; // member_identity
 };
 
@@ -68,7 +71,12 @@ struct plan {
     size_t base_class_count;
     struct choice_detail *details;
     size_t detail_count, detail_capacity;
+    struct plan_tables *tables; // that hold the arrays for several plans; NULL: they are its own
 };
+
+_Static_assert(sizeof(struct choice) == 32 && sizeof(struct choice_detail) == 36 &&
+                   sizeof(struct choice_member) == 40,
+               "no padding: plan_share compares bytes");
 
 // The hash of the client's network, from which shares are cut and sticky members drawn.
 uint64_t plan_client_hash(const struct plan *plan, const struct address *client);

@@ -10,15 +10,6 @@ const struct territory *plan_territory(const struct plan *plan)
     return plan->base;
 }
 
-size_t plan_size(const struct plan *plan)
-{
-    return sizeof(*plan) + plan->class_count * sizeof(*plan->choice_of_class) +
-           plan->base_class_count * sizeof(*plan->detail_of_class) +
-           plan->choice_capacity * sizeof(*plan->choices) +
-           plan->detail_capacity * sizeof(*plan->details) +
-           plan->member_capacity * sizeof(*plan->members) + plan->record_capacity;
-}
-
 // --- groups
 
 size_t plan_groups(const struct plan *plan, uint32_t *group_of_class)
