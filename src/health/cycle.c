@@ -5,8 +5,9 @@
 // Called through health.h by the event loop (health_tick) and the prober (health_probe_done), on
 // the control thread only. What the schedule guarantees while that thread is not itself late:
 //   - two starts of one check are never more than one interval apart, so a hard failure is seen
-//     within fall x interval + timeout. Jitter only ever shortens, by up to a tenth; it keeps
-//     checks from running in step. While an up check fails, the gap is its fast interval;
+//     within fall x interval + timeout. Jitter only ever shortens: by up to a tenth, and the first
+//     gap by any part; it keeps checks from running in step. While an up check fails, the gap is
+//     its fast interval;
 //   - never two probes of a check at once, nor two within nearly half of what is planned: a probe
 //     that started late moves the next one only if they would come too close;
 //   - due times follow from planned times, so lateness does not add up, and what a pause of the
@@ -67,7 +68,8 @@ static void schedule_next(struct health *health, struct check *check, int64_t no
     bool confirm =
         check->machine.state == CHECK_UP && check->machine.run > 0 && !doubt_frozen(&health->doubt);
     int64_t gap = confirm ? fast_gap(check->spec) : check->spec->interval_ns;
-    gap -= health_random_span(health, gap / JITTER_PART);
+    // The first probes of many checks come close together: the second ones spread them.
+    gap -= health_random_span(health, check->probe_count == 1 ? gap : gap / JITTER_PART);
     int64_t next = MAX(check->due.time_ns + gap, check->started_ns + gap / 2);
     check_wait_until(health, check, MAX(next, now));
 }

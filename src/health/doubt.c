@@ -28,6 +28,9 @@ void doubt_note(struct doubt *doubt, int64_t started_ns, bool good)
         *slot = (struct doubt_slot){.number = number};
     }
     *(good ? &slot->good : &slot->bad) += 1;
+    doubt->sample[doubt->sample_next] = !good;
+    doubt->sample_next = (doubt->sample_next + 1) % DOUBT_SAMPLE_MAX;
+    doubt->sample_count = MIN(doubt->sample_count + 1, (size_t)DOUBT_SAMPLE_MAX);
 }
 
 // Of the results whose probes began surely after `since_ns`.
@@ -48,18 +51,29 @@ static bool share_counts(const struct doubt *doubt)
     return doubt->options.share < 100 && doubt->up >= doubt->options.targets_min;
 }
 
+// Whether at least `share` per cent of the last results were bad.
+static bool sample_is_bad(const struct doubt *doubt, unsigned share)
+{
+    size_t size = MIN(MAX(doubt->up / 4, doubt->options.targets_min), (size_t)DOUBT_SAMPLE_MAX);
+    size_t bad = 0, at = doubt->sample_next;
+    for (size_t i = 0; i < size; i++) {
+        at = (at + DOUBT_SAMPLE_MAX - 1) % DOUBT_SAMPLE_MAX;
+        bad += doubt->sample[at];
+    }
+    return doubt->sample_count >= size && bad * 100 >= size * share;
+}
+
 // Raising takes more than ending, so that it does not flicker.
 static enum doubt_cause cause_now(const struct doubt *doubt)
 {
     if (doubt->anchors > 0 && doubt->anchors_good == 0) {
         return DOUBT_ANCHORS;
     }
-    unsigned share = doubt->options.share;
-    if (doubt_frozen(doubt) || doubt->trusted) {
-        share -= MIN(share, (unsigned)DOUBT_HYSTERESIS);
-    }
-    return share_counts(doubt) && doubt->failing * 100 > doubt->up * share ? DOUBT_SHARE
-                                                                           : DOUBT_NONE;
+    bool raised = doubt_frozen(doubt) || doubt->trusted;
+    unsigned share = doubt->options.share, end = share - MIN(share, (unsigned)DOUBT_HYSTERESIS);
+    bool bad = doubt->failing * 100 > doubt->up * (raised ? end : share) ||
+               sample_is_bad(doubt, raised ? end : DOUBT_SAMPLE_BAD);
+    return share_counts(doubt) && bad ? DOUBT_SHARE : DOUBT_NONE;
 }
 
 static void raise_doubt(struct doubt *doubt, enum doubt_cause cause, int64_t now_ns)

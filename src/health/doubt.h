@@ -7,7 +7,8 @@
 // the world looks sane again or an operator says that it really is so.
 //
 // Two questions are answered. Is there doubt now: more than `share` per cent of the targets that
-// are up give bad results, or no anchor answers. May this target fall already, before all others
+// are up give bad results, or so many of the last few did that no other share is likely, or no
+// anchor answers. May this target fall already, before all others
 // were probed again: yes, if enough of the results that began after its first failure are good.
 // Pure; the registry (health/health.h) keeps the counts. One thread.
 #pragma once
@@ -22,7 +23,7 @@ struct doubt_options {
     size_t targets_min; // with fewer targets up, a share says nothing
 };
 
-enum { DOUBT_SLOTS = 512, DOUBT_HYSTERESIS = 20 };
+enum { DOUBT_SLOTS = 512, DOUBT_HYSTERESIS = 20, DOUBT_SAMPLE_MAX = 256, DOUBT_SAMPLE_BAD = 95 };
 #define DOUBT_SLOT_NS (250 * NS_PER_MS)
 
 struct doubt {
@@ -31,9 +32,11 @@ struct doubt {
     bool trusted;           // the operator overruled it; until all looks sane again
     int64_t since_ns;
     uint64_t raised_count;
-    size_t up, failing;           // targets that are up; of these, those whose last result is bad
-    size_t anchors, anchors_good; // anchors that are up or down; of these, those that are up
-    int64_t anchor_good_ns;       // start of the last good probe of an anchor
+    size_t up, failing;            // targets that are up; of these, those whose last result is bad
+    size_t anchors, anchors_good;  // anchors that are up or down; of these, those that are up
+    int64_t anchor_good_ns;        // start of the last good probe of an anchor
+    bool sample[DOUBT_SAMPLE_MAX]; // the last results, bad ones true; a quarter of `up` counts
+    size_t sample_next, sample_count;
     struct doubt_slot {
         int64_t number;
         uint32_t good, bad;

@@ -7,27 +7,26 @@
 //
 // Without --seed a new one is drawn and printed. Every promise is checked in every run; the figures
 // that are printed have no bound of their own.
-#include "world.h"
+#include "scenarios.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define MINUTE_NS (60 * NS_PER_SECOND)
-#define HOUR_NS   (60 * MINUTE_NS)
-#define DAY_NS    (24 * HOUR_NS)
-
-static const struct check_spec usual = {.kind = CHECK_TCP,
-                                        .port = 443,
-                                        .interval_ns = 10 * NS_PER_SECOND,
-                                        .timeout_ns = 2 * NS_PER_SECOND,
-                                        .rise = 2,
-                                        .fall = 3};
-
-struct options {
-    const char *scenario;
-    uint64_t seed;
-    int seeds, days;
-};
+const struct check_spec usual = {.kind = CHECK_TCP,
+                                 .port = 443,
+                                 .interval_ns = 10 * NS_PER_SECOND,
+                                 .timeout_ns = 2 * NS_PER_SECOND,
+                                 .rise = 2,
+                                 .fall = 3};
+const struct check_spec damped = {.kind = CHECK_TCP,
+                                  .port = 443,
+                                  .interval_ns = 10 * NS_PER_SECOND,
+                                  .timeout_ns = 2 * NS_PER_SECOND,
+                                  .rise = 2,
+                                  .fall = 3,
+                                  .flap_failures = 10,
+                                  .flap_clean = 10,
+                                  .flap_rise = 20};
 
 // --- loss: hard failures are found and only they, whatever gets lost ---
 
@@ -47,12 +46,12 @@ struct loss {
     int flaps, flap_checks; // with the usual definition: turns that no flip explains
 };
 
-static int64_t detection_bound(const struct check_spec *spec)
+int64_t detection_bound(const struct check_spec *spec)
 {
     return (int64_t)spec->fall * spec->interval_ns + spec->timeout_ns;
 }
 
-static int64_t recovery_bound(const struct check_spec *spec)
+int64_t recovery_bound(const struct check_spec *spec)
 {
     return (int64_t)spec->rise * spec->interval_ns + spec->timeout_ns;
 }
@@ -343,10 +342,8 @@ static const struct {
     const char *name;
     void (*run)(const struct options *options);
 } scenarios[] = {
-    {"loss", scenario_loss},
-    {"wall", scenario_wall},
-    {"pause", scenario_pause},
-    {"load", scenario_load},
+    {"loss", scenario_loss}, {"wall", scenario_wall},       {"pause", scenario_pause},
+    {"load", scenario_load}, {"damping", scenario_damping}, {"isolation", scenario_isolation},
 };
 
 static bool option_number(const char *text, unsigned long long *number)

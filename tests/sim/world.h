@@ -55,7 +55,10 @@ struct world {
     struct due_heap events;
     struct target *targets;
     int target_count, probes_under_way, probes_most;
-    bool gaps_exact; // starts are checked for their distance; off after a pause or under overload
+    bool by_streak;   // the second implementation knows rise and fall only; off: states are taken
+    bool cut_off;     // no probe succeeds, not even those under way
+    bool cut_at_once; // and they fail at once, not at their deadline
+    bool gaps_exact;  // starts are checked for their distance; off after a pause or under overload
     uint64_t probe_count;
     uint64_t trace; // hash of every change of state and its time
     void (*turned)(struct world *world, struct target *target); // NULL: nobody wants to know
@@ -65,6 +68,10 @@ struct world {
 // Makes `count` targets with one check each.
 void world_open(struct world *world, const char *scenario, uint64_t seed, int count,
                 const struct check_spec *spec);
+// The same for a registry that may doubt itself.
+void world_open_doubting(struct world *world, const char *scenario, uint64_t seed, int count,
+                         const struct check_spec *spec, const struct doubt_options *options,
+                         health_doubted *doubted);
 void world_close(struct world *world);
 void world_at(struct world *world, struct event *event, int64_t time_ns, event_fire *fire);
 // Lets the world turn until `end_ns`.

@@ -39,6 +39,28 @@ static void more_than_the_share_raises_it(void **state)
     assert_int_equal(doubt.raised_count, 1);
 }
 
+static void the_last_results_raise_it_early(void **state)
+{
+    (void)state;
+    open_with(200);
+    for (int i = 0; i < 100; i++) {
+        doubt_note(&doubt, S, true);
+    }
+    for (int i = 0; i < 47; i++) { // a quarter of the targets is 50; 95 % of them 48
+        doubt_note(&doubt, S, false);
+        assert_false(update_with((size_t)i, S));
+    }
+    doubt_note(&doubt, S, false);
+    assert_true(update_with(48, S));
+    for (int i = 0; i < 25; i++) {
+        assert_false(update_with(48, 2 * S));
+        doubt_note(&doubt, 2 * S, true);
+    }
+    doubt_note(&doubt, 2 * S, true);
+    assert_true(update_with(48, 2 * S));
+    assert_false(doubt_frozen(&doubt));
+}
+
 static void few_targets_say_nothing(void **state)
 {
     (void)state;
@@ -124,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_than_the_share_raises_it),
+        cmocka_unit_test(the_last_results_raise_it_early),
         cmocka_unit_test(few_targets_say_nothing),
         cmocka_unit_test(anchors_raise_it_alone),
         cmocka_unit_test(a_fall_waits_for_other_results),
