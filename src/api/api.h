@@ -12,6 +12,7 @@
 #include "health/manual.h"
 
 #include <jansson.h>
+#include <sys/types.h>
 
 // What a caller may do. Whoever can open the control socket is an operator.
 enum api_role { API_ROLE_READER, API_ROLE_OPERATOR, API_ROLE_COUNT };
@@ -32,12 +33,25 @@ struct api_request {
     size_t body_size;
 };
 
+// A body that comes over time. It lives in one place from its making to its close, which whoever
+// carries it calls once.
+enum { API_STREAM_END = -1 };
+struct api_stream {
+    // Octets written, 0 when there is nothing now, API_STREAM_END when nothing will come.
+    ssize_t (*read)(void *state, char *bytes, size_t max);
+    void (*close)(void *state);
+    void *state;
+    void (*wake)(void *context); // set by the carrier: there is something to read
+    void *wake_context;
+};
+
 struct api_response {
     unsigned status;
     const char *content_type;
     char *body; // body_size bytes, from malloc; whoever receives the response frees it
     size_t body_size;
-    char allow[64]; // the Allow header of a 405, or ""
+    char allow[64];            // the Allow header of a 405, or ""
+    struct api_stream *stream; // instead of the body, from malloc; NULL: none
 };
 
 // Receives the response, once, from inside api_handle or later.
@@ -57,6 +71,13 @@ typedef void api_respond(void *context, struct api_response *response);
     X(checks_suspect, "gauge", "1 while the checker doubts itself and states are frozen")          \
     X(doubts, "counter", "Times that the checker began to doubt itself")                           \
     X(manual_entries, "gauge", "Manual states and maintenance windows")                            \
+    X(webhooks_sent, "counter", "Requests of webhooks that were taken")                            \
+    X(webhooks_failed, "counter", "Attempts of webhooks that failed")                              \
+    X(webhook_events_dropped, "counter", "Events that a webhook did not get")                      \
+    X(certificate_days_min, "gauge",                                                               \
+      "Days until the first certificate of a check ends; 0 also when it has ended or none is "     \
+      "known")                                                                                     \
+    X(probes_late, "gauge", "Probes that began later than 5 % of their interval")                  \
     X(probes, "gauge", "Probes that ended, of the checks in use")                                  \
     X(probe_failures, "gauge", "Probes that failed, of the checks in use")                         \
     X(reloads, "counter", "Reloads that were taken")                                               \
@@ -117,6 +138,8 @@ struct api_backend {
                           struct diags *diags);
     bool (*manual_clear)(void *state, const char *pattern, size_t *removed, struct diags *diags);
     bool (*health_release)(void *state, const char *pattern, size_t *released, struct diags *diags);
+    // From the event after `after` on (0: from the next one); NULL: there are too many streams.
+    struct api_stream *(*events)(void *state, uint64_t after);
     void *state;
 };
 

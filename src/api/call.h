@@ -58,6 +58,7 @@ extern const struct api_field_info manual_fields[], release_fields[];
 void handle_health_check(struct api_call *call);
 void handle_health_trust(struct api_call *call);
 void handle_health_release(struct api_call *call);
+void handle_events(struct api_call *call);
 void handle_manual(struct api_call *call);
 void handle_manual_set(struct api_call *call);
 void handle_manual_clear(struct api_call *call);

@@ -139,6 +139,25 @@ void handle_health_trust(struct api_call *call)
     }
 }
 
+void handle_events(struct api_call *call)
+{
+    const char *after = call_param(call, "after");
+    char *end = NULL;
+    unsigned long long id = after == NULL ? 0 : strtoull(after, &end, 10);
+    if (after != NULL && (*end != '\0' || *after < '0' || *after > '9')) {
+        call_problem(call, 400, "after: expected the id of an event");
+        return;
+    }
+    struct api_stream *stream = call->backend->events(call->backend->state, id);
+    if (stream == NULL) {
+        call_problem(call, 503, "too many clients follow the events");
+        return;
+    }
+    struct api_response response = {
+        .status = 200, .content_type = "text/event-stream", .stream = stream};
+    call->respond(call->context, &response);
+}
+
 void handle_health_check(struct api_call *call)
 {
     char text[16], *end;

@@ -36,6 +36,11 @@ static const struct api_param_info lint_params[] = {
     {0},
 };
 
+static const struct api_param_info events_params[] = {
+    {"after", false, "Also what came after the event of this id, as far as it is kept"},
+    {0},
+};
+
 static const struct api_param_info pattern_params[] = {
     {"pattern", true, "Exactly as it was given"},
     {0},
@@ -80,6 +85,10 @@ static const struct api_route routes[] = {
     {"GET", "/v1/health/{check}", API_ROLE_READER, handle_health_check,
      "One check by its number, with its last 100 results and a histogram of its latencies",
      no_params, NULL},
+    {"GET", "/v1/events", API_ROLE_READER, handle_events,
+     "What happens, as server-sent events: check, doubt, manual, prober; ends for a client that "
+     "falls a thousand events behind",
+     events_params, NULL},
     {"GET", "/v1/explain", API_ROLE_READER, handle_explain,
      "The five steps by which a client gets its answer", explain_params, NULL},
     {"GET", "/v1/geo", API_ROLE_READER, handle_geo,

@@ -49,6 +49,12 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
       "nothing, if states of checks (they begin anew); else set manual states again")              \
     X(STATE_NOT_SAVED, LOG_ERROR, "state-not-saved", "states could not be written to disk",        \
       "look at the error and at health.state")                                                     \
+    X(WEBHOOK_FAILED, LOG_WARNING, "webhook-failed",                                               \
+      "a webhook did not take its events; it is asked again",                                      \
+      "look at the receiver if it goes on")                                                        \
+    X(WEBHOOK_DROPPED, LOG_ERROR, "webhook-dropped",                                               \
+      "events for a webhook were given up after many attempts",                                    \
+      "look at the receiver; GET /v1/events still has the last events")                            \
     X(PUBLISHED, LOG_DEBUG, "published", "a new generation answers", "nothing")                    \
     X(PUBLISH_REFUSED, LOG_ERROR, "publish-refused",                                               \
       "a new generation failed its self-query; the old one keeps serving",                         \

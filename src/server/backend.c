@@ -7,6 +7,7 @@
 
 #include "answer/samples.h"
 #include "base/clock.h"
+#include "base/memory.h"
 
 static json_t *backend_status(void *state)
 {
@@ -124,6 +125,17 @@ static bool backend_health_release(void *state, const char *pattern, size_t *rel
     return engine_health_release(server->engine, pattern, released, diags);
 }
 
+static struct api_stream *backend_events(void *state, uint64_t after)
+{
+    struct server *server = state;
+    struct api_stream *stream = mem_alloc(sizeof(*stream));
+    if (!events_stream(engine_events(server->engine), after, stream)) {
+        free(stream);
+        return NULL;
+    }
+    return stream;
+}
+
 static void count_checks(const struct health *health, struct api_metrics *metrics)
 {
     for (int check = 0; check < health_count(health); check++) {
@@ -135,6 +147,11 @@ static void count_checks(const struct health *health, struct api_metrics *metric
         metrics->checks_down += view.state == CHECK_DOWN;
         metrics->checks_unknown += view.state == CHECK_UNKNOWN;
         metrics->checks_held += view.state == CHECK_DOWN && view.run > 0;
+        if (view.has_certificate &&
+            (metrics->certificate_days_min == 0 ||
+             view.certificate_days < (int64_t)metrics->certificate_days_min)) {
+            metrics->certificate_days_min = (uint64_t)MAX(view.certificate_days, 0);
+        }
         metrics->probes += view.probe_count;
         metrics->probe_failures += view.failure_count;
     }
@@ -171,6 +188,16 @@ static void backend_metrics(void *state, struct api_metrics *metrics)
     metrics->geo_updates_refused = server->geo_updates_refused;
     metrics->uptime_seconds =
         (uint64_t)((clock_monotonic_ns(server->clock) - server->begun_ns) / NS_PER_SECOND);
+    struct webhook_counts hooks = webhooks_counts(server->webhooks);
+    metrics->webhooks_sent = hooks.sent;
+    metrics->webhooks_failed = hooks.failed;
+    metrics->webhook_events_dropped = hooks.dropped;
+    struct health_lateness lateness = health_lateness(engine_health(server->engine));
+    for (unsigned bar = 0; bar <= LATENESS_BARS; bar++) {
+        if (bar == LATENESS_BARS || lateness_bounds_permille[bar] > 50) {
+            metrics->probes_late += lateness.bars[bar];
+        }
+    }
     const struct doubt *doubt = health_doubt(engine_health(server->engine));
     metrics->checks_suspect = doubt_frozen(doubt);
     metrics->doubts = doubt->raised_count;
@@ -214,6 +241,7 @@ struct api_backend server_backend(struct server *server)
         .manual_set = backend_manual_set,
         .manual_clear = backend_manual_clear,
         .health_release = backend_health_release,
+        .events = backend_events,
         .state = server,
     };
 }

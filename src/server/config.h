@@ -31,6 +31,20 @@ struct config_command {
 
 // All strings live in the arena. Paths are absolute or relative to the working directory: relative
 // paths in the file are taken from the folder of the file.
+// Where events are sent (server/webhook.h).
+enum webhook_format { WEBHOOK_JSON, WEBHOOK_SLACK, WEBHOOK_DINGTALK, WEBHOOK_PAGERDUTY };
+extern const char *const webhook_format_names[]; // in enum order, then NULL
+
+struct webhook {
+    const char *url;
+    const char *secret; // NULL: not signed
+    enum webhook_format format;
+    unsigned types; // bit set of enum event_type
+    int64_t gap_ns; // between two requests
+};
+
+// All strings live in the arena. Paths are absolute or relative to the working directory:
+// relative paths in the file are taken from the folder of the file.
 struct config {
     struct arena *arena;
     const char *path;
@@ -71,6 +85,8 @@ struct config {
     unsigned health_doubt_share, health_doubt_targets;
     struct endpoint *health_anchors;
     size_t health_anchor_count;
+    struct webhook *webhooks;
+    size_t webhook_count;
     const char *health_state; // folder of saved states; NULL: nothing is saved
     int64_t health_state_age_ns;
     int64_t first_round_ns; // how long the first round of checks may hold back `ready`
@@ -93,8 +109,8 @@ struct config {
 // The largest configuration that is read.
 enum { CONFIG_SIZE_MAX_MIB = 1 };
 
-// Reads and checks the file; all faults go to `diags` with place and key. NULL when there was an
-// error.
+// Reads and checks the file; all faults go to `diags` with place and key. NULL when there was
+// an error.
 struct config *config_read(const char *path, struct diags *diags);
 void config_free(struct config *config); // NULL allowed
 
@@ -119,6 +135,7 @@ enum option_type {
     OPTION_ID_OR_OFF, // a short text that stands in every answer that asks for it
     OPTION_INTERFACES,
     OPTION_KEY, // any text, hashed
+    OPTION_WEBHOOKS,
     OPTION_LINTS,
     OPTION_COMMANDS,
     OPTION_USER,

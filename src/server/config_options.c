@@ -111,6 +111,12 @@ static const struct option options[] = {
       .fallback = "600", .unit = "seconds",
       .help = "States that are older than this after a restart are unknown instead."},
      FIELD(health_state_age_ns)},
+    {{.name = "webhooks", .type = OPTION_WEBHOOKS, .fallback = "[]",
+      .help = "Where events are sent as JSON over HTTPS: `url`, `secret` or `secret_file` (signs "
+              "with HMAC-SHA256; the routing key for pagerduty), `format` (json, slack, dingtalk, "
+              "pagerduty), `events` (check, doubt, prober by default), `gap` (seconds from one "
+              "request to the next; what happens in between goes together)."},
+     LIST(webhooks, webhook_count)},
     {{.name = "defaults.ns", .type = OPTION_NAMES, .fallback = "[]",
       .help = "Name servers of zones whose document has no NS records."},
      LIST(default_nameservers, default_nameserver_count)},
@@ -262,6 +268,7 @@ static const char *const type_texts[OPTION_TYPE_COUNT] = {
     [OPTION_ID_OR_OFF] = "text of 1 to 128 bytes or off",
     [OPTION_INTERFACES] = "list of interface names",
     [OPTION_KEY] = "text",
+    [OPTION_WEBHOOKS] = "list of {url: ...}",
     [OPTION_LINTS] = "list of lint rules",
     [OPTION_COMMANDS] = "list of commands",
     [OPTION_USER] = "user name or off",

@@ -33,5 +33,8 @@ void option_set(const struct config_reader *reader, const struct option *option,
 // Where a node begins; `otherwise` when the library does not know.
 struct place node_place(const struct config_reader *reader, struct fy_node *node,
                         struct place otherwise);
+// One element of `webhooks`.
+bool webhook_set(const struct config_reader *reader, const char *option, struct fy_node *node,
+                 struct place place, struct webhook *hook);
 // The text of a scalar in the reader's arena; NULL for any other node, or when it holds a NUL.
 const char *node_text(const struct config_reader *reader, struct fy_node *node);

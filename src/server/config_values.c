@@ -292,6 +292,11 @@ _Static_assert(sizeof(enum xdp_wish) == sizeof(unsigned), "parse_enum writes an 
 _Static_assert(sizeof(enum store_driver) == sizeof(unsigned), "parse_enum writes an unsigned");
 
 // How a type is parsed, and for lists the size of an element (0: no list).
+static bool parse_mapping_only(const struct value *value)
+{
+    return refuse(value, "expected a %s", option_type_text(value->option->info.type));
+}
+
 static const struct {
     bool (*parse)(const struct value *value);
     size_t element_size;
@@ -313,6 +318,7 @@ static const struct {
     [OPTION_ID_OR_OFF] = {parse_id_or_off, 0},
     [OPTION_INTERFACES] = {parse_interface, sizeof(const char *)},
     [OPTION_KEY] = {parse_key, 0},
+    [OPTION_WEBHOOKS] = {parse_mapping_only, sizeof(struct webhook)},
     [OPTION_LINTS] = {parse_lint, sizeof(const char *)},
     [OPTION_COMMANDS] = {parse_command, sizeof(struct config_command)},
     [OPTION_USER] = {parse_user, 0},
@@ -435,6 +441,11 @@ static bool set_database(struct value *value, struct fy_node *node)
 
 static bool set_element(struct value *value, struct fy_node *node)
 {
+    if (value->option->info.type == OPTION_WEBHOOKS && fy_node_is_mapping(node)) {
+        value->place = node_place(value->reader, node, value->place);
+        return webhook_set(value->reader, value->option->info.name, node, value->place,
+                           value->element);
+    }
     if (value->option->info.type == OPTION_DATABASES && fy_node_is_mapping(node)) {
         return set_database(value, node);
     }

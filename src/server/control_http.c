@@ -16,7 +16,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MEMORY_PER_CONNECTION = 64 << 10, DISCARD_MAX = 8 * CONTROL_BODY_MAX };
+enum {
+    MEMORY_PER_CONNECTION = 64 << 10,
+    DISCARD_MAX = 8 * CONTROL_BODY_MAX,
+    STREAM_BLOCK_SIZE = 16 << 10
+};
 
 struct control {
     struct MHD_Daemon *daemon;
@@ -25,7 +29,8 @@ struct control {
     uv_poll_t poll;
     uv_timer_t timer;
     unsigned handles_open;
-    bool running; // inside control_run: what a handler does is seen when it returns
+    struct exchange *streams; // exchanges whose answer is a stream
+    bool running;             // inside control_run: what a handler does is seen when it returns
 };
 
 struct exchange {
@@ -36,6 +41,8 @@ struct exchange {
     size_t body_capacity;
     bool suspended, answered;
     struct api_response response;
+    struct api_stream *stream; // being sent; NULL: none
+    struct exchange *next;     // in control->streams
 };
 
 static void control_run(struct control *control);
@@ -68,12 +75,71 @@ static void control_run(struct control *control)
     }
 }
 
+// --- streams: a connection that waits for its next octets is suspended, so that it costs nothing
+
+static ssize_t stream_read(void *context, uint64_t at, char *bytes, size_t max)
+{
+    (void)at;
+    struct exchange *exchange = context;
+    ssize_t size = exchange->stream->read(exchange->stream->state, bytes, max);
+    if (size == 0) {
+        exchange->suspended = true;
+        MHD_suspend_connection(exchange->connection);
+    }
+    return size == API_STREAM_END ? MHD_CONTENT_READER_END_OF_STREAM : size;
+}
+
+static void stream_wake(void *context)
+{
+    struct exchange *exchange = context;
+    if (exchange->suspended) {
+        exchange->suspended = false;
+        MHD_resume_connection(exchange->connection);
+        uv_timer_start(&exchange->control->timer, on_timer, 0, 0); // the caller is in the middle
+    }
+}
+
+static struct MHD_Response *stream_response(struct exchange *exchange)
+{
+    exchange->stream = exchange->response.stream;
+    exchange->response.stream = NULL;
+    exchange->stream->wake = stream_wake;
+    exchange->stream->wake_context = exchange;
+    exchange->next = exchange->control->streams;
+    exchange->control->streams = exchange;
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_SIZE, stream_read,
+                                             exchange, NULL);
+}
+
+static void stream_close(struct api_stream *stream)
+{
+    if (stream != NULL) {
+        stream->close(stream->state);
+        free(stream);
+    }
+}
+
+static void stream_forget(struct exchange *exchange)
+{
+    struct exchange **link = &exchange->control->streams;
+    while (exchange->stream != NULL && *link != exchange) {
+        link = &(*link)->next;
+    }
+    if (exchange->stream != NULL) {
+        *link = exchange->next;
+        stream_close(exchange->stream);
+    }
+    stream_close(exchange->response.stream);
+}
+
 // Hands the response to the library. The exchange must not be suspended.
 static enum MHD_Result exchange_send(struct exchange *exchange)
 {
     struct api_response *from = &exchange->response;
     struct MHD_Response *to =
-        MHD_create_response_from_buffer(from->body_size, from->body, MHD_RESPMEM_MUST_FREE);
+        from->stream != NULL
+            ? stream_response(exchange)
+            : MHD_create_response_from_buffer(from->body_size, from->body, MHD_RESPMEM_MUST_FREE);
     if (to == NULL) {
         return MHD_NO; // closes the connection; the body is released with the exchange
     }
@@ -260,6 +326,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     struct exchange *exchange = *request;
     if (exchange != NULL) {
         SP_ASSERT(!exchange->suspended);
+        stream_forget(exchange);
         free(exchange->response.body);
         free(exchange->body);
         free(exchange);
@@ -306,10 +373,22 @@ static void on_handle_closed(uv_handle_t *handle)
     }
 }
 
+static ssize_t stream_is_over(void *state, char *bytes, size_t max)
+{
+    (void)state;
+    (void)bytes;
+    (void)max;
+    return API_STREAM_END;
+}
+
 void control_free(struct control *control)
 {
     if (control == NULL) {
         return;
+    }
+    for (struct exchange *at = control->streams; at != NULL; at = at->next) {
+        at->stream->read = stream_is_over;
+        stream_wake(at);
     }
     for (int turn = 0; turn < 4; turn++) { // resume, ask, send: what was answered last goes out
         control_run(control);

@@ -24,8 +24,10 @@ static void log_check(struct engine *engine, int check)
         return;
     }
     bool news = view.state != CHECK_UP || engine->by_check[check].seen != CHECK_UNKNOWN;
+    enum check_state before = engine->by_check[check].seen;
     engine->by_check[check].seen = view.state;
     if (news) {
+        engine_tell_check(engine, check, &view, before);
         log_event(LOG_EVENT_CHECK_CHANGED, "check=%d target=%s state=%s result=%s detail=%s", check,
                   endpoint_format(&view.target, view.spec->port, target),
                   check_state_names[view.state], probe_reasons[view.last_reason].name,
@@ -49,7 +51,8 @@ static void on_health_changed(void *context, int check)
 
 static void on_health_doubted(void *context)
 {
-    const struct engine *engine = context;
+    struct engine *engine = context;
+    engine_tell_doubt(engine);
     const struct doubt *doubt = health_doubt(engine->health);
     if (doubt_frozen(doubt)) {
         log_event(LOG_EVENT_DOUBT_BEGAN,
@@ -107,6 +110,7 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine->clock = clock;
     engine->started_ns = clock_monotonic_ns(clock);
     engine->health = health_new(clock, prober, random_seed(), on_health_changed, engine);
+    engine->events = events_new(clock);
     struct doubt_options doubt = {config->health_doubt_share, config->health_doubt_targets};
     health_doubt_open(engine->health, &doubt, on_health_doubted);
     anchors_acquire(engine);
@@ -139,6 +143,7 @@ void engine_free(struct engine *engine)
         return;
     }
     health_free(engine->health);
+    events_free(engine->events);
     manual_free(engine->manual);
     free(engine->manual_path);
     free(engine->states_path);
@@ -184,6 +189,11 @@ struct publisher *engine_publisher(struct engine *engine)
 struct health *engine_health(struct engine *engine)
 {
     return engine->health;
+}
+
+struct events *engine_events(struct engine *engine)
+{
+    return engine->events;
 }
 
 struct zone_state *engine_zone_find(const struct engine *engine, const uint8_t *apex)

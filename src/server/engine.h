@@ -12,6 +12,7 @@
 #include "health/health.h"
 #include "health/manual.h"
 #include "server/config.h"
+#include "server/events.h"
 
 #include <jansson.h>
 
@@ -40,6 +41,7 @@ bool engine_apply(struct engine *engine, struct load *load);
 // What the engine owns, for the daemon's other parts; they live as long as it does.
 struct publisher *engine_publisher(struct engine *engine);
 struct health *engine_health(struct engine *engine);
+struct events *engine_events(struct engine *engine);
 
 // Runs due probes and publishes what their results changed, at most one generation a call. Returns
 // the monotonic time at which it wants to be called next (INT64_MAX: when something happens).

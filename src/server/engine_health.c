@@ -142,3 +142,28 @@ json_t *engine_doubt(struct engine *engine)
     }
     return json;
 }
+
+void engine_tell_check(struct engine *engine, int check, const struct check_view *view,
+                       enum check_state before)
+{
+    char target[SOCKADDR_TEXT_MAX], name[NAME_TEXT_MAX + RR_TYPE_TEXT_MAX];
+    check_name(engine, check, 0, name, sizeof(name));
+    events_add(engine->events, EVENT_CHECK,
+               json_pack("{s:i, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:f}", "check", check, "target",
+                         endpoint_format(&view->target, (uint16_t)view->spec->port, target), "name",
+                         name, "users", (json_int_t)check_users(engine, check), "from",
+                         check_state_names[before], "to", check_state_names[view->state], "reason",
+                         probe_reasons[view->last_reason].name, "detail", view->last_detail,
+                         "latency_ms", ms(view->last_latency_ns)));
+}
+
+void engine_tell_doubt(struct engine *engine)
+{
+    events_add(engine->events, EVENT_DOUBT, engine_doubt(engine));
+}
+
+void engine_tell_manual(struct engine *engine, const char *what, const char *pattern)
+{
+    events_add(engine->events, EVENT_MANUAL,
+               json_pack("{s:s, s:s}", "what", what, "pattern", pattern));
+}

@@ -85,6 +85,7 @@ struct engine {
     uint64_t state_changes, states_saved; // changes so far; at the last save
     char *states_path;                    // NULL: not saved
     struct check_states *recalled;        // of before the restart, until the first load is applied
+    struct events *events;
     struct manual *manual;
     char *manual_path;                // NULL: not saved
     int64_t manual_next_ns;           // when an entry begins or ends
@@ -159,6 +160,12 @@ void engine_manual_tick(struct engine *engine);
 // States of checks over a restart.
 void engine_states_open(struct engine *engine);
 void engine_states_close(struct engine *engine); // after the first load: the rest is forgotten
+
+// The event of a check that changed, a doubt that began or ended, a list that changed.
+void engine_tell_check(struct engine *engine, int check, const struct check_view *view,
+                       enum check_state before);
+void engine_tell_doubt(struct engine *engine);
+void engine_tell_manual(struct engine *engine, const char *what, const char *pattern);
 
 // One line: the event with the first fault.
 void engine_log_fault(enum log_event event, const char *path, const struct diags *diags);

@@ -168,6 +168,7 @@ void engine_manual_tick(struct engine *engine)
     struct diags diags = {0};
     size_t ended = manual_tick(engine->manual, &engine->manual_next_ns);
     rebind(engine);
+    engine_tell_manual(engine, "window", "");
     if (ended > 0) {
         log_event(LOG_EVENT_MANUAL_ENDED, "entries=%zu reason=until", ended);
         if (!save(engine, &diags)) {
@@ -225,6 +226,7 @@ json_t *engine_manual_set(struct engine *engine, const struct manual_entry *want
               log_quote(added->pattern, pattern, sizeof(pattern)),
               log_quote(added->who, who, sizeof(who)), log_quote(added->why, why, sizeof(why)));
     json_t *json = manual_entry_json(added);
+    engine_tell_manual(engine, manual_state_names[added->state], added->pattern);
     struct counting counting = {.pattern = added->pattern};
     each_served_member(engine, count_member, &counting);
     json_object_set_new(json, "members", json_integer((json_int_t)counting.count));
@@ -242,6 +244,7 @@ bool engine_manual_clear(struct engine *engine, const char *pattern, size_t *rem
     }
     log_event(LOG_EVENT_MANUAL_ENDED, "entries=%zu reason=cleared pattern=%s", *removed,
               log_quote(pattern, quoted, sizeof(quoted)));
+    engine_tell_manual(engine, "cleared", pattern);
     after_change(engine);
     return save(engine, diags);
 }

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 // A stop takes 5 s at most; file reading that goes on longer is abandoned.
-enum { STOP_MAX_MS = 3500 };
+enum { STOP_MAX_MS = 3500, EVENT_BEAT_MS = 15000 };
 
 // How often the samples of the data workers are collected.
 enum { COLLECT_MS = 1000 };
@@ -110,7 +110,7 @@ static void handles_close(struct server *server)
         (uv_handle_t *)&server->signal_term, (uv_handle_t *)&server->signal_int,
         (uv_handle_t *)&server->signal_hup,  (uv_handle_t *)&server->prepare,
         (uv_handle_t *)&server->tick,        (uv_handle_t *)&server->deadline,
-        (uv_handle_t *)&server->collect,
+        (uv_handle_t *)&server->collect,     (uv_handle_t *)&server->beat,
     };
     for (size_t i = 0; i < ARRAY_SIZE(handles); i++) {
         uv_close(handles[i], on_closed);
@@ -136,11 +136,13 @@ static void stop_finish(struct server *server)
     geo_watch_free(server->geo_watch);
     reload_free(server->reload);
     saver_free(server->saver);
+    webhooks_free(server->webhooks);
     engine_free(server->engine);
     prober_uv_free(server->prober);
     server->geo_watch = NULL;
     server->reload = NULL;
     server->saver = NULL;
+    server->webhooks = NULL;
     server->engine = NULL;
     server->prober = NULL;
     signals_hold(true);
@@ -333,12 +335,23 @@ static void signal_begin(struct server *server, uv_signal_t *handle, int number)
     SP_ASSERT(failed == 0);
 }
 
+static void on_beat(uv_timer_t *timer)
+{
+    const struct server *server = timer->data;
+    if (server->phase != PHASE_STOPPING) {
+        events_beat(engine_events(server->engine));
+    }
+}
+
 static void handles_open(struct server *server)
 {
     signal_begin(server, &server->signal_term, SIGTERM);
     signal_begin(server, &server->signal_int, SIGINT);
     signal_begin(server, &server->signal_hup, SIGHUP);
     uv_timer_init(&server->loop, &server->tick);
+    uv_timer_init(&server->loop, &server->beat);
+    server->beat.data = server;
+    uv_timer_start(&server->beat, on_beat, EVENT_BEAT_MS, EVENT_BEAT_MS);
     uv_timer_init(&server->loop, &server->deadline);
     uv_timer_init(&server->loop, &server->collect);
     server->collect.data = server;
@@ -410,6 +423,7 @@ static bool start(struct server *server, struct diags *diags)
         reload_new(&server->loop, server->engine, config, server->net, on_reloaded, server);
     server->saver = saver_new(&server->loop, server->engine);
     server->geo_watch = geo_watch_new(&server->loop, config, server->reload);
+    server->webhooks = webhooks_new(&server->loop, config, engine_events(server->engine));
     handles_open(server);
     reload_request(server->reload, RELOAD_ALL, NULL, NULL); // makes the threads of the pool
     signals_hold(false);

@@ -11,6 +11,7 @@
 #include "server/geo_watch.h"
 #include "server/reload.h"
 #include "server/saver.h"
+#include "server/webhook.h"
 
 // From top to bottom, one step at a time; any phase may go to STOPPING (serve.c, phase_table).
 enum phase { PHASE_LOADING, PHASE_CHECKING, PHASE_SERVING, PHASE_STOPPING, PHASE_COUNT };
@@ -25,6 +26,7 @@ struct server {
     struct reload *reload;
     struct saver *saver;
     struct geo_watch *geo_watch;
+    struct webhooks *webhooks;
     struct control *control; // NULL: switched off
     struct api_backend backend;
     enum phase phase;
@@ -38,6 +40,7 @@ struct server {
     uv_timer_t collect;     // samples of who asks
     uint32_t *samples_seen; // of each worker
     uv_timer_t deadline;    // of the first round of checks, later of the stop
+    uv_timer_t beat;        // lets streams of events find clients that have gone
 };
 
 // Takes the samples of all data workers to the engine.

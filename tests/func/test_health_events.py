@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Events of health on their way out: server-sent events and webhooks."""
+
+import contextlib
+import hashlib
+import hmac
+import http.server
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from harness import WAIT, UnixConnection, eventually
+from targets import targets
+from test_health import addresses, answers
+from test_health_operator import manual, zone_of
+
+pytestmark = pytest.mark.sanitizer
+
+
+class Stream:
+    """A client of GET /v1/events."""
+
+    def __init__(self, server, query=''):
+        self.connection = UnixConnection(str(server.folder.path / 'run/signpost.sock'))
+        self.connection.request('GET', '/v1/events' + query)
+        self.response = self.connection.getresponse()
+        assert self.response.status == 200
+        assert self.response.headers['Content-Type'] == 'text/event-stream'
+
+    def next(self) -> dict | None:
+        """The next event; None at the end of the stream."""
+        fields = {}
+        while line := self.response.readline().decode():
+            line = line.rstrip('\n')
+            if not line and fields:
+                event = json.loads(fields['data'])
+                assert str(event['id']) == fields['id'] and event['type'] == fields['event']
+                return event
+            if line and not line.startswith(':'):
+                key, _, value = line.partition(': ')
+                fields[key] = value
+        return None
+
+    def close(self):
+        self.connection.close()
+
+
+def test_server_sent_events(daemon):
+    with targets(2, 'open') as members:
+        server = daemon(zone_of(members))
+        first, second = Stream(server), Stream(server)
+        members[0].switch('off')
+        for stream in (first, second):
+            event = stream.next()
+            assert (event['type'], event['from'], event['to']) == ('check', 'up', 'down')
+            assert event['target'] == members[0].endpoint and event['reason'] == 'L4CON'
+            assert event['name'] == 'www.example.org. A'
+        second.close()
+        manual(server, pattern='pool:*', state='drain')
+        assert first.next()['what'] == 'drain'
+        again = Stream(server, f'?after={event["id"]}')  # what was missed meanwhile
+        assert again.next()['type'] == 'manual'
+        assert server.api('GET', '/v1/events?after=x')[0] == 400
+        streams = [Stream(server) for _ in range(31 - 2)]
+        eventually(lambda: server.api('GET', '/v1/health')[0] == 200)
+        with pytest.raises(AssertionError):
+            streams += [Stream(server) for _ in range(8)]
+        server.stop()
+        assert first.next() is None and again.next() is None
+
+
+def test_a_slow_reader_is_ended_and_nobody_else(daemon):
+    with targets(1, 'open') as members:
+        server = daemon(zone_of(members), health={'allow': ['127.0.0.0/8'], 'state': 'off'})
+        slow, quick = Stream(server), Stream(server)
+        pattern = 'value:' + 'x' * 200
+        seen = []
+        reader = threading.Thread(
+            target=lambda: seen.extend(iter(lambda: quick.next()['what'] != 'end', False)))
+        reader.start()
+        for _ in range(750):
+            assert manual(server, pattern=pattern, state='up')[0] == 201
+            assert server.api('DELETE', f'/v1/health/manual?pattern={pattern}')[0] == 200
+        manual(server, pattern='value:end', state='up')
+        server.api('DELETE', '/v1/health/manual?pattern=value:end')
+        reader.join(0.01)
+        count = 0
+        with contextlib.suppress(socket.timeout):
+            while slow.next() is not None:
+                count += 1
+        assert count < 1502, 'the slow reader got everything: its socket took it all'
+        eventually(lambda: len(seen) >= 1500, what='the quick reader')
+        quick.connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+class Receiver:
+    """An HTTP server that keeps what it gets and answers as it is told."""
+
+    def __init__(self):
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers['Content-Length']))
+                status = receiver.statuses.pop(0) if receiver.statuses else 200
+                receiver.requests.append((time.monotonic(), self.path, dict(self.headers), body))
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+
+        self.requests, self.statuses = [], []
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.url = f'http://127.0.0.1:{self.server.server_port}'
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def wait(self, count):
+        eventually(lambda: len(self.requests) >= count, what=f'{count} requests', timeout=WAIT)
+        return self.requests[count - 1]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def receiver():
+    made = Receiver()
+    yield made
+    made.close()
+
+
+def test_webhooks_are_signed_repeated_and_coalesced(daemon, receiver):
+    receiver.statuses = [500, 302]
+    hook = {'url': receiver.url + '/hook?x=1', 'secret': 'tell nobody', 'gap': 1}
+    with targets(6, 'open') as members:
+        server = daemon(zone_of(members), webhooks=[hook])
+        members[0].switch('off')
+        first, second, third = receiver.wait(1), receiver.wait(2), receiver.wait(3)
+        assert first[3] == second[3] == third[3]  # the same events until they are taken
+        assert second[0] - first[0] >= 1 and third[0] - second[0] >= 2
+        _, path, headers, body = third
+        assert path == '/hook?x=1' and headers['Content-Type'] == 'application/json'
+        signed = f'{headers["X-Signpost-Time"]}.'.encode() + body
+        expected = hmac.new(b'tell nobody', signed, hashlib.sha256).hexdigest()
+        assert headers['X-Signpost-Signature'] == f'sha256={expected}'
+        event = json.loads(body)['events'][0]
+        assert event['target'] == members[0].endpoint and event['to'] == 'down'
+        for member in members[1:4]:
+            member.switch('off')
+        eventually(lambda: answers(server) == addresses(members[4:]))
+        down = set()
+        count = 3
+        while len(down) < 3:
+            count += 1
+            down |= {event['target'] for event in json.loads(receiver.wait(count)[3])['events']}
+        assert count <= 3 + 3 and receiver.requests[3][0] - third[0] >= 0.9
+        assert server.metric('webhooks_failed_total') == 2
+        assert server.log.wait('webhook-failed').fields['status'] == '500'
+
+
+def test_templates(daemon, receiver):
+    hooks = [{'url': f'{receiver.url}/{format}', 'secret': 'key', 'format': format, 'gap': 0}
+             for format in ('slack', 'dingtalk', 'pagerduty')]
+    with targets(2, 'open') as members:
+        server = daemon(zone_of(members), webhooks=hooks)
+        members[0].switch('off')
+        receiver.wait(3)
+        bodies = {path.strip('/').split('?')[0]: (path, json.loads(body))
+                  for _, path, _, body in receiver.requests}
+        sentence = f'{members[0].endpoint} is down (L4CON: Connection refused) for ' \
+                   'www.example.org. A'
+        assert bodies['slack'][1] == {'text': sentence}
+        path, body = bodies['dingtalk']
+        assert body == {'msgtype': 'text', 'text': {'content': sentence}}
+        assert '?timestamp=' in path and '&sign=' in path
+        body = bodies['pagerduty'][1]
+        assert (body['routing_key'], body['event_action']) == ('key', 'trigger')
+        assert body['dedup_key'] == f'signpost/{members[0].endpoint}'
+        assert body['payload']['summary'] == sentence
+        members[0].switch('open')
+        eventually(lambda: any(b'"resolve"' in body and b'pagerduty' not in body
+                               for _, path, _, body in receiver.requests if 'pager' in path))
+
+
+def test_bad_hooks_are_refused_with_their_key(folder):
+    for hook, message in (({'url': 'http://example.com/'}, 'url: expected https'),
+                          ({'secret': 'x'}, 'url: it is missing'),
+                          ({'url': 'https://a/', 'format': 'fax'}, 'format: expected'),
+                          ({'url': 'https://a/', 'gap': -1}, 'gap: expected'),
+                          ({'url': 'https://a/', 'events': ['x']}, 'events: expected'),
+                          ({'url': 'https://a/', 'colour': 'x'}, 'colour: unknown key'),
+                          ({'url': 'https://a/', 'format': 'pagerduty'}, 'secret: pagerduty'),
+                          ('https://a/', 'expected a list of {url')):
+        result = folder(webhooks=[hook]).cli('check')
+        assert result.returncode == 1 and message in result.stdout + result.stderr, result
