@@ -6,7 +6,7 @@
 // the control thread only. What the schedule guarantees while that thread is not itself late:
 //   - two starts of one check are never more than one interval apart, so a hard failure is seen
 //     within fall x interval + timeout. Jitter only ever shortens: by up to a tenth, and the first
-//     gap by any part; it keeps checks from running in step. While an up check fails, the gap is
+//     gap by up to half; it keeps checks from running in step. While an up check fails, the gap is
 //     its fast interval;
 //   - never two probes of a check at once, nor two within nearly half of what is planned: a probe
 //     that started late moves the next one only if they would come too close;
@@ -69,7 +69,7 @@ static void schedule_next(struct health *health, struct check *check, int64_t no
         check->machine.state == CHECK_UP && check->machine.run > 0 && !doubt_frozen(&health->doubt);
     int64_t gap = confirm ? fast_gap(check->spec) : check->spec->interval_ns;
     // The first probes of many checks come close together: the second ones spread them.
-    gap -= health_random_span(health, check->probe_count == 1 ? gap : gap / JITTER_PART);
+    gap -= health_random_span(health, gap / (check->probe_count == 1 ? 2 : JITTER_PART));
     int64_t next = MAX(check->due.time_ns + gap, check->started_ns + gap / 2);
     check_wait_until(health, check, MAX(next, now));
 }

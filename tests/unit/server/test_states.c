@@ -84,10 +84,10 @@ static struct health *registry(int checks)
     return health;
 }
 
-static void probe_all(struct health *health, int checks)
+static void probe_all(struct health *health)
 {
     health_limit(health, 1);
-    for (int ended = 0; ended < checks;) {
+    for (int ended = 0; !health_settled(health);) {
         now_ns = MAX(now_ns, MIN(health_tick(health), now_ns + S));
         health_tick(health);
         if (under_way != NULL) {
@@ -109,7 +109,7 @@ static void states_come_back_with_their_age(void **state)
     (void)state;
     enum { CHECKS = 300 };
     struct health *health = registry(CHECKS), *next = registry(CHECKS + 5);
-    probe_all(health, CHECKS);
+    probe_all(health);
     int64_t saved_ns = now_ns;
     size_t size;
     const char *reason;
@@ -154,7 +154,7 @@ static void every_cut_and_flip_is_seen(void **state)
 {
     (void)state;
     struct health *health = registry(8);
-    probe_all(health, 8);
+    probe_all(health);
     size_t size;
     const char *reason;
     char *text = check_states_format(health, &fake, &size);
