@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The four forms of a webhook's body, and its signature.
+//
+// Called by webhook.c with events that we wrote ourselves, on the control thread. Bodies are built
+// as JSON values, never pasted: names and details may hold anything.
 #include "server/webhook_body.h"
 
 #include "base/memory.h"
