@@ -17,7 +17,7 @@ target=${2:-$docs}
 
 make_pages() {
     mkdir -p "$1/reference" "$1/man"
-    for page in options commands routes events metrics lint checks; do
+    for page in options commands routes events metrics lint checks limits; do
         "$binary" reference "$page" >"$1/reference/$page.md"
     done
     "$binary" reference man-commands >"$1/man/signpost.8"
@@ -33,7 +33,8 @@ trap 'rm -rf "$scratch"' EXIT
 make_pages "$scratch"
 failed=0
 for page in reference/options.md reference/commands.md reference/routes.md reference/events.md \
-    reference/metrics.md reference/lint.md reference/checks.md man/signpost.8 man/signpost.yaml.5; do
+    reference/metrics.md reference/lint.md reference/checks.md reference/limits.md man/signpost.8 \
+    man/signpost.yaml.5; do
     diff -u "$docs/$page" "$scratch/$page" || failed=1
 done
 [ "$failed" -eq 0 ] || echo "generated pages are out of date: run scripts/reference.sh $binary" >&2

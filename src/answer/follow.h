@@ -9,6 +9,9 @@
 // make one question cost many.
 enum { CHAIN_MAX = 8 };
 
+// Names whose addresses one answer adds: as many as the root has name servers.
+enum { ANSWER_ADDITIONAL_NAMES_MAX = 13 };
+
 // Where a name stands: on a node, or below the deepest node there is.
 struct place_found {
     const struct node *node;     // the name itself, or NULL

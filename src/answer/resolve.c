@@ -4,10 +4,10 @@
 // exist, wildcards (RFC 4592), delegations, CNAME chains, DNAME (RFC 6672), records with names.
 //
 // Bounded whatever the data: a chain has at most CHAIN_MAX links, additional names at most
-// ADDITIONAL_NAMES_MAX. A chain is followed inside its zone only; where it leaves it the answer
-// ends and the resolver asks on (docs/architecture.md). When the answer or authority section does
-// not fit, both are left empty and TC says so; additional records that do not fit are left out, but
-// for glue that the resolver cannot do without (RFC 9471).
+// ANSWER_ADDITIONAL_NAMES_MAX. A chain is followed inside its zone only; where it leaves it the
+// answer ends and the resolver asks on (docs/architecture.md). When the answer or authority section
+// does not fit, both are left empty and TC says so; additional records that do not fit are left
+// out, but for glue that the resolver cannot do without (RFC 9471).
 #include "answer/follow.h"
 #include "answer/options.h"
 #include "answer/service.h"
@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-enum { ADDITIONAL_NAMES_MAX = 13, ANY_TTL_S = 3600 };
+enum { ANY_TTL_S = 3600 };
 
 struct walk {
     struct response *response;
@@ -169,7 +169,7 @@ static void put_additional(struct walk *walk, const uint8_t *owner, const struct
     }
     const uint8_t *first = node_records(node, rrset), *at = first, *end = at + rrset->size;
     unsigned name_offset = 12U + info->name_offset;
-    for (unsigned names = 0; at < end && names < ADDITIONAL_NAMES_MAX; names++) {
+    for (unsigned names = 0; at < end && names < ANSWER_ADDITIONAL_NAMES_MAX; names++) {
         const uint8_t *host = at + name_offset;
         bool known = is_named_before(first, at, name_offset);
         uint16_t also = 0;

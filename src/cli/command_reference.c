@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "server/config.h"
+#include "server/limits.h"
 #include "zone/lint.h"
 
 #include <stdio.h>
@@ -190,6 +191,32 @@ static void print_lint(void)
     }
 }
 
+static void print_limits(void)
+{
+    print_title("Limits",
+                "Everything that bounds what somebody outside can make the server do: constants, "
+                "and options with their\ndefaults. Limits of checks stand with their options.");
+    enum limit_group group = LIMIT_GROUP_COUNT;
+    for (size_t i = 0; i < limit_count(); i++) {
+        const struct limit *limit = limit_at(i);
+        if (limit->group != group) {
+            group = limit->group;
+            printf("%s## %s\n\n| what | limit | beyond it | why |\n|---|---|---|---|\n",
+                   i > 0 ? "\n" : "", limit_group_title(group));
+        }
+        printf("| %s | ", limit->subject);
+        const struct option_info *option =
+            limit->option == NULL ? NULL : config_option_named(limit->option);
+        if (option != NULL) {
+            printf("`%s` (%s)", option->name, option->fallback);
+        } else {
+            printf("%lld%s%s", (long long)limit->value, *limit->unit == '\0' ? "" : " ",
+                   limit->unit);
+        }
+        printf(" | %s | %s |\n", limit->then, limit->reason);
+    }
+}
+
 static const struct {
     const char *name;
     void (*print)(void);
@@ -201,6 +228,7 @@ static const struct {
     {"metrics", print_metrics},
     {"lint", print_lint},
     {"checks", print_checks},
+    {"limits", print_limits},
     {"man-commands", print_manual_commands},
     {"man-options", print_manual_options},
 };
@@ -220,9 +248,10 @@ const struct command command_reference = {
     .name = "reference",
     .operands = "PAGE",
     .summary = "Print a page of the reference",
-    .help = "PAGE is options, commands, routes, events, metrics, lint or checks (Markdown), "
-            "man-commands "
-            "or man-options\n(manual pages signpost(8) and signpost.yaml(5)).",
+    .help =
+        "PAGE is options, commands, routes, events, metrics, lint, checks or limits (Markdown), "
+        "man-commands "
+        "or man-options\n(manual pages signpost(8) and signpost.yaml(5)).",
     .operands_min = 1,
     .operands_max = 1,
     .options = no_options,

@@ -3,16 +3,14 @@
 // The query parser. Called by answer() for every packet; walks the message once.
 //
 // Limits, with their reasons: one question (nobody serves more, RFC 9619); no answer records; one
-// authority record only for IXFR (RFC 1995); at most ADDITIONAL_MAX additional records (OPT, TSIG,
-// SIG(0) and one to spare), so that a long packet of records costs no more than a short one.
+// authority record only for IXFR (RFC 1995); at most QUERY_ADDITIONAL_MAX additional records (OPT,
+// TSIG, SIG(0) and one to spare), so that a long packet of records costs no more than a short one.
 #include "dns/query.h"
 
 #include "dns/types.h"
 #include "dns/wire.h"
 
 #include <string.h>
-
-enum { ADDITIONAL_MAX = 4 };
 
 struct cursor {
     const uint8_t *at, *end;
@@ -198,7 +196,7 @@ enum query_verdict query_parse(const uint8_t *message, size_t size, struct query
         return QUERY_FORMERR;
     }
     unsigned authority = get_u16(message + AT_NSCOUNT), additional = get_u16(message + AT_ARCOUNT);
-    if (get_u16(message + AT_ANCOUNT) != 0 || additional > ADDITIONAL_MAX ||
+    if (get_u16(message + AT_ANCOUNT) != 0 || additional > QUERY_ADDITIONAL_MAX ||
         authority > (query->type == TYPE_IXFR ? 1U : 0U)) {
         return QUERY_FORMERR;
     }

@@ -18,6 +18,9 @@ struct client_subnet {
 // What a client takes that says nothing, or less (RFC 6891, 6.2.5).
 enum { QUERY_PAYLOAD_MIN = 512 };
 
+// OPT, TSIG, SIG(0) and one to spare; a query with more is malformed.
+enum { QUERY_ADDITIONAL_MAX = 4 };
+
 struct query {
     const uint8_t *name; // into the message, case kept
     uint16_t name_size;

@@ -154,6 +154,8 @@ struct option_info {
 // The table itself, for the pages that are made from it.
 size_t config_option_count(void);
 const struct option_info *config_option(size_t index);
+// There must be one of that name.
+const struct option_info *config_option_named(const char *name);
 // "list of address:port", what a value of this type looks like.
 const char *option_type_text(enum option_type type);
 // "1..256", "error | warning | info | debug", or "" when there is no range. Returns `text`.

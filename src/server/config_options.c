@@ -290,6 +290,16 @@ const struct option_info *config_option(size_t index)
     return &option_at(index)->info;
 }
 
+const struct option_info *config_option_named(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        if (strcmp(options[i].info.name, name) == 0) {
+            return &options[i].info;
+        }
+    }
+    SP_ASSERT(false);
+}
+
 const char *option_type_text(enum option_type type)
 {
     SP_ASSERT(type < OPTION_TYPE_COUNT);
