@@ -35,10 +35,11 @@ static void print_steps(const json_t *steps)
     }
 }
 
-// Whatever else the server says of the answer: its TTL, its scope.
+// Whatever else the server says of the answer: its outcome, its TTL, its scope.
 static void print_rest(json_t *answer)
 {
-    static const char *const shown[] = {"name", "type", "client", "steps", "answer"};
+    static const char *const shown[] = {"name",  "type",  "client", "steps",   "answer",
+                                        "chain", "found", "query",  "response"};
     json_t *rest = json_copy(answer);
     for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
         json_object_del(rest, shown[i]);
@@ -47,12 +48,30 @@ static void print_rest(json_t *answer)
     json_decref(rest);
 }
 
+// The names that an alias leads to.
+static void print_chain(const json_t *chain)
+{
+    size_t i;
+    json_t *link;
+    json_array_foreach(chain, i, link)
+    {
+        const json_t *steps = json_object_get(link, "steps");
+        printf("\nwhich leads to %s %s\n", text_of(link, "name"), text_of(link, "type"));
+        if (steps != NULL) {
+            print_steps(steps);
+        } else {
+            printf("\n   no zone here holds the name: the resolver asks on elsewhere\n");
+        }
+    }
+}
+
 static void print_explanation(json_t *answer)
 {
     const json_t *records = json_object_get(answer, "answer");
     printf("%s %s for the client %s\n", text_of(answer, "name"), text_of(answer, "type"),
            text_of(answer, "client"));
     print_steps(json_object_get(answer, "steps"));
+    print_chain(json_object_get(answer, "chain"));
     printf("\nAnswer\n");
     if (json_array_size(records) > 0) {
         print_json(records, 3);
@@ -91,7 +110,9 @@ const struct command command_explain = {
     .name = "explain",
     .operands = "NAME [TYPE]",
     .summary = "Show the five steps by which a client gets its answer",
-    .help = "Walks the tables that answer queries in the running server. TYPE is A by default.",
+    .help = "Walks the tables that answer queries in the running server, and follows aliases "
+            "within its "
+            "zones. TYPE is A\nby default. docs/reference/explain.md says what each step tells.",
     .operands_min = 1,
     .operands_max = 2,
     .options = options,

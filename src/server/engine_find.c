@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+const char *const name_standing_texts[NAME_STANDINGS] = {
+    [NAME_NO_ZONE] = "no zone",     [NAME_RECORDS] = "records",       [NAME_ALIAS] = "alias",
+    [NAME_NO_TYPE] = "no type",     [NAME_EMPTY] = "empty",           [NAME_NONE] = "nothing",
+    [NAME_DELEGATED] = "delegated", [NAME_REDIRECTED] = "redirected",
+};
+
 // The zone with the longest apex at or above the name. The DS of an apex is its parent's
 // (RFC 4035, 3.1.4.1).
 static const struct zone_state *zone_of_name(const struct engine *engine, const uint8_t *name,
@@ -73,6 +79,9 @@ static void look_at_owner(struct found_name *found, uint16_t type)
     found->standing = NAME_RECORDS;
     if (found->rrset == NULL) {
         found->rrset = owner_rrset(found->owner, TYPE_CNAME);
+        if (found->rrset == NULL && (type == TYPE_A || type == TYPE_AAAA)) {
+            found->rrset = owner_rrset(found->owner, TYPE_ALIAS);
+        }
         found->standing = found->rrset ? NAME_ALIAS : NAME_NO_TYPE;
     }
 }

@@ -10,13 +10,15 @@
 enum name_standing {
     NAME_NO_ZONE,    // no zone here holds it
     NAME_RECORDS,    // an RRset of the type (or any alias, where the type is CNAME)
-    NAME_ALIAS,      // a CNAME instead
+    NAME_ALIAS,      // a CNAME instead, or the ALIAS that stands for addresses
     NAME_NO_TYPE,    // it exists, without the type
     NAME_EMPTY,      // only names below it exist (RFC 4592, 2.2.2)
     NAME_NONE,       // it does not exist
     NAME_DELEGATED,  // at or below a cut
     NAME_REDIRECTED, // below a DNAME
+    NAME_STANDINGS
 };
+extern const char *const name_standing_texts[NAME_STANDINGS]; // one word each
 
 struct found_name {
     enum name_standing standing;

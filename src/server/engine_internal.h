@@ -155,6 +155,10 @@ void engine_publish_dirty(struct engine *engine);
 void engine_manual_open(struct engine *engine);
 void engine_manual_bind(struct engine *engine, const uint8_t *apex, const struct owner *owner,
                         const struct rrset *rrset);
+// The entry that decides about a member now; NULL: none.
+const struct manual_entry *engine_manual_entry(const struct engine *engine, const uint8_t *apex,
+                                               const struct owner *owner, const struct rrset *rrset,
+                                               const struct member *member);
 void engine_manual_tick(struct engine *engine);
 
 // States of checks over a restart.

@@ -85,6 +85,30 @@ void engine_manual_bind(struct engine *engine, const uint8_t *apex, const struct
     }
 }
 
+struct search {
+    const struct manual *manual;
+    const struct member *member;
+    const struct manual_entry *entry;
+};
+
+static void search_member(void *context, const struct manual_identity *identity,
+                          struct member *member)
+{
+    struct search *search = context;
+    if (member == search->member) {
+        search->entry = manual_find(search->manual, identity);
+    }
+}
+
+const struct manual_entry *engine_manual_entry(const struct engine *engine, const uint8_t *apex,
+                                               const struct owner *owner, const struct rrset *rrset,
+                                               const struct member *member)
+{
+    struct search search = {.manual = engine->manual, .member = member};
+    each_member(apex, owner, rrset, search_member, &search);
+    return search.entry;
+}
+
 // After a change of the list: every member again.
 static void rebind(struct engine *engine)
 {

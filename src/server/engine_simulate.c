@@ -151,8 +151,8 @@ static bool find_before(struct simulate_call *call)
     return call->before.plan != NULL;
 }
 
-// The check that a value has in the running policy: the copy of it in a document follows it.
-static int running_check(const struct policy *policy, const struct member *member)
+// The member with this value in the running policy, whose health its copy in a document follows.
+static const struct member *running_member(const struct policy *policy, const struct member *member)
 {
     for (size_t i = 0; i < policy->pool_count; i++) {
         for (size_t k = 0; k < policy->pools[i].member_count; k++) {
@@ -160,11 +160,11 @@ static int running_check(const struct policy *policy, const struct member *membe
             if (other->rdata != NULL && member->rdata != NULL &&
                 other->rdata_size == member->rdata_size &&
                 memcmp(other->rdata, member->rdata, member->rdata_size) == 0) {
-                return other->check;
+                return other;
             }
         }
     }
-    return -1;
+    return NULL;
 }
 
 static void bind_checks(const struct simulate_call *call, const struct policy *policy)
@@ -175,8 +175,10 @@ static void bind_checks(const struct simulate_call *call, const struct policy *p
     for (size_t i = 0; i < policy->pool_count; i++) {
         for (size_t k = 0; k < policy->pools[i].member_count; k++) {
             struct member *member = &policy->pools[i].members[k];
-            bool checked = policy->check.kind != CHECK_NONE && member->pool == NULL;
-            member->check = checked ? running_check(call->before.policy, member) : -1;
+            const struct member *running = running_member(call->before.policy, member);
+            bool checked = policy->check.kind != CHECK_NONE && running != NULL;
+            member->check = checked ? running->check : -1;
+            member->manual = running != NULL ? running->manual : 0;
         }
     }
 }

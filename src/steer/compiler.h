@@ -77,6 +77,8 @@ size_t members_take_values(struct compiler *c, enum accept accept);
 int members_take_all_down(struct compiler *c, int first);
 
 // What is known about a member beside its document.
+// How many of the pool must be usable for it to answer.
+size_t members_min_up(const struct pool *pool);
 struct member_view members_view(const struct compiler *c, const struct member *member);
 
 // --- plan_weights.c

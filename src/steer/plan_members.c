@@ -9,6 +9,7 @@
 #include "steer/compiler.h"
 
 #include "base/memory.h"
+#include "steer/explain.h"
 
 #include <string.h>
 
@@ -22,16 +23,31 @@ struct member_view members_view(const struct compiler *c, const struct member *m
 
 // --- what is usable
 
-static bool view_is_usable(const struct member *member, const struct member_view *view)
+enum member_standing member_standing(const struct member *member, const struct member_view *view)
 {
-    if (member->disabled || view->drained || view->override == OVERRIDE_DOWN) {
-        return false;
+    if (member->disabled) {
+        return MEMBER_PAUSED;
+    }
+    if (view->drained) {
+        return MEMBER_DRAINED;
+    }
+    if (view->override == OVERRIDE_DOWN) {
+        return MEMBER_OVERRIDDEN;
     }
     if (view->override == OVERRIDE_UP || member->status == STATUS_UP) {
-        return true;
+        return MEMBER_USABLE;
     }
-    bool good = view->health == HEALTH_UNCHECKED || view->health == HEALTH_UP;
-    return member->status == STATUS_OBEY && good;
+    if (member->status == STATUS_DOWN) {
+        return MEMBER_SAID_DOWN;
+    }
+    return view->health == HEALTH_DOWN      ? MEMBER_CHECK_DOWN
+           : view->health == HEALTH_UNKNOWN ? MEMBER_NO_RESULT
+                                            : MEMBER_USABLE;
+}
+
+static bool view_is_usable(const struct member *member, const struct member_view *view)
+{
+    return member_standing(member, view) == MEMBER_USABLE;
 }
 
 // What a document has taken out is no member at all.
@@ -40,7 +56,7 @@ static bool member_is_there(const struct member *member)
     return !member->disabled && member->status != STATUS_DOWN;
 }
 
-static size_t min_up_of(const struct pool *pool)
+size_t members_min_up(const struct pool *pool)
 {
     size_t wanted = pool->min_up;
     if (pool->min_up_percent) {
@@ -73,7 +89,7 @@ static void state_add_entry(struct compiler *c, struct pool_state *state,
 
 static bool has_enough(const struct compiler *c, int index)
 {
-    return c->states[index].usable >= min_up_of(&c->policy->pools[index]);
+    return c->states[index].usable >= members_min_up(&c->policy->pools[index]);
 }
 
 static const struct pool_state *state_of(struct compiler *c, int index)

@@ -6,6 +6,7 @@
 #include "steer/plan_internal.h"
 
 #include "base/hash.h"
+#include "steer/explain.h"
 
 uint64_t plan_client_hash(const struct plan *plan, const struct address *client)
 {
@@ -181,6 +182,15 @@ static void pick_sticky(const struct plan *plan, const struct choice *choice,
     for (size_t i = 0; i < count; i++) {
         put(pick, plan, &members[best[i].index]);
     }
+}
+
+double plan_sticky_cost(const struct plan *plan, size_t choice, size_t place,
+                        const struct address *client)
+{
+    const struct choice_detail *detail = &plan->details[choice];
+    const struct choice_member *member = &plan->members[detail->first_member + place];
+    uint64_t cost = minus_log2(hash_u64(plan_client_hash(plan, client), member->identity));
+    return (double)cost / 0x1p32 / (double)MAX(member->weight, 1U);
 }
 
 // Follows shares to the choice of this client. The shares of a chain lie side by side: a second

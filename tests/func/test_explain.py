@@ -201,9 +201,7 @@ def test_text(server):
 
 
 @pytest.mark.parametrize('name, kind, client, text', [
-    ('www.example.com', 'A', '8.8.8.8', 'zone'), ('nothing.example.org', 'A', '8.8.8.8', 'exist'),
-    ('b.ent.wild.example.org', 'A', '8.8.8.8', 'exist'),
-    ('plain.example.org', 'A', '8.8.8.8', 'type'), ('lines.example.org', 'AAB', '8.8.8.8', 'type'),
+    ('www.example.com', 'A', '8.8.8.8', 'zone'), ('lines.example.org', 'AAB', '8.8.8.8', 'type'),
     ('lines.example.org', 'A', '8.8.8', 'client'), ('lines.example.org', 'A', 'x', 'client'),
     ('a..b', 'A', '8.8.8.8', 'name'), ('x' * 300, 'A', '8.8.8.8', 'name')])
 def test_nothing_to_explain(server, name, kind, client, text):

@@ -22,7 +22,7 @@ cidr,country,region,asn,line,lat,lon
 2a01:1::/32,US,CA,64505,,,
 '''
 
-SITES = {'fra': {'latitude': 50.1, 'longitude': 8.7}, 'nyc': {'latitude': 40.7, 'longitude': -74}}
+SITES = {'fra': {'lat': 50.1, 'lon': 8.7}, 'nyc': {'lat': 40.7, 'lon': -74}}
 
 ZONE = {
     'lines': {'type': 'A', 'ttl': 60, 'records': [
