@@ -2,12 +2,15 @@
 """EDNS options that the configuration decides: who this server is, and cookies that several
 servers share and whose secrets change under way."""
 
-import dns.edns
+import contextlib
+import random
+
 import dns.message
 import pytest
 
+import test_tls
 from harness import make_query, rcode
-from test_wire import ZONE, option, opt, with_opt
+from test_wire import ZONE, message, option, opt, with_opt
 
 pytestmark = pytest.mark.sanitizer
 
@@ -113,3 +116,53 @@ def test_bad_secrets(folder, text, fault):
     where.zone('test.example.zone', ZONE)
     result = where.cli('check')
     assert result.returncode == 1 and fault in result.stdout, result
+
+
+def test_padding_and_keepalive_over_tls(daemon):
+    """RFC 8467: whole blocks of 468 bytes, for a large and a small answer; nothing over TCP."""
+    with contextlib.ExitStack() as exits:
+        server = daemon(folder=test_tls.secure_folder(exits, limits={'tcp_idle': 12}))
+        with test_tls.Client(server) as client:
+            for name, kind in (('www.test.example', 1), ('large.test.example', 16),
+                               ('x.test.example', 1)):
+                wire = client.exchange(with_opt(opt(option(12) + option(11)), name=name, kind=kind))
+                reply = dns.message.from_wire(wire)
+                assert len(wire) % 468 == 0 and option_of(reply, 12).strip(b'\0') == b''
+                assert option_of(reply, 11) == (120).to_bytes(2, 'big')
+            wire = client.exchange(with_opt(opt()))
+            assert not dns.message.from_wire(wire).options and len(wire) < 468
+        reply = ask(server, option(12), option(11), tcp=True)
+        assert option_of(reply, 12) is None and option_of(reply, 11) == (120).to_bytes(2, 'big')
+
+
+def test_cookies_are_exempt_from_rate_limits(daemon):
+    """Who shows a good cookie is answered while forgeries from the same address are not."""
+    server = daemon({'test.example.zone': ZONE}, rrl={'rate': 5, 'slip': 0})
+    given = cookie(server, CLIENT)
+    forged = with_opt(opt(option(10, given[:-8] + b'forgedxx')))
+    good = with_opt(opt(option(10, given)))
+    with server.client() as client:
+        for _ in range(30):
+            for _ in range(40):
+                client.send(forged)
+            # Forged ones are answered or not; the good one always is, with its own id.
+            client.send(b'\x77\x77' + good[2:])
+            while client.receive()[:2] != b'\x77\x77':
+                pass
+    assert server.metric('rrl_dropped_total') > 600
+
+
+def test_oddities_over_sockets(daemon):
+    """A sample of what the unit tests ask exhaustively: each gets its answer from a real socket."""
+    server = daemon({'test.example.zone': ZONE})
+    dice = random.Random(4)
+    types = [message(kind=kind, rdclass=rdclass) for rdclass in (0, 1, 3, 254, 255)
+             for kind in (*range(0, 300, 7), *dice.sample(range(65536), 60))]
+    headers = [message(flags=opcode << 11 | flags, counts=tuple(counts))
+               for opcode in range(16) for flags in (0, 0x07f0, dice.randrange(0x800) & 0x7f0)
+               for counts in ((1, 0, 0, 0), [dice.randrange(4) for _ in range(4)])]
+    for tcp in (False, True):
+        with server.client(tcp=tcp) as client:
+            replies = client.ask_many(types + headers)
+    assert all(reply[2] & 0x80 for reply in replies)
+    assert {reply[3] & 15 for reply in replies} == {0, 1, 4, 5}
