@@ -1,8 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cli/commands.h"
 
+// One a line, in the order of the help.
+// clang-format off
 const struct command *const command_table[] = {
-    &command_serve,    &command_check,     &command_reload,  &command_explain,
-    &command_simulate, &command_status,    &command_health,  &command_geo,
-    &command_drain,    &command_reference, &command_version, NULL,
+    &command_serve,
+    &command_check,
+    &command_reload,
+    &command_explain,
+    &command_simulate,
+    &command_status,
+    &command_health,
+    &command_geo,
+    &command_drain,
+    &command_reference,
+    &command_version,
+    &command_import,
+    &command_export,
+    NULL,
 };
+// clang-format on

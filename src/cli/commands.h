@@ -14,5 +14,7 @@ extern const struct command command_status;
 extern const struct command command_health;
 extern const struct command command_drain;
 extern const struct command command_geo;
+extern const struct command command_import;
+extern const struct command command_export;
 extern const struct command command_reference;
 extern const struct command command_version;

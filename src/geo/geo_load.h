@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/csv.h"
 #include "base/diag.h"
 #include "base/memory.h"
 #include "geo/geo.h"
@@ -99,22 +100,8 @@ bool region_is_code(const char *text);
 // as it stands. "" when it is neither.
 const char *region_normalise(const char *country, const char *text);
 
-// --- text with fields (geo_csv.c)
+// --- files (geo_csv.c)
 
-enum { CSV_FIELDS_MAX = 32 };
-
-// Steps through CSV text in memory (RFC 4180; LF or CRLF) and cuts it up in place.
-struct csv {
-    char *at, *end;
-    unsigned line; // of the row that was read last
-    char *fields[CSV_FIELDS_MAX];
-    unsigned columns[CSV_FIELDS_MAX]; // where each field begins
-    size_t count;
-    const char *fault; // why the row cannot be used, or NULL
-};
-
-// Reads the next row that is not empty; false at the end. Fields past the last are left out.
-bool csv_next(struct csv *csv);
 // The whole file, with a NUL after it, or NULL with an error in `diags`. Released with free().
 // *changed_s is when it was last changed, in seconds since 1970.
 char *file_read(const char *path, size_t *size, int64_t *changed_s, struct diags *diags);

@@ -115,6 +115,21 @@ static const struct value_field *form_find(uint16_t type)
     return NULL;
 }
 
+size_t yaml_value_keys(uint16_t type, const char **keys, size_t capacity)
+{
+    const struct value_field *fields = form_find(type);
+    size_t count = 0;
+    for (; fields != NULL && fields[count].kind != FIELD_END; count++) {
+        if (fields[count].kind == FIELD_PARAMS || fields[count].kind == FIELD_METRES) {
+            return 0;
+        }
+        if (count < capacity) {
+            keys[count] = fields[count].key;
+        }
+    }
+    return count;
+}
+
 // Presentation text being composed; lives for one value.
 struct buffer {
     char *text;

@@ -29,6 +29,9 @@ struct yaml_record {
 // yaml_value.c: one value of the type, as text or as a mapping. The rdata size; 0 after a fault.
 size_t yaml_value_read(const struct yaml_record *record, const struct yaml *at,
                        uint8_t rdata[RDATA_MAX_SIZE]);
+// Keys of the mapping that stands for a value of this type, in the order of presentation form,
+// where each is one word of it. How many; 0 when the type is text, or no such mapping is enough.
+size_t yaml_value_keys(uint16_t type, const char **keys, size_t capacity);
 // The same into a member of weight 1 that obeys its check.
 bool yaml_member_read(const struct yaml_record *record, const struct yaml *at,
                       struct member *member);

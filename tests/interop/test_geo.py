@@ -14,15 +14,16 @@ SKIPPED = 77
 
 
 def test_geo_data_against_the_oracle():
-    """scripts/test.sh has fetched the data, if it could be fetched."""
+    """scripts/test.sh has fetched the data, if it could be fetched. SIGNPOST_GEO_SAMPLES=1000000
+    asks for that many addresses."""
     databases = sorted((BUILD / 'geo').glob('*.*'))
     if not databases:
         pytest.skip('no geo data: ./dev geo')
     locate = next(BUILD.glob('tests/unit/**/geo-locate'))
     result = subprocess.run(
         [sys.executable, 'tests/interop/geo_oracle.py', '--locate', str(locate),
-         *map(str, databases)],
-        cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
+         '--count', os.environ.get('SIGNPOST_GEO_SAMPLES', '100000'), *map(str, databases)],
+        cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=3600)
     if result.returncode == SKIPPED:
         pytest.skip(result.stdout)
     print(result.stdout)
