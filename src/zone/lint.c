@@ -32,6 +32,12 @@ static const struct lint_row rows[] = {
       "data that is missing.",
       "correct the targets, or load geo data that knows them"},
      .steered = lint_rule_empty},
+    {{"line-opaque", SEVERITY_WARNING,
+      "The row is on a line of another provider that is not known here: it is kept, and nobody "
+      "gets "
+      "it.",
+      "put the row on a line that is known, or say in shared.yaml who is in this one"},
+     .steered = lint_line_opaque},
     {{"pool-unreachable", SEVERITY_WARNING,
       "No rule that a client reaches leads to the pool, and no pool that answers falls back on it: "
       "its members never get a client.",

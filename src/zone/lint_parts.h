@@ -31,6 +31,7 @@ bool lint_member_is_sure(const struct policy *policy, const struct member *membe
 // lint_rules.c: who gets what
 void lint_rule_shadowed(struct lint *lint);
 void lint_rule_empty(struct lint *lint);
+void lint_line_opaque(struct lint *lint);
 void lint_pool_unreachable(struct lint *lint);
 void lint_member_unused(struct lint *lint);
 void lint_default_missing(struct lint *lint);

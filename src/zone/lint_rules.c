@@ -57,12 +57,34 @@ void lint_rule_shadowed(struct lint *lint)
     }
 }
 
+// On lines that stand for codes that nobody knows.
+static bool is_opaque(const struct lint *lint, const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->line_count; i++) {
+        if (lines_get(lint->world->lines, (size_t)rule->lines[i])->kind == LINE_OPAQUE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void lint_line_opaque(struct lint *lint)
+{
+    for (size_t i = 0; i < lint->policy->rule_count; i++) {
+        const struct rule *rule = &lint->policy->rules[i];
+        if (is_opaque(lint, rule)) {
+            lint_report(lint, rule->place, "nobody knows the line \"%.80s\"",
+                        lint->policy->pools[rule->pool].name);
+        }
+    }
+}
+
 void lint_rule_empty(struct lint *lint)
 {
     for (size_t i = 0; i < lint->policy->rule_count; i++) {
         const struct rule_reach *reach = &lint->reach[i];
         char label[LABEL_TEXT_MAX];
-        if (!reach->held) {
+        if (!reach->held && !is_opaque(lint, &lint->policy->rules[i])) {
             lint_report(lint, lint->policy->rules[i].place, "%s holds no client%s",
                         rule_label(lint->policy, i, label),
                         reach->guess ? ": no geo database that knows its targets is loaded"
@@ -119,11 +141,11 @@ static void pools_mark(const struct lint *lint, bool reached[POOLS_MAX])
     }
 }
 
-// Whether a rule that holds nobody or is shadowed leads there: then that is what is wrong.
+// Whether a rule that holds nobody leads there: then that is what is wrong.
 static bool pool_is_of_dead_rule(const struct lint *lint, size_t pool)
 {
     for (size_t i = 0; i < lint->policy->rule_count; i++) {
-        if (lint->policy->rules[i].pool == pool && lint->reach[i].guess) {
+        if (lint->policy->rules[i].pool == pool && !lint->reach[i].held) {
             return true;
         }
     }

@@ -61,6 +61,13 @@ static const struct lint_case cases[] = {
      "targets is loaded\n"},
     {"rule-empty", TWO_POOLS("{asns: [64500, 1], pool: b}, {lines: [office], pool: a}, {pool: a}"),
      ""},
+    {"line-opaque",
+     "w: {type: A, records: [{value: 192.0.2.1, line: 'dnspod:999=9'}, {value: 192.0.2.2}]}\n",
+     "1:32 w.example.com. A: nobody knows the line \"dnspod:999=9\"\n"},
+    {"line-opaque",
+     "w: {type: A, records: [{value: 192.0.2.1, line: 'dnspod:10=0'}, {value: 192.0.2.2}]}\n", ""},
+    {"rule-empty",
+     "w: {type: A, records: [{value: 192.0.2.1, line: 'dnspod:999=9'}, {value: 192.0.2.2}]}\n", ""},
     {"pool-unreachable",
      TWO_POOLS("{subnets: [10.0.0.0/8], pool: a}, {lines: [office], pool: b}, "
                "{pool: a}"),
