@@ -126,6 +126,9 @@ struct api_backend {
     void (*geo_update)(void *state, bool force, api_reloaded *done, void *context);
     json_t *(*geo)(void *state);
     json_t *(*locate)(void *state, const struct address *address);
+    // Ramps; set is false when there is none of this name. Modes: running, held, aborted.
+    json_t *(*ramps)(void *state);
+    bool (*ramp_set)(void *state, const char *ramp, const char *mode);
     void (*metrics)(void *state, struct api_metrics *metrics);
     unsigned (*worker_count)(void *state);
     const struct worker_counters *(*worker)(void *state, unsigned index);

@@ -62,3 +62,9 @@ void handle_events(struct api_call *call);
 void handle_manual(struct api_call *call);
 void handle_manual_set(struct api_call *call);
 void handle_manual_clear(struct api_call *call);
+
+// Handlers of steering, api/steer.c.
+void handle_ramps(struct api_call *call);
+void handle_ramp_hold(struct api_call *call);
+void handle_ramp_resume(struct api_call *call);
+void handle_ramp_abort(struct api_call *call);

@@ -60,6 +60,11 @@ static const struct api_field_info simulate_body[] = {
     {0},
 };
 
+static const struct api_param_info ramp_params[] = {
+    {"ramp", true, "The ramp as /v1/ramps has it: owner name and pool, www.example.com:new"},
+    {0},
+};
+
 static const struct api_route routes[] = {
     {"GET", "/v1/status", API_ROLE_READER, handle_status,
      "Generation, counts, geo data and uptime of the server", no_params, NULL},
@@ -103,6 +108,14 @@ static const struct api_route routes[] = {
      lint_params, NULL},
     {"POST", "/v1/simulate", API_ROLE_READER, handle_simulate,
      "Where the traffic of a name goes, and where it would go", no_params, simulate_body},
+    {"GET", "/v1/ramps", API_ROLE_READER, handle_ramps,
+     "Every ramp with its mode, its share and the time to its next step", no_params, NULL},
+    {"POST", "/v1/ramps/hold", API_ROLE_OPERATOR, handle_ramp_hold,
+     "Stops a ramp at the share that it has", ramp_params, NULL},
+    {"POST", "/v1/ramps/resume", API_ROLE_OPERATOR, handle_ramp_resume,
+     "Lets a ramp go on; after an abort from its first step", ramp_params, NULL},
+    {"POST", "/v1/ramps/abort", API_ROLE_OPERATOR, handle_ramp_abort,
+     "Takes the share of a ramp to zero until it is resumed", ramp_params, NULL},
     {"POST", "/v1/reload", API_ROLE_OPERATOR, handle_reload,
      "Reads all files anew; answers when the new data is served or was refused (422)", no_params,
      NULL},

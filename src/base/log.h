@@ -59,6 +59,11 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
     X(PUBLISH_REFUSED, LOG_ERROR, "publish-refused",                                               \
       "a new generation failed its self-query; the old one keeps serving",                         \
       "report this with the zone that causes it")                                                  \
+    X(RAMP_MOVED, LOG_INFO, "ramp-moved", "a ramp has a new share of its clients", "nothing")      \
+    X(RAMP_SET, LOG_WARNING, "ramp-set", "an operator held, resumed or aborted a ramp", "nothing") \
+    X(RAMP_ABORTED, LOG_WARNING, "ramp-aborted",                                                   \
+      "too few members of a ramp's pool are up: its share is zero",                                \
+      "look at the pool, then resume the ramp")                                                    \
     X(IO_ERROR, LOG_ERROR, "io-error", "the system refused an operation",                          \
       "look at the error and at the limits of the process")
 

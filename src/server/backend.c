@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+#include <string.h>
+
 static json_t *backend_status(void *state)
 {
     struct server *server = state;
@@ -54,6 +56,23 @@ static json_t *backend_simulate(void *state, const json_t *body, struct diags *f
     struct server *server = state;
     server_collect_samples(server);
     return engine_simulate(server->engine, body, faults);
+}
+
+static json_t *backend_ramps(void *state)
+{
+    const struct server *server = state;
+    return engine_ramps_list(server->engine);
+}
+
+static bool backend_ramp_set(void *state, const char *ramp, const char *mode)
+{
+    const struct server *server = state;
+    for (int i = 0; i < RAMP_MODE_COUNT; i++) {
+        if (strcmp(ramp_mode_names[i], mode) == 0) {
+            return engine_ramps_set(server->engine, ramp, (enum ramp_mode)i);
+        }
+    }
+    return false;
 }
 
 static void backend_reload(void *state, api_reloaded *done, void *context)
@@ -228,6 +247,8 @@ struct api_backend server_backend(struct server *server)
         .lint = backend_lint,
         .simulate = backend_simulate,
         .reload = backend_reload,
+        .ramps = backend_ramps,
+        .ramp_set = backend_ramp_set,
         .geo_update = backend_geo_update,
         .geo = backend_geo,
         .locate = backend_locate,

@@ -120,6 +120,7 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine->territories = territories_new();
     engine->samples = query_samples_new();
     engine->shares = plan_shares_new();
+    engine_ramps_open(engine);
     return engine;
 }
 
@@ -161,6 +162,7 @@ void engine_free(struct engine *engine)
     query_samples_free(engine->samples);
     engine_populations_drop(engine);
     plan_shares_free(engine->shares);
+    engine_ramps_close(engine);
     for (size_t i = 0; i < engine->by_check_size; i++) {
         free(engine->by_check[i].slots.slots);
     }
@@ -267,5 +269,6 @@ int64_t engine_tick(struct engine *engine)
 {
     engine_manual_tick(engine);
     int64_t next_ns = MIN(health_tick(engine->health), engine->manual_next_ns);
+    next_ns = MIN(next_ns, engine_ramps_tick(engine));
     return MIN(next_ns, engine_plans_tick(engine));
 }

@@ -13,6 +13,7 @@
 #include "health/manual.h"
 #include "server/config.h"
 #include "server/events.h"
+#include "server/ramps.h"
 
 #include <jansson.h>
 
@@ -100,3 +101,8 @@ const char *engine_states_path(const struct engine *engine);
 
 // Zones with serial, names, steered RRsets.
 json_t *engine_zones(struct engine *engine);
+
+// Ramps: [{ramp, type, mode, share, next_step_in_seconds}]. Set: false when there is none of this
+// name; what follows is published before it returns.
+json_t *engine_ramps_list(struct engine *engine);
+bool engine_ramps_set(struct engine *engine, const char *id, enum ramp_mode mode);

@@ -114,6 +114,7 @@ static struct plan *make_plan(void *context, const struct owner *owner, const st
     struct zone_state *zone = apply->zone;
     MEM_GROW(zone->steered, zone->steered_count, zone->steered_capacity);
     zone->steered[zone->steered_count++] = steered;
+    engine_ramps_bind(engine, owner, rrset);
     return engine_compile(engine, steered, true);
 }
 
@@ -298,6 +299,7 @@ bool engine_apply(struct engine *engine, struct load *load)
         take_zones(engine, load);
         take_lines_and_geo(engine, load);
         engine_index_checks(engine);
+        engine_ramps_index(engine);
         engine_states_close(engine);
         if (new_geo) {
             log_geo(engine);

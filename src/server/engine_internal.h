@@ -10,6 +10,7 @@
 #include "health/manual.h"
 #include "server/check_states.h"
 #include "server/engine.h"
+#include "server/ramps.h"
 #include "server/zone_table.h"
 #include "steer/simulate.h"
 #include "steer/territory.h"
@@ -58,6 +59,15 @@ struct replaced_list {
     size_t count, capacity;
 };
 
+enum { RAMP_ID_MAX = NAME_TEXT_MAX + 256 };
+
+// A rule with a ramp, of a policy that is served.
+struct ramp_use {
+    char id[RAMP_ID_MAX]; // "www.example.com:pool"
+    const struct steered *steered;
+    const struct rule *rule;
+};
+
 struct engine {
     const struct config *config;
     const struct clock *clock;
@@ -94,6 +104,10 @@ struct engine {
     const struct geo *populations_of; // that they were made from; NULL: there are none
     struct slot_list dirty;
     bool *is_dirty; // by slot; steered_size entries
+    struct ramps *ramps;
+    struct ramp_use *ramp_uses;
+    size_t ramp_use_count, ramp_use_capacity;
+    char *ramps_path; // NULL: not saved
     struct replaced_list replaced;
     struct slot_list refine; // slots of plans that wait for a projection
     int64_t refine_ns;       // not before this
@@ -142,6 +156,13 @@ void engine_populations_drop(struct engine *engine);
 struct plan *engine_compile(struct engine *engine, struct steered *steered, bool thoroughly);
 // After the change that the compiled plans went into was published, or refused.
 void engine_plans_settle(struct engine *engine, bool published);
+// engine_ramps.c: the life of the timetables; binding before a policy is compiled, the list of uses
+// after a load was applied, and the next moment at which a share moves.
+void engine_ramps_open(struct engine *engine);
+void engine_ramps_close(struct engine *engine);
+void engine_ramps_bind(struct engine *engine, const struct owner *owner, const struct rrset *rrset);
+void engine_ramps_index(struct engine *engine);
+int64_t engine_ramps_tick(struct engine *engine);
 // Compiles and publishes what waits; when it wants to be called again.
 int64_t engine_plans_tick(struct engine *engine);
 // Makes `by_check` anew from the policies of all zones.

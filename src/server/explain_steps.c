@@ -124,7 +124,7 @@ static json_t *rule_json(const struct telling *t, size_t index)
                              list.holding, "verdict", rule_verdict_texts[verdict]);
     if (rule->share_ppm < 1000000) {
         uint32_t place = explanation_place(t->explanation, index);
-        json_object_set_new(json, "share", json_real(rule->share_ppm / 1e6));
+        json_object_set_new(json, "share", json_real(rule_share_ppm(rule) / 1e6));
         json_object_set_new(json, "client_place", json_real(place / 1e6));
     }
     return json;

@@ -68,11 +68,11 @@ static int decide_in_order(struct explanation *x, uint32_t place)
         if (!holds || decides >= 0) {
             continue;
         }
-        if (rule->share_ppm > place) {
+        if (rule_share_ppm(rule) > place) {
             decides = (int)i;
         } else {
             x->verdicts[i] = RULE_OUTSIDE_SHARE;
-            place -= rule->share_ppm;
+            place -= rule_share_ppm(rule);
         }
     }
     return decides;

@@ -72,16 +72,11 @@ static uint32_t choice_all_down(struct compiler *c, struct choice_detail detail,
 
 // --- step 2: which rule
 
-static uint32_t share_of(const struct rule *rule)
-{
-    return rule->share_ppm;
-}
-
 static uint32_t choice_of_rule(struct compiler *c, uint16_t rule_index, uint32_t otherwise)
 {
     const struct rule *rule = &c->policy->rules[rule_index];
     struct choice_detail detail = {.rule = rule_index,
-                                   .share_ppm = share_of(rule),
+                                   .share_ppm = rule_share_ppm(rule),
                                    .otherwise = otherwise,
                                    .order = c->class.order_number};
     uint32_t found = choice_find(c, &detail);
@@ -126,7 +121,7 @@ static uint32_t choice_of_rules(struct compiler *c, const uint16_t *rules, size_
     }
     // Rules with a share stand before the one that takes the rest: from the last to the first.
     size_t shared = 0;
-    while (shared < count && share_of(&c->policy->rules[rules[shared]]) < SHARE_ALL) {
+    while (shared < count && rule_share_ppm(&c->policy->rules[rules[shared]]) < SHARE_ALL) {
         shared++;
     }
     uint32_t detail =

@@ -102,6 +102,23 @@ struct pool {
     struct place place;
 };
 
+// A share that grows by a timetable. RAMP_SHARE_PPM stands in rule.share_ppm: neither nobody nor
+// everybody, whatever the share of the moment.
+enum { RAMP_STEPS_MAX = 32, RAMP_SHARE_PPM = 999999 };
+
+struct ramp_step {
+    uint32_t share_ppm; // never less than that of the step before
+    int64_t for_ns;     // of the last one: not used
+};
+
+struct ramp {
+    int64_t start_ns; // wall clock, since 1970; 0: when it is first loaded
+    struct ramp_step *steps;
+    size_t step_count;
+    uint32_t abort_below_ppm; // with a smaller part of the pool's members up it ends
+    uint32_t share_ppm;       // of the moment, 0..1,000,000; written by the control thread
+};
+
 struct rule {
     size_t pool;
     // Targets: a client matches when any of them holds it; a rule without targets holds everybody.
@@ -114,8 +131,15 @@ struct rule {
     const uint32_t *asns;
     size_t asn_count;
     uint32_t share_ppm; // part of the clients that the rule takes, 1..1,000,000 (the default: all)
+    struct ramp *ramp;  // NULL: the share is fixed
     struct place place;
 };
+
+// The part of its clients that the rule takes at this moment.
+static inline uint32_t rule_share_ppm(const struct rule *rule)
+{
+    return rule->ramp ? rule->ramp->share_ppm : rule->share_ppm;
+}
 
 enum policy_form { FORM_PLAIN, FORM_FLAT, FORM_DYNAMIC };
 

@@ -11,7 +11,8 @@
 
 enum { SHARE_ALL = 1000000 };
 
-static const char *const rule_keys[] = {"pool", "subnets", "geos", "lines", "asns", "share"};
+static const char *const rule_keys[] = {"pool", "subnets", "geos", "lines",
+                                        "asns", "share",   "ramp"};
 
 struct rules_reader {
     const struct yaml_record *record;
@@ -23,7 +24,7 @@ struct rules_reader {
     unsigned default_number;     // of the first catch-all; 0: none yet
 };
 
-static bool share_read(const struct yaml *at, uint32_t *share_ppm)
+bool yaml_share_read(const struct yaml *at, uint32_t *share_ppm)
 {
     const char *text = yaml_text(at), *rest;
     int64_t billionths;
@@ -82,7 +83,14 @@ static bool targets_read(const struct rules_reader *reader, const struct yaml *a
         }
     }
     if (yaml_get(at, "share", &child)) {
-        good &= share_read(&child, &rule->share_ppm);
+        good &= yaml_share_read(&child, &rule->share_ppm);
+    }
+    if (yaml_get(at, "ramp", &child)) {
+        if (yaml_has(at, "share")) {
+            yaml_error(&child, "\"share\" and \"ramp\" do not go together");
+            good = false;
+        }
+        good &= yaml_ramp_read(reader->record, &child, rule);
     }
     default_line_drop(reader, rule);
     return good;

@@ -27,3 +27,7 @@ bool targets_asns_read(const struct yaml_record *record, const struct yaml *at, 
 bool yaml_asn_read(const struct yaml *at, uint32_t *asn);
 // A network without host bits.
 bool yaml_prefix_read(const struct yaml *at, unsigned ipv6_length_max, struct prefix *prefix);
+// "5%" or "0.05"; above zero.
+bool yaml_share_read(const struct yaml *at, uint32_t *share_ppm);
+// yaml_ramp.c: the rule's ramp.
+bool yaml_ramp_read(const struct yaml_record *record, const struct yaml *at, struct rule *rule);

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Steering as clients see it: every type, sites, pools of pools."""
 
+import socket
+
 import dns.rdatatype
 import pytest
 
-from harness import Folder, ecs_of
+from harness import Folder, ecs_of, eventually
 
 NETWORKS = '''\
 cidr,country,region,asn,line,lat,lon
@@ -100,3 +102,47 @@ def test_rows_of_equal_values_share_a_scope(server):
     assert ecs_of(reply).scopelen == 15  # 10.0/15: de and everybody
     reply = server.ask('same.example.org.', ecs='10.3.2.0/24')
     assert ecs_of(reply).scopelen == 16
+
+
+# --- ramps
+
+def canary(port: int) -> dict:
+    return {'type': 'A', 'ttl': 60, 'value': '127.0.0.2',
+            'octodns': {'healthcheck': {'protocol': 'TCP', 'port': port}},
+            'signpost': {'check': {'interval': 0.1, 'timeout': 0.1, 'fall': 2, 'rise': 1}},
+            'dynamic': {'pools': {'new': {'values': [{'value': '127.0.0.1'}]},
+                                  'old': {'values': [{'value': '127.0.0.2', 'status': 'up'}]}},
+                        'rules': [{'pool': 'new', 'ramp': {'abort_below': '100%', 'steps': [
+                            {'share': '30%', 'for': '1h'}, {'share': '100%'}]}}, {'pool': 'old'}]}}
+
+
+def networks_in(server, count: int = 200) -> set:
+    return {i for i in range(count)
+            if server.values('canary.example.org.', ecs=f'10.7.{i}.0/24') == ['127.0.0.1']}
+
+
+def ramp(server) -> dict:
+    return server.get('/v1/ramps')['ramps'][0]
+
+
+def test_ramp(daemon):
+    with socket.create_server(('127.0.0.1', 0)) as target:
+        server = daemon({'example.org.yaml': {'canary': canary(target.getsockname()[1])}},
+                        health={'allow': ['127.0.0.0/8']})
+        assert ramp(server)['mode'] == 'running' and 3500 < ramp(server)['next_step_in_seconds']
+        first = networks_in(server)
+        assert 30 < len(first) < 90
+        name = 'ramp=canary.example.org:new'
+        assert server.api('POST', f'/v1/ramps/hold?{name}')[0] == 200
+        assert ramp(server)['mode'] == 'held' and networks_in(server) == first
+        server.reload()
+        assert ramp(server)['mode'] == 'held' and networks_in(server) == first
+        assert server.api('POST', f'/v1/ramps/abort?{name}')[0] == 200
+        assert networks_in(server) == set()
+        assert server.api('POST', f'/v1/ramps/resume?{name}')[0] == 200
+        assert networks_in(server) == first
+        assert server.api('POST', '/v1/ramps/hold?ramp=nobody')[0] == 404
+    eventually(lambda: ramp(server)['mode'] == 'aborted', what='the abort by health')
+    assert networks_in(server) == set()
+    server.reload()
+    assert ramp(server)['mode'] == 'aborted' and ramp(server)['share'] == 0

@@ -37,6 +37,19 @@ static json_t *fake_doubt(void *state)
     return json_pack("{s:b}", "frozen", 0);
 }
 
+static json_t *fake_ramps(void *state)
+{
+    (void)state;
+    return json_array();
+}
+
+static bool fake_ramp_set(void *state, const char *ramp, const char *mode)
+{
+    (void)state;
+    (void)mode;
+    return strcmp(ramp, "www.example.com:new") == 0;
+}
+
 static json_t *fake_zones(void *state)
 {
     (void)state;
@@ -124,6 +137,8 @@ static struct api_backend fake_backend(struct fake *fake)
         .health = fake_health,
         .doubt = fake_doubt,
         .zones = fake_zones,
+        .ramps = fake_ramps,
+        .ramp_set = fake_ramp_set,
         .explain = fake_explain,
         .lint = fake_lint,
         .simulate = fake_simulate,

@@ -96,6 +96,17 @@ static const struct document_case good_documents[] = {
        "dynamic weighted 1 all min_ttl=5 values 192.0.2.9*1\n"
        "a 192.0.2.1*1/p2@nyc 192.0.2.2*3@fra=two 192.0.2.3*1@nyc\n"
        "a:\n"}}},
+    {"r: {type: A, value: 192.0.2.9, dynamic: {pools: {a: {values: [192.0.2.1]}, b: {values: "
+     "[192.0.2.2]}}, rules: [{pool: a, ramp: {start: '2026-11-25T10:00:00Z', abort_below: 80%, "
+     "steps: [{share: 5%, for: 30m}, {share: 100%}]}}, {pool: b}]}}\n",
+     "",
+     {{"r", "A",
+       "3600 [192.0.2.9]\n"
+       "dynamic weighted 1 all min_ttl=5 values 192.0.2.9*1\n"
+       "a 192.0.2.1*1\n"
+       "b 192.0.2.2*1\n"
+       "a: ramp 1795600800+50000=1800s+1000000=0s/800000\n"
+       "b:\n"}}},
     {"m: {type: MX, value: 10 a., dynamic: {pools: {p: {values: [{value: 20 b., weight: 2}, "
      "{preference: 5, exchange: c.}, {value: {preference: 6, exchange: d.}}]}}, rules: [{pool: "
      "p}]}}\n",
@@ -125,6 +136,32 @@ static const struct document_case good_documents[] = {
 };
 
 static const struct document_case bad_documents[] = {
+    {.text = "r:\n"
+             "  type: A\n"
+             "  value: 192.0.2.9\n"
+             "  dynamic:\n"
+             "    pools: {a: {values: [192.0.2.1]}, b: {values: [192.0.2.2]}}\n"
+             "    rules:\n"
+             "      - {pool: a, share: 5%, ramp: {start: '2026-13-25T10:00:00Z', abort_below: 0.8, "
+             "steps: [{share: 5%}, {share: 4%, for: 0}, 5, {for: 1m}]}}\n"
+             "      - {pool: a, ramp: {}}\n"
+             "      - {pool: b}\n",
+     .diags = "7:30 error r.dynamic.rules[0].ramp: \"share\" and \"ramp\" do not go "
+              "together\n"
+              "7:94 error r.dynamic.rules[0].ramp.steps[0]: missing \"for\": how long the "
+              "step takes\n"
+              "7:115 error r.dynamic.rules[0].ramp.steps[1].share: shares of a ramp never "
+              "shrink: clients that are in stay in\n"
+              "7:124 error r.dynamic.rules[0].ramp.steps[1].for: expected a time from 1s to "
+              "31536000s such as 500ms, 10s or 1m, found \"0\"\n"
+              "7:128 error r.dynamic.rules[0].ramp.steps[2]: expected a mapping, found a "
+              "single value\n"
+              "7:131 error r.dynamic.rules[0].ramp.steps[3]: missing \"share\"\n"
+              "7:45 error r.dynamic.rules[0].ramp.start: expected a time such as "
+              "2026-11-25T10:00:00Z, found \"2026-13-25T10:00:00Z\"\n"
+              "7:81 error r.dynamic.rules[0].ramp.abort_below: expected a part of the pool's "
+              "members such as 80%, found \"0.8\"\n"
+              "8:19 error r.dynamic.rules[1].ramp: missing \"steps\"\n"},
     {.text = "a: {type: A, value: 192.0.2.1, dynamic: {pools: {p: {values: [{value: 192.0.2.1, "
              "name: x}, {value: 192.0.2.2, name: x}]}}, rules: [{pool: p}]}}\n",
      .diags = "1:54 error a.dynamic.pools.p.values: the name \"x\" is here twice\n"},

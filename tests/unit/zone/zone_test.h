@@ -223,6 +223,14 @@ static inline char *put_rule(char *at, const struct outcome *outcome, const stru
     for (size_t i = 0; i < rule->asn_count; i++) {
         at = put(at, " as=%u", rule->asns[i]);
     }
+    if (rule->ramp != NULL) {
+        at = put(at, " ramp %lld", (long long)(rule->ramp->start_ns / NS_PER_SECOND));
+        for (size_t i = 0; i < rule->ramp->step_count; i++) {
+            const struct ramp_step *step = &rule->ramp->steps[i];
+            at = put(at, "+%u=%llds", step->share_ppm, (long long)(step->for_ns / NS_PER_SECOND));
+        }
+        return put(at, "/%u\n", rule->ramp->abort_below_ppm);
+    }
     return rule->share_ppm == 1000000 ? put(at, "\n") : put(at, " share=%u\n", rule->share_ppm);
 }
 
