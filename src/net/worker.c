@@ -111,7 +111,8 @@ int data_worker_start(struct data_worker *data_worker, generation_root *root)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     data_worker->started = result == 0;
     if (result == 0) {
-        pthread_setname_np(data_worker->thread, "data-worker");
+        pthread_setname_np(data_worker->thread,
+                           data_worker->options.tls != NULL ? "tls-worker" : "data-worker");
     }
     return result;
 }

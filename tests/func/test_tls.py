@@ -2,6 +2,7 @@
 """DNS over TLS (RFC 7858): what is negotiated, what is refused, and peers who do not play along."""
 
 import contextlib
+import os
 import random
 import shutil
 import socket
@@ -9,6 +10,7 @@ import ssl
 import struct
 import subprocess
 import time
+from pathlib import Path
 
 import dns.message
 import dns.query
@@ -300,6 +302,17 @@ def test_handshakes_under_way_are_limited(daemon):
             assert wire.texts(client.exchange(WWW)) == ['192.0.2.1']
         assert server.metric('tcp_displaced_total') >= 16
         assert all(ends(connection) for connection in silent[:16])
+
+
+def test_thread_yields_to_udp(server):
+    """The thread of TLS has a niceness of 10, all others have what they were started with."""
+    threads = {}
+    for task in Path(f'/proc/{server.process.pid}/task').iterdir():
+        threads.setdefault((task / 'comm').read_text().strip(), set()).add(
+            os.getpriority(os.PRIO_PROCESS, int(task.name)))
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert threads.pop('tls-worker') == {10}
+    assert set().union(*threads.values()) == {ours}
 
 
 # --- the certificate
