@@ -9,6 +9,7 @@
 #include "answer/answer.h"
 #include "base/address.h"
 #include "base/diag.h"
+#include "health/checker.h"
 #include "health/manual.h"
 
 #include <jansson.h>
@@ -140,6 +141,9 @@ struct api_backend {
     json_t *(*manual_set)(void *state, const struct manual_entry *entry, int64_t for_ns,
                           struct diags *diags);
     bool (*manual_clear)(void *state, const char *pattern, size_t *removed, struct diags *diags);
+    // Answers once, later, with a result or NULL when the server ends. False: it cannot be probed.
+    bool (*health_test)(void *state, int check, checker_tested *done, void *context);
+    bool (*health_beat)(void *state, const char *name, const struct beat *beat);
     bool (*health_release)(void *state, const char *pattern, size_t *released, struct diags *diags);
     // From the event after `after` on (0: from the next one); NULL: there are too many streams.
     struct api_stream *(*events)(void *state, uint64_t after);

@@ -54,7 +54,9 @@ void handle_routes(struct api_call *call);
 void handle_metrics(struct api_call *call);
 
 // Handlers and bodies, api/health.c.
-extern const struct api_field_info manual_fields[], release_fields[];
+extern const struct api_field_info manual_fields[], release_fields[], test_fields[], beat_fields[];
+void handle_health_test(struct api_call *call);
+void handle_health_beat(struct api_call *call);
 void handle_health_check(struct api_call *call);
 void handle_health_trust(struct api_call *call);
 void handle_health_release(struct api_call *call);

@@ -130,6 +130,59 @@ static int verb_trust(const struct cli_args *args)
     return finish(args, answer, exit_code, "trusted: states follow the checks again\n", "trusted");
 }
 
+static void print_layer(const json_t *answer, const char *name, const char *label)
+{
+    const json_t *value = json_object_get(answer, name);
+    if (value != NULL) {
+        printf("%-14s %.2f ms\n", label, json_number_value(value));
+    }
+}
+
+static void print_test(const json_t *answer)
+{
+    const json_t *days = json_object_get(answer, "certificate_days");
+    const json_t *load = json_object_get(answer, "load");
+    print_layer(answer, "connect_ms", "connected");
+    print_layer(answer, "tls_ms", "TLS");
+    print_layer(answer, "first_byte_ms", "first octet");
+    print_layer(answer, "total_ms", "in all");
+    if (days != NULL) {
+        printf("%-14s ends in %lld days\n", "certificate", (long long)json_integer_value(days));
+    }
+    if (load != NULL) {
+        printf("%-14s %g\n", "load", json_number_value(load));
+    }
+    printf("%-14s %s: %s\n%-14s %s (counts as %s)\n", "result",
+           json_string_value(json_object_get(answer, "result")),
+           json_string_value(json_object_get(answer, "detail")), "",
+           json_string_value(json_object_get(answer, "meaning")),
+           json_string_value(json_object_get(answer, "counts_as")));
+}
+
+// One probe now: what it saw, layer by layer.
+static int verb_test(const struct cli_args *args)
+{
+    int exit_code;
+    char *end;
+    long check = strtol(args->operands[1], &end, 10);
+    if (*end != '\0' || *args->operands[1] == '\0') {
+        return cli_usage_error(args, "\"%s\" is no number of a check", args->operands[1]);
+    }
+    json_t *body = json_pack("{s:I}", "check", (json_int_t)check);
+    json_t *answer = client_send(args, "POST", "/v1/health/test", NULL, body, &exit_code);
+    json_decref(body);
+    if (answer == NULL) {
+        return exit_code;
+    }
+    if (cli_value(args, "json") != NULL) {
+        print_raw(answer);
+    } else {
+        print_test(answer);
+    }
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
 static int verb_manual(const struct cli_args *args)
 {
     int exit_code;
@@ -186,7 +239,7 @@ static const struct {
     int (*run)(const struct cli_args *args);
 } verbs[] = {
     {"set", 3, verb_set},         {"clear", 2, verb_clear}, {"manual", 1, verb_manual},
-    {"release", 2, verb_release}, {"trust", 1, verb_trust},
+    {"release", 2, verb_release}, {"trust", 1, verb_trust}, {"test", 2, verb_test},
 };
 
 static int run(const struct cli_args *args)
@@ -213,7 +266,8 @@ const struct command command_health = {
             "set PATTERN STATE: says that members are up, down or in drain (no new clients, but "
             "better than\nan empty answer), whatever their checks say. clear PATTERN: takes that "
             "back. manual: lists what\nis set. release PATTERN: lets members come back whose check "
-            "waits for an operator. trust: ends\nthe checker's doubt of itself.\n\n"
+            "waits for an operator. trust: ends\nthe checker's doubt of itself. test CHECK: probes "
+            "that check's target now and prints what\nit saw, layer by layer.\n\n"
             "PATTERN is zone/owner/type/pool/value, each part a glob; parts at the end may be left "
             "out. Or\nsite:GLOB, pool:GLOB, value:GLOB.",
     .operands_max = 3,

@@ -58,14 +58,29 @@ static void grow(struct definitions *definitions)
     free(old);
 }
 
-const struct check_spec *definition_keep(struct definitions *definitions,
-                                         const struct check_spec *spec)
+static struct entry *entry_find(const struct definitions *definitions, uint64_t hash,
+                                const struct check_spec *spec)
 {
-    uint64_t hash = check_spec_hash(spec, definitions->key);
     struct entry *entry = *bucket_of(definitions, hash);
     while (entry && (entry->hash != hash || !check_spec_equal(entry->spec, spec))) {
         entry = entry->next;
     }
+    return entry;
+}
+
+const struct check_spec *definition_find(const struct definitions *definitions,
+                                         const struct check_spec *spec)
+{
+    uint64_t hash = check_spec_hash(spec, definitions->key);
+    const struct entry *entry = entry_find(definitions, hash, spec);
+    return entry ? entry->spec : NULL;
+}
+
+const struct check_spec *definition_keep(struct definitions *definitions,
+                                         const struct check_spec *spec)
+{
+    uint64_t hash = check_spec_hash(spec, definitions->key);
+    struct entry *entry = entry_find(definitions, hash, spec);
     if (entry == NULL) {
         if (definitions->count == definitions->bucket_count) {
             grow(definitions);

@@ -14,4 +14,7 @@ void definitions_free(struct definitions *definitions);
 // The one copy that equals `spec`; each call needs one definition_drop.
 const struct check_spec *definition_keep(struct definitions *definitions,
                                          const struct check_spec *spec);
+// The same without counting; NULL when nobody keeps it.
+const struct check_spec *definition_find(const struct definitions *definitions,
+                                         const struct check_spec *spec);
 void definition_drop(struct definitions *definitions, const struct check_spec *kept);

@@ -105,6 +105,21 @@ int health_acquire(struct health *health, const struct address *target,
     return check->index;
 }
 
+int health_find(const struct health *health, const struct address *target,
+                const struct check_spec *spec)
+{
+    struct check_spec normal = definition_normal(spec);
+    const struct check_spec *kept = definition_find(health->definitions, &normal);
+    if (kept == NULL) {
+        return -1;
+    }
+    struct check *found = *bucket_of(health, identity_hash(target, kept));
+    while (found && (found->spec != kept || !address_equal(&found->target, target))) {
+        found = found->bucket_next;
+    }
+    return found ? found->index : -1;
+}
+
 static void check_end(struct health *health, struct check *check)
 {
     check_leave(health, check);

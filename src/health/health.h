@@ -69,6 +69,9 @@ void health_free(struct health *health);
 // the index, stable while it has users.
 int health_acquire(struct health *health, const struct address *target,
                    const struct check_spec *spec);
+// The check for this target and definition, or -1 when it has no users.
+int health_find(const struct health *health, const struct address *target,
+                const struct check_spec *spec);
 // Drops a user; the last one ends the check and cancels its probe.
 void health_release(struct health *health, int check);
 

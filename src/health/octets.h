@@ -12,7 +12,8 @@ struct octets {
     size_t limit;
 };
 
-// Appends as many as the limit lets in; returns how many.
+// Appends as many as the limit lets in; returns how many. A NUL, which does not count, follows
+// them.
 size_t octets_put(struct octets *octets, const void *more, size_t count);
 static inline bool octets_full(const struct octets *octets)
 {

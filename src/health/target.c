@@ -26,6 +26,7 @@ static const struct prefix denied_networks[] = {
     V4(4, 240),                           // reserved and broadcast, RFC 1112
     V6(96, 0),                            // unspecified, loopback, IPv4-compatible, RFC 4291
     V6(96, [10] = 0xff, [11] = 0xff),     // IPv4-mapped, RFC 4291
+    V6(96, [8] = 0xff, [9] = 0xff),       // IPv4-translated, RFC 2765
     V6(96, 0x00, 0x64, 0xff, 0x9b),       // NAT64, RFC 6052
     V6(48, 0x00, 0x64, 0xff, 0x9b, 0, 1), // local NAT64, RFC 8215
     V6(32, 0x20, 0x01, 0, 0),             // Teredo, RFC 4380

@@ -155,6 +155,20 @@ static struct api_stream *backend_events(void *state, uint64_t after)
     return stream;
 }
 
+static bool backend_health_test(void *state, int check, checker_tested *done, void *context)
+{
+    struct server *server = state;
+    struct check_view view;
+    return health_view(engine_health(server->engine), check, &view) &&
+           checker_test(server->checker, &view.target, view.spec, done, context);
+}
+
+static bool backend_health_beat(void *state, const char *name, const struct beat *beat)
+{
+    struct server *server = state;
+    return checker_beat(server->checker, name, beat);
+}
+
 static void count_checks(const struct health *health, struct api_metrics *metrics)
 {
     for (int check = 0; check < health_count(health); check++) {
@@ -263,6 +277,8 @@ struct api_backend server_backend(struct server *server)
         .manual_clear = backend_manual_clear,
         .health_release = backend_health_release,
         .events = backend_events,
+        .health_test = backend_health_test,
+        .health_beat = backend_health_beat,
         .state = server,
     };
 }

@@ -35,10 +35,19 @@ static void log_check(struct engine *engine, int check)
     }
 }
 
+void engine_watch(struct engine *engine, void (*changed)(void *context), void *context)
+{
+    engine->changed = changed;
+    engine->changed_context = context;
+}
+
 static void on_health_changed(void *context, int check)
 {
     struct engine *engine = context;
     engine->state_changes++;
+    if (engine->changed != NULL) {
+        engine->changed(engine->changed_context);
+    }
     if ((size_t)check >= engine->by_check_size) {
         return; // acquired by a load that is not applied yet
     }

@@ -39,6 +39,8 @@ void load_free(struct load *load);
 // On false the old data keeps serving and load_diags says why.
 bool engine_apply(struct engine *engine, struct load *load);
 
+// Calls `changed` whenever a check's state changed; it may only note it.
+void engine_watch(struct engine *engine, void (*changed)(void *context), void *context);
 // What the engine owns, for the daemon's other parts; they live as long as it does.
 struct publisher *engine_publisher(struct engine *engine);
 struct health *engine_health(struct engine *engine);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "dns/types.h"
+#include "health/expression.h"
 #include "health/target.h"
 
 #include <string.h>
@@ -30,33 +31,36 @@ struct apply {
 
 // --- checks
 
-static bool check_is_run(const struct policy *policy, uint16_t type, const struct member *member)
+static bool check_is_run(const struct policy *policy, const struct member *member)
 {
-    const struct check_spec *check = &policy->check;
-    bool address = type == TYPE_A || type == TYPE_AAAA || check->target.family != FAMILY_NONE;
-    return check_kinds[check->kind].probed && address && member->pool == NULL &&
+    return policy->check.kind != CHECK_NONE && member->pool == NULL &&
            member->status == STATUS_OBEY && !member->disabled;
 }
 
-// What is probed for a member: its value, unless the check says something else.
-static struct address member_target(const struct policy *policy, uint16_t type,
-                                    const struct member *member)
+// What the checks of a member are about: its value, if that is an address. Of others the reader has
+// let pass only checks that look elsewhere.
+static struct address member_value(uint16_t type, const struct member *member)
 {
-    if (policy->check.target.family != FAMILY_NONE) {
-        return policy->check.target;
+    struct address address = {.family = FAMILY_NONE};
+    if (type == TYPE_A || type == TYPE_AAAA) {
+        address.family = type == TYPE_A ? FAMILY_IPV4 : FAMILY_IPV6;
+        SP_ASSERT(member->rdata_size <= sizeof(address.bytes));
+        memcpy(address.bytes, member->rdata, member->rdata_size);
     }
-    struct address address = {.family = type == TYPE_A ? FAMILY_IPV4 : FAMILY_IPV6};
-    SP_ASSERT(member->rdata_size <= sizeof(address.bytes));
-    memcpy(address.bytes, member->rdata, member->rdata_size);
     return address;
 }
 
 // A target that no probe may go to keeps its member out for ever: better said than found out.
 static void check_target(struct apply *apply, const struct member *member,
-                         const struct address *target)
+                         const struct address *value, const struct check_spec *check)
 {
     const struct config *config = apply->engine->config;
-    if (target_denied(target, config->health_allow, config->health_allow_count)) {
+    const struct address *target = check->target.family != FAMILY_NONE ? &check->target : value;
+    for (size_t i = 0; i < check->operand_count; i++) {
+        check_target(apply, member, target, check->operands[i]);
+    }
+    if (check_kinds[check->kind].probed &&
+        target_denied(target, config->health_allow, config->health_allow_count)) {
         diags_warning(&apply->load->diags, member->place, member->text,
                       "probes may not go to this address, so its check never succeeds; allow its "
                       "network in health.allow of the configuration");
@@ -74,10 +78,10 @@ static void checks_acquire(struct apply *apply, const struct rrset *rrset)
         for (size_t k = 0; k < policy->pools[i].member_count; k++) {
             struct member *member = &policy->pools[i].members[k];
             member->check = -1;
-            if (check_is_run(policy, rrset->type, member)) {
-                struct address target = member_target(policy, rrset->type, member);
-                check_target(apply, member, &target);
-                member->check = health_acquire(engine->health, &target, &policy->check);
+            if (check_is_run(policy, member)) {
+                struct address value = member_value(rrset->type, member);
+                check_target(apply, member, &value, &policy->check);
+                member->check = expression_acquire(engine->health, &value, &policy->check);
                 if (engine->recalled != NULL) {
                     check_states_recall(engine->recalled, engine->health, member->check);
                 }
@@ -91,8 +95,10 @@ static void checks_release(struct engine *engine, const struct rrset *rrset)
     const struct policy *policy = rrset->policy;
     for (size_t i = 0; i < policy->pool_count; i++) {
         for (size_t k = 0; k < policy->pools[i].member_count; k++) {
-            if (policy->pools[i].members[k].check >= 0) {
-                health_release(engine->health, policy->pools[i].members[k].check);
+            const struct member *member = &policy->pools[i].members[k];
+            if (member->check >= 0) {
+                struct address value = member_value(rrset->type, member);
+                expression_release(engine->health, &value, &policy->check);
             }
         }
     }

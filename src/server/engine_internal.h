@@ -73,6 +73,8 @@ struct engine {
     const struct clock *clock;
     int64_t started_ns;
     struct health *health;
+    void (*changed)(void *context); // engine_watch; NULL: nobody watches
+    void *changed_context;
     struct publisher *publisher;
     struct territories *territories;
     struct plan_shares *shares;

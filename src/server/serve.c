@@ -138,6 +138,7 @@ static void stop_finish(struct server *server)
     saver_free(server->saver);
     webhooks_free(server->webhooks);
     engine_free(server->engine);
+    checker_free(server->checker);
     prober_uv_free(server->prober);
     server->geo_watch = NULL;
     server->reload = NULL;
@@ -145,6 +146,7 @@ static void stop_finish(struct server *server)
     server->webhooks = NULL;
     server->engine = NULL;
     server->prober = NULL;
+    server->checker = NULL;
     signals_hold(true);
     handles_close(server);
 }
@@ -163,6 +165,7 @@ static void stop_begin(struct server *server, int exit_code)
     uv_timer_start(&server->deadline, on_abandon, STOP_MAX_MS, 0);
     reload_stop(server->reload);
     saver_stop(server->saver);
+    checker_end_tests(server->checker);
     control_free(server->control);
     net_close(server->net);
     server->control = NULL;
@@ -406,6 +409,12 @@ static bool open_sockets(struct server *server, struct diags *diags)
     return server->control != NULL;
 }
 
+static void on_check_changed(void *context)
+{
+    struct server *server = context;
+    checker_changed(server->checker);
+}
+
 // Everything up to the first turn of the loop. On false nothing is left open but the loop.
 static bool start(struct server *server, struct diags *diags)
 {
@@ -417,8 +426,11 @@ static bool start(struct server *server, struct diags *diags)
     log_event(LOG_EVENT_STARTING, "version=%s pid=%ld", SIGNPOST_VERSION, (long)getpid());
     const struct config *config = server->config;
     server->prober = probers_open(&server->loop, config, server->net);
-    server->engine = engine_new(config, server->clock, prober_uv_prober(server->prober));
-    prober_uv_attach(server->prober, engine_health(server->engine));
+    server->checker = checker_new(&server->loop, prober_uv_prober(server->prober));
+    server->engine = engine_new(config, server->clock, checker_prober(server->checker));
+    checker_attach(server->checker, engine_health(server->engine));
+    prober_uv_report(server->prober, checker_report, server->checker);
+    engine_watch(server->engine, on_check_changed, server);
     server->reload =
         reload_new(&server->loop, server->engine, config, server->net, on_reloaded, server);
     server->saver = saver_new(&server->loop, server->engine);

@@ -3,6 +3,7 @@
 // Inside of server/: what serve.c owns and backend.c shows to the API.
 #pragma once
 
+#include "health/checker.h"
 #include "health/prober_uv.h"
 #include "net/net.h"
 #include "server/config.h"
@@ -22,6 +23,7 @@ struct server {
     struct config *config;
     struct net *net;
     struct prober_uv *prober;
+    struct checker *checker; // between the registry and the prober
     struct engine *engine;
     struct reload *reload;
     struct saver *saver;

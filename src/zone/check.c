@@ -239,6 +239,12 @@ static int64_t preset_duration(const char *text)
 void check_spec_begin(struct check_spec *check, enum check_kind kind)
 {
     *check = (struct check_spec){.kind = kind, .port = check_kinds[kind].port};
+    if (!check_kinds[kind].probed && kind != CHECK_NONE) {
+        // Nothing is sent: the outcome is looked up when something changes (health/checker.h).
+        check->interval_ns = NS_PER_SECOND / 10;
+        check->timeout_ns = 15 * NS_PER_SECOND;
+        check->rise = check->fall = check->flap_clean = check->flap_rise = 1;
+    }
     for (size_t i = 0; i < check_option_count; i++) {
         const struct check_option *option = &check_options[i];
         void *field = (char *)check + option->offset;

@@ -63,13 +63,13 @@ class Wire:
     def prefix(self) -> list[str]:
         return enter(self.server)
 
-    def inside(self, function):
-        """What function() gives when its sockets are made among the clients."""
+    def inside(self, function, side: str | None = None):
+        """What function() gives when its sockets are made among the clients, or on another side."""
         result: list = []
 
         def run():
             libc = ctypes.CDLL(None, use_errno=True)
-            with open(f'/run/netns/{self.outside}', encoding='ascii') as namespace:
+            with open(f'/run/netns/{side or self.outside}', encoding='ascii') as namespace:
                 if libc.setns(namespace.fileno(), CLONE_NEWNET) != 0:
                     result.append(OSError(ctypes.get_errno(), 'setns'))
                     return

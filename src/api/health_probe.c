@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Routes of health: one probe now, and heartbeats. Called as those of api/health.c.
+#include "api/call.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+const struct api_field_info test_fields[] = {
+    {"check", API_INTEGER, true, "Number of the check, as GET /v1/health shows it"}, {0}};
+
+const struct api_field_info beat_fields[] = {
+    {"name", API_TEXT, true, "As the check says it"},
+    {"state", API_TEXT, false, "up (the default) or down"},
+    {"ttl", API_INTEGER, false, "Seconds that it is good for, instead of what the check says"},
+    {"load", API_NUMBER, false, "The load of the member"},
+    {"detail", API_TEXT, false, "One line for people"},
+    {0},
+};
+
+// The request is gone when the probe ends: what answers it is kept apart.
+struct pending_test {
+    api_respond *respond;
+    void *context;
+};
+
+static void put_ms(json_t *json, const char *name, int64_t ns)
+{
+    if (ns > 0) {
+        json_object_set_new(json, name, json_real((double)ns / 1e6));
+    }
+}
+
+static void test_done(void *context, const struct probe_result *result)
+{
+    static const char *const verdicts[] = {
+        [VERDICT_BAD] = "bad", [VERDICT_GOOD] = "good", [VERDICT_NONE] = "nothing"};
+    struct pending_test *pending = context;
+    struct api_call call = {.respond = pending->respond, .context = pending->context};
+    free(pending);
+    if (result == NULL) {
+        call_problem(&call, 503, "the server is stopping");
+        return;
+    }
+    const struct probe_reason_info *reason = &probe_reasons[result->reason];
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:b}", "result", reason->name, "counts_as",
+                             verdicts[reason->verdict], "meaning", reason->help, "detail",
+                             result->detail, "warning", (int)result->warning);
+    put_ms(json, "connect_ms", result->connect_ns);
+    put_ms(json, "tls_ms", result->tls_ns);
+    put_ms(json, "first_byte_ms", result->first_byte_ns);
+    put_ms(json, "total_ms", result->total_ns);
+    if (result->has_certificate) {
+        json_object_set_new(json, "certificate_days", json_integer(result->certificate_days));
+    }
+    if (result->has_load) {
+        json_object_set_new(json, "load", json_real(result->load));
+    }
+    call_json(&call, 200, json);
+}
+
+void handle_health_test(struct api_call *call)
+{
+    json_int_t check = json_integer_value(json_object_get(call->body, "check"));
+    struct pending_test *pending = mem_alloc(sizeof(*pending));
+    *pending = (struct pending_test){call->respond, call->context};
+    if (check < 0 || check > INT32_MAX ||
+        !call->backend->health_test(call->backend->state, (int)check, test_done, pending)) {
+        free(pending);
+        call_problem(call, 404, "there is no check of this number that can be probed now");
+    }
+}
+
+static bool is_printable(const char *text)
+{
+    for (; *text; text++) {
+        if (*text < ' ' || *text >= 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void handle_health_beat(struct api_call *call)
+{
+    const json_t *ttl = json_object_get(call->body, "ttl"),
+                 *load = json_object_get(call->body, "load");
+    const char *name = json_string_value(json_object_get(call->body, "name"));
+    const char *state = json_string_value(json_object_get(call->body, "state"));
+    const char *detail = json_string_value(json_object_get(call->body, "detail"));
+    json_int_t seconds = json_integer_value(ttl);
+    struct beat beat = {
+        .down = state && strcmp(state, "down") == 0,
+        .ttl_ns = (int64_t)seconds * NS_PER_SECOND,
+        .has_load = load != NULL,
+        .load = json_number_value(load),
+        .detail = detail,
+    };
+    bool state_good = state == NULL || beat.down || strcmp(state, "up") == 0;
+    if (!state_good || (ttl && (seconds < 1 || seconds > 86400)) ||
+        (load && !(isfinite(beat.load) && beat.load >= 0)) || (detail && !is_printable(detail))) {
+        call_problem(call, 422,
+                     "expected state up or down, ttl 1 to 86400, load not negative, "
+                     "detail printable ASCII");
+    } else if (!call->backend->health_beat(call->backend->state, name, &beat)) {
+        call_problem(call, 404, "no check waits for a heartbeat of this name");
+    } else {
+        call_json(call, 200, json_pack("{s:s}", "name", name));
+    }
+}
