@@ -157,6 +157,84 @@ def test_bytes_are_those_of_the_wire(server):
     assert checked == len(FIXED) * 11
 
 
+# --- random policies
+
+TARGETS = [{'geos': ['AS-CN']}, {'geos': ['EU']}, {'lines': ['cn-telecom']}, {'lines': ['us-ca']},
+           {'subnets': ['10.1.0.0/17']}, {'asns': [64502, 64503]}, {'subnets': ['10.0.0.0/8']}]
+
+
+def random_rules(dice, pools):
+    rules, plain = [], set()
+    for pool in dice.sample(pools, dice.randint(1, len(pools))):
+        rule = {'pool': pool, **dice.choice(TARGETS[2:4] + TARGETS[5:6])}
+        if dice.random() < .4:
+            rule = {'pool': pool, 'share': f'{dice.randint(5, 70)}%', **dice.choice(TARGETS + [{}])}
+        elif dice.random() < .4 and not plain:
+            rule = {'pool': pool, **dice.choice(TARGETS[:2])}
+            plain.add(pool)
+        rules.append(rule)
+    return rules + [{'pool': dice.choice(pools)}]
+
+
+def random_policy(dice, number):
+    def value(pool, index):
+        member = {'value': f'10.{number}.{pool}.{index}', 'weight': dice.choice((0, 1, 1, 3, 9))}
+        if dice.random() < .3:
+            member['status'] = dice.choice(('up', 'down'))
+        return member
+    names = ['a', 'b', 'c']
+    pools = {name: {'values': [value(at, index) for index in range(1, dice.randint(2, 5))]}
+             for at, name in enumerate(names)}
+    for name, after in (('a', 'b'), ('b', 'c')):
+        if dice.random() < .6:
+            pools[name]['fallback'] = after
+        pools[name]['min_up'] = dice.choice(('1', '60%', '100%'))
+    rules = random_rules(dice, names)
+    used = {rule['pool'] for rule in rules}
+    for name in names[:-1]:  # what is used may fall back, and every pool must be used
+        if name in used and 'fallback' in pools[name]:
+            used.add(pools[name]['fallback'])
+    rules[-1:-1] = [{'pool': name, 'share': '1%'} for name in names if name not in used]
+    return {'type': 'A', 'ttl': dice.choice((5, 60, 300)), 'value': f'10.{number}.9.9',
+            'dynamic': {'pools': pools, 'rules': rules},
+            'signpost': {'method': dice.choice(('ordered', 'sticky', 'weighted', 'rotate')),
+                         'answers': dice.choice(('all', 1, 2)),
+                         'all_down': dice.choice(('all', 'values', 'none', 'servfail'))}}
+
+
+def test_random_policies(module_daemon):
+    seed = random.randrange(1 << 32)
+    print(f'seed {seed}')
+    dice = random.Random(seed)
+    zone = {f'n{number}': random_policy(dice, number) for number in range(40)}
+    folder = Folder(geo={'networks': 'networks.csv'})
+    folder.write('networks.csv', NETWORKS)
+    server = module_daemon({'example.org.yaml': zone}, folder=folder)
+    outcomes = collections.Counter()
+    with server.client(tcp=True) as client:
+        for name, record in zone.items():
+            for address in random_clients(dice, 4):
+                told = explained(server, name, address)
+                response = client.exchange(bytes.fromhex(told['query']))
+                message = dns.message.from_wire(response)
+                outcomes[told['outcome']] += 1
+                if record['signpost']['method'] in ('ordered', 'sticky'):
+                    assert response.hex() == told['response'], (name, address)
+                order = told['steps'][3]['details']
+                candidates = {row['value'] for row in order['members']}
+                drawn = values(message) if message.answer else []
+                assert set(drawn) <= candidates, (name, address)
+                assert len(drawn) == (order['answers'] if told['outcome'] == 'answer' else 0)
+                verdicts = [rule['verdict'] for rule in told['steps'][1]['details']['rules']]
+                assert verdicts.count('decides') == 1
+                usable = {row['value'] for pool in told['steps'][2]['details']['pools']
+                          if pool['answers'] for row in pool['members'] if row['usable']}
+                if not told['steps'][2]['details']['all_down']:
+                    assert candidates <= usable, (name, address)
+    folder.remove()
+    assert outcomes['answer'] > 200, outcomes
+
+
 @pytest.mark.parametrize('name', ['rotated', 'random', 'weighted'])
 def test_draws_are_among_the_candidates(server, name):
     told = explained(server, name)
