@@ -56,6 +56,7 @@ static void key_put_rule(struct key *key, const struct policy *policy, const str
 {
     key_put_u64(key, first_rule_of_pool(policy, rule->pool));
     key_put_u64(key, rule->share_ppm);
+    key_put_u64(key, rule->ramp != NULL); // its classes are told from those of other rules
     key_put_u64(key, rule_is_final(policy, rule));
     key_put_u64(key, rule->line_count);
     key_put(key, rule->lines, rule->line_count * sizeof(*rule->lines));

@@ -347,8 +347,8 @@ static bool class_leads_to(const struct builder *b, const struct class_range *ra
     }
     for (size_t i = 0; i < count; i++) {
         const struct rule *x = &all[b->territory->rules[range->offset + i]], *y = &all[rules[i]];
-        if (x->pool != y->pool || x->share_ppm != y->share_ppm) {
-            return false;
+        if (x->pool != y->pool || x->share_ppm != y->share_ppm || x->ramp != y->ramp) {
+            return false; // each ramp has a timetable of its own
         }
     }
     return true;

@@ -231,6 +231,55 @@ static void test_explain_tells_what_is_done(void **state)
     assert_true(members > 500 && failed_open > 20 && unruled > 5);
 }
 
+// Two ramps to one pool are two shares, whatever they are at the moment.
+static void test_ramps_to_one_pool(void **state)
+{
+    (void)state;
+    struct world world = world_new(&dice, 5);
+    struct arena *arena = arena_new();
+    const uint32_t weights[] = {1};
+    struct pool pools[] = {pool_make(arena, 0, weights, 1), pool_make(arena, 1, weights, 1)};
+    struct prefix networks[2];
+    assert_true(prefix_parse("20.0.0.0/8", &networks[0], NULL));
+    assert_true(prefix_parse("30.0.0.0/8", &networks[1], NULL));
+    struct ramp nobody = {.share_ppm = 0}, everybody = {.share_ppm = 1000000};
+    struct rule rules[] = {
+        {.pool = 0,
+         .share_ppm = RAMP_SHARE_PPM,
+         .ramp = &nobody,
+         .subnets = &networks[0],
+         .subnet_count = 1},
+        {.pool = 0,
+         .share_ppm = RAMP_SHARE_PPM,
+         .ramp = &everybody,
+         .subnets = &networks[1],
+         .subnet_count = 1},
+        {.pool = 1, .share_ppm = 1000000},
+    };
+    struct policy policy = {
+        .form = FORM_DYNAMIC, .pools = pools, .pool_count = 2, .rules = rules, .rule_count = 3};
+    struct territories *set = territories_new();
+    struct territory *territory = territory_acquire(set, &policy, world.lines, world.geo);
+    struct plan *plan = plan_compile(&policy, TYPE_A, 60, territory, NULL, 1);
+    for (size_t i = 0; i < 2; i++) {
+        const struct address *client = &networks[i].address;
+        struct explanation *x =
+            explanation_new(&policy, plan, &health, world.lines, world.geo, client);
+        assert_int_equal(plan_choice(plan, plan_choice_of_client(plan, client)).pool, i == 0);
+        assert_int_equal(explanation_deciding_rule(x), i == 0 ? 2 : 1);
+        unsigned pool;
+        struct pick pick = pick_once(plan, client, &dice);
+        record_member(&pick, 0, &pool);
+        assert_int_equal(pool, i == 0);
+        explanation_free(x);
+    }
+    plan_free(plan);
+    territory_release(set, territory);
+    territories_free(set);
+    arena_free(arena);
+    world_free(&world);
+}
+
 static void test_standing(void **state)
 {
     (void)state;
@@ -260,6 +309,7 @@ int main(void)
     dice = test_seed();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_explain_tells_what_is_done),
+        cmocka_unit_test(test_ramps_to_one_pool),
         cmocka_unit_test(test_standing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
