@@ -133,5 +133,41 @@ def measure(daemon, member):
     assert eventually(lambda: server.values('www.test.example') == ['192.0.2.1'])
 
 
+def core_time_of_each(server, questions: list[bytes]) -> float:
+    """Seconds of the core for one answer; all must be answered."""
+    with server.client() as client:
+        before = core_time(server)
+        assert len(client.ask_many(questions)) == len(questions)
+        return (core_time(server) - before) / len(questions)
+
+
+def resident(server) -> int:
+    pages = Path(f'/proc/{server.process.pid}/statm').read_text().split()[1]
+    return int(pages) * os.sysconf('SC_PAGE_SIZE')
+
+
+@pytest.mark.skipif(SLOW > 1, reason='memory and time are those of the release binary')
+def test_random_names(daemon):
+    """R9, water torture: names that nobody asked before and that are not there. They cost hardly
+    more than a hit, leave nothing behind, and are not logged."""
+    server = daemon({'test.example.zone': ZONE}, listen=['127.0.0.1:0'], workers=1)
+    hit = make_query('www.test.example', edns=True).to_wire()
+    count = 64 * int(500 * SCALE)
+    hit_time = min(core_time_of_each(server, [hit] * (count // 4)) for _ in range(2))
+    mark, before = server.log.mark(), resident(server)
+    miss_time = min(core_time_of_each(server, random_names(hit, count // 4)) for _ in range(4))
+    print(f'{count} random names: {miss_time / hit_time:.2f} x a hit of {hit_time * 1e6:.2f} us, '
+          f'{resident(server) - before} octets more')
+    assert server.metric('nxdomain_total') == count // 4 * 4
+    assert resident(server) - before <= 1 << 20
+    assert server.log.since(mark) == []
+    assert miss_time <= 1.5 * hit_time
+
+
+def random_names(hit: bytes, count: int) -> list[bytes]:
+    """The question with a random first label of 16 octets, each another."""
+    return [hit[:12] + b'\x10' + os.urandom(8).hex().encode() + hit[16:] for _ in range(count)]
+
+
 if __name__ == '__main__':
     generate(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))

@@ -145,6 +145,16 @@ def test_limits_count_the_client(daemon):
         with pytest.raises((wire.Closed, ConnectionResetError, BrokenPipeError)):
             clients[2].exchange(WHO)  # the longest idle of the same client
         assert all(wire.texts(clients[i].exchange(WHO)) == BRANCH for i in (0, 1, 3, 4, 5))
+        # Of IPv6 a client is a /64.
+        for number in range(3):
+            clients.append(exits.enter_context(server.client(tcp=True, source=PROXY)))
+            clients[-1].socket.sendall(header(f'2001:db8:77::{number + 1}', stream=True))
+            assert wire.texts(clients[-1].exchange(WHO)) == OFFICE
+        with pytest.raises((wire.Closed, ConnectionResetError, BrokenPipeError)):
+            clients[6].exchange(WHO)
+        clients.append(exits.enter_context(server.client(tcp=True, source=PROXY)))
+        clients[-1].socket.sendall(header('2001:db8:77:1::1', stream=True))
+        assert all(wire.texts(client.exchange(WHO)) == OFFICE for client in clients[7:])
         # The rate limit too: one client is at its limit, another is not.
         with server.client(source=PROXY) as proxy:
             for _ in range(20):

@@ -10,11 +10,12 @@ import contextlib
 import socket
 import time
 
+import dns.edns
+import dns.message
 import pytest
 
 import wire
 from harness import SCALE, WAIT, has_flag, make_query, values
-import dns.message
 
 pytestmark = pytest.mark.sanitizer
 
@@ -140,6 +141,44 @@ def test_bystanders_lose_nothing(server):
         for turn in range(int(1500 * SCALE)):
             floods[turn % len(floods)].chunk([WWW] * 10)
             assert wire.texts(others[turn % len(others)].exchange(WWW)) == ['192.0.2.1']
+        assert server.metric('rrl_dropped_total') > dropped
+
+
+def test_valid_cookies_are_exempt(server):
+    """Beyond the limit a client comes by a cookie (even with a truncated answer), and is no longer
+    limited; a cookie of its own making helps nobody."""
+    client_part = b'8 octets'
+    with contextlib.ExitStack() as exits:
+        flood = Flood(server, '127.9.0.2', exits)
+        while flood.truncated == 0:
+            flood.chunk([WWW] * CHUNK)
+        forged = make_query('www.test.example', options=[
+            dns.edns.GenericOption(10, client_part + bytes(16))])
+        client = exits.enter_context(udp(server, '127.9.0.2'))
+        passed, reply = 0, None
+        for _ in range(60):
+            client.send(forged.to_wire())
+            flood.marker.exchange(WWW)
+            client.socket.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                reply = dns.message.from_wire(client.receive(), raise_on_truncation=False)
+                passed += not has_flag(reply, 'TC')
+        assert passed < 30
+        cookie = next(option.data for option in reply.options if option.otype == 10)
+        assert cookie.startswith(client_part) and len(cookie) == 24
+        client.socket.settimeout(WAIT)
+        known = make_query('www.test.example', options=[dns.edns.GenericOption(10, cookie)])
+        for _ in range(500):
+            assert wire.texts(client.exchange(known.to_wire())) == ['192.0.2.1']
+
+
+def test_source_is_limited_whatever_subnet_it_names(server):
+    with contextlib.ExitStack() as exits:
+        flood = Flood(server, '127.9.0.3', exits)
+        dropped = server.metric('rrl_dropped_total')
+        flood.chunk([make_query('www.test.example', ecs=f'198.51.{number}.0/24').to_wire()
+                     for number in range(200)])
+        assert flood.answers < 190
         assert server.metric('rrl_dropped_total') > dropped
 
 
