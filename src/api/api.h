@@ -128,6 +128,8 @@ struct api_backend {
     json_t *(*geo)(void *state);
     json_t *(*locate)(void *state, const struct address *address);
     // Ramps; set is false when there is none of this name. Modes: running, held, aborted.
+    json_t *(*loads)(void *state);
+    bool (*load_report)(void *state, const char *name, bool is_site, double load);
     json_t *(*ramps)(void *state);
     bool (*ramp_set)(void *state, const char *ramp, const char *mode);
     void (*metrics)(void *state, struct api_metrics *metrics);

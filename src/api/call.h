@@ -70,3 +70,6 @@ void handle_ramps(struct api_call *call);
 void handle_ramp_hold(struct api_call *call);
 void handle_ramp_resume(struct api_call *call);
 void handle_ramp_abort(struct api_call *call);
+extern const struct api_field_info loads_fields[];
+void handle_loads(struct api_call *call);
+void handle_loads_report(struct api_call *call);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Steering over the API: ramps. Called by routes.c on the control thread.
+// Steering over the API: ramps and loads. Called by routes.c on the control thread.
 #include "api/call.h"
+
+#include <stdio.h>
 
 void handle_ramps(struct api_call *call)
 {
@@ -32,4 +34,65 @@ void handle_ramp_resume(struct api_call *call)
 void handle_ramp_abort(struct api_call *call)
 {
     ramp_set(call, "aborted");
+}
+
+// --- loads
+
+const struct api_field_info loads_fields[] = {
+    {"loads", API_LIST, true,
+     "Objects of `load`, a number from 0, and either `value` (of a member, as it is written) or "
+     "`site`"},
+    {0},
+};
+
+void handle_loads(struct api_call *call)
+{
+    call_json(call, 200, json_pack("{s:o}", "loads", call->backend->loads(call->backend->state)));
+}
+
+// The name that a report is for; NULL after a fault.
+static const char *report_name(const json_t *report, size_t index, bool *is_site, double *load,
+                               struct diags *diags)
+{
+    char key[32];
+    snprintf(key, sizeof(key), "loads[%zu]", index);
+    const char *value = json_string_value(json_object_get(report, "value"));
+    const char *site = json_string_value(json_object_get(report, "site"));
+    const json_t *number = json_object_get(report, "load");
+    if ((value == NULL) == (site == NULL)) {
+        diags_error(diags, (struct place){0}, key, "expected either a value or a site");
+        return NULL;
+    }
+    *load = json_number_value(number);
+    if (!json_is_number(number) || *load < 0) {
+        diags_error(diags, (struct place){0}, key, "expected a load from 0");
+        return NULL;
+    }
+    *is_site = site != NULL;
+    return site ? site : value;
+}
+
+// All or nothing: reports are looked at first.
+void handle_loads_report(struct api_call *call)
+{
+    const json_t *list = json_object_get(call->body, "loads"), *report;
+    struct diags diags = {0};
+    size_t index, taken = 0;
+    bool is_site;
+    double load;
+    json_array_foreach(list, index, report)
+    {
+        report_name(report, index, &is_site, &load, &diags);
+    }
+    if (diags.error_count > 0) {
+        call_problem_diags(call, 422, "nothing was taken", &diags);
+        diags_clear(&diags);
+        return;
+    }
+    json_array_foreach(list, index, report)
+    {
+        const char *name = report_name(report, index, &is_site, &load, &diags);
+        taken += call->backend->load_report(call->backend->state, name, is_site, load);
+    }
+    call_json(call, 200, json_pack("{s:I}", "taken", (json_int_t)taken));
 }

@@ -58,6 +58,18 @@ static json_t *backend_simulate(void *state, const json_t *body, struct diags *f
     return engine_simulate(server->engine, body, faults);
 }
 
+static json_t *backend_loads(void *state)
+{
+    const struct server *server = state;
+    return engine_loads_list(server->engine);
+}
+
+static bool backend_load_report(void *state, const char *name, bool is_site, double load)
+{
+    const struct server *server = state;
+    return engine_loads_report(server->engine, name, is_site, load);
+}
+
 static json_t *backend_ramps(void *state)
 {
     const struct server *server = state;
@@ -261,6 +273,8 @@ struct api_backend server_backend(struct server *server)
         .lint = backend_lint,
         .simulate = backend_simulate,
         .reload = backend_reload,
+        .loads = backend_loads,
+        .load_report = backend_load_report,
         .ramps = backend_ramps,
         .ramp_set = backend_ramp_set,
         .geo_update = backend_geo_update,

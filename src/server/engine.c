@@ -130,6 +130,7 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine->samples = query_samples_new();
     engine->shares = plan_shares_new();
     engine_ramps_open(engine);
+    engine->loads = loads_new();
     return engine;
 }
 
@@ -172,6 +173,8 @@ void engine_free(struct engine *engine)
     engine_populations_drop(engine);
     plan_shares_free(engine->shares);
     engine_ramps_close(engine);
+    loads_free(engine->loads);
+    free(engine->load_users.slots);
     for (size_t i = 0; i < engine->by_check_size; i++) {
         free(engine->by_check[i].slots.slots);
     }
@@ -225,18 +228,22 @@ struct member_view engine_member_view(void *state, const struct member *member)
     bool drained = member->manual == MANUAL_DRAIN;
     struct check_view view;
     if (!health_view(engine->health, member->check, &view)) {
-        return (struct member_view){
+        struct member_view unchecked = {
             .health = HEALTH_UNCHECKED, .override = override, .drained = drained};
+        engine_load_view(engine, member, NULL, &unchecked);
+        return unchecked;
     }
     static const enum member_health healths[] = {
         [CHECK_UNKNOWN] = HEALTH_UNKNOWN, [CHECK_UP] = HEALTH_UP, [CHECK_DOWN] = HEALTH_DOWN};
-    return (struct member_view){
+    struct member_view result = {
         .health = healths[view.state],
         .change_in_s = view.change_in_s,
         .since_ns = view.since_ns,
         .override = override,
         .drained = drained,
     };
+    engine_load_view(engine, member, &view, &result);
+    return result;
 }
 
 static void index_pool(struct engine *engine, const struct pool *pool, uint32_t slot)
@@ -279,5 +286,6 @@ int64_t engine_tick(struct engine *engine)
     engine_manual_tick(engine);
     int64_t next_ns = MIN(health_tick(engine->health), engine->manual_next_ns);
     next_ns = MIN(next_ns, engine_ramps_tick(engine));
+    next_ns = MIN(next_ns, engine_loads_tick(engine));
     return MIN(next_ns, engine_plans_tick(engine));
 }

@@ -108,3 +108,8 @@ json_t *engine_zones(struct engine *engine);
 // name; what follows is published before it returns.
 json_t *engine_ramps_list(struct engine *engine);
 bool engine_ramps_set(struct engine *engine, const char *id, enum ramp_mode mode);
+
+// Loads that were reported: [{value or site, load, age_seconds}]. Report: false when there are too
+// many; it is looked at within a second.
+json_t *engine_loads_list(struct engine *engine);
+bool engine_loads_report(struct engine *engine, const char *name, bool is_site, double load);

@@ -306,6 +306,7 @@ bool engine_apply(struct engine *engine, struct load *load)
         take_lines_and_geo(engine, load);
         engine_index_checks(engine);
         engine_ramps_index(engine);
+        engine_loads_index(engine);
         engine_states_close(engine);
         if (new_geo) {
             log_geo(engine);

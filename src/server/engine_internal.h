@@ -110,6 +110,8 @@ struct engine {
     struct ramp_use *ramp_uses;
     size_t ramp_use_count, ramp_use_capacity;
     char *ramps_path; // NULL: not saved
+    struct loads *loads;
+    struct slot_list load_users; // slots of policies that look at loads
     struct replaced_list replaced;
     struct slot_list refine; // slots of plans that wait for a projection
     int64_t refine_ns;       // not before this
@@ -165,6 +167,15 @@ void engine_ramps_close(struct engine *engine);
 void engine_ramps_bind(struct engine *engine, const struct owner *owner, const struct rrset *rrset);
 void engine_ramps_index(struct engine *engine);
 int64_t engine_ramps_tick(struct engine *engine);
+// engine_loads.c: what a member has reported (`check`: its check, or NULL) into its view; the list
+// of policies that look at loads, after a load of documents was applied; the next look.
+struct loads;
+struct loads *loads_new(void);
+void loads_free(struct loads *loads);
+void engine_load_view(const struct engine *engine, const struct member *member,
+                      const struct check_view *check, struct member_view *view);
+void engine_loads_index(struct engine *engine);
+int64_t engine_loads_tick(struct engine *engine);
 // Compiles and publishes what waits; when it wants to be called again.
 int64_t engine_plans_tick(struct engine *engine);
 // Makes `by_check` anew from the policies of all zones.

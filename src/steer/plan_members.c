@@ -183,6 +183,14 @@ static void take_nested(struct compiler *c, const struct pool *pool, enum accept
 
 enum { PARTS = 1000000 }; // of a weight
 
+// Where weights do not matter a member stands by once it has lost half of its own.
+static uint64_t weight_left(const struct compiler *c, const struct member_view *view)
+{
+    uint32_t shed = MIN(view->shed_ppm, (uint32_t)PARTS);
+    bool weighs = c->policy->method == METHOD_WEIGHTED || c->policy->method == METHOD_STICKY;
+    return weighs ? PARTS - shed : shed >= PARTS / 2 ? 0 : PARTS;
+}
+
 // Takes an entry if it is of the kind: with a weight, or standing by with none. The part of its
 // weight that load has left it, in millionths.
 static uint64_t take_entry(struct compiler *c, const struct pool *pool, uint16_t pool_number,
@@ -196,7 +204,7 @@ static uint64_t take_entry(struct compiler *c, const struct pool *pool, uint16_t
         return PARTS;
     }
     struct member_view view = members_view(c, member);
-    uint64_t left = PARTS - MIN(view.shed_ppm, (uint32_t)PARTS);
+    uint64_t left = weight_left(c, &view);
     if ((member->weight == 0 || left == 0) == spare && accepts(c, member, &view, accept)) {
         MEM_GROW(c->leaves.items, c->leaves.count, c->leaves.capacity);
         c->leaves.items[c->leaves.count++] = (struct leaf){

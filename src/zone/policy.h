@@ -84,8 +84,9 @@ struct member {
     const char *text;        // the value as written
     struct place place;
     // Written by who serves the zone:
-    int check;      // index in the health registry; -1: not checked
-    uint8_t manual; // what operators say, enum manual_state (health/manual.h)
+    int check;         // index in the health registry; -1: not checked
+    uint32_t shed_ppm; // of its weight, taken away by load
+    uint8_t manual;    // what operators say, enum manual_state (health/manual.h)
 };
 
 // What a client is kept to by method `sticky`: the partner, the name, or the value.
@@ -155,6 +156,10 @@ struct policy {
     size_t rule_count;
     struct member *values; // top-level values: the last resort, never checked
     size_t value_count;
+    // Load feedback: a member sheds above the target and has nothing left at the limit; target 0:
+    // loads are not looked at. Reports older than the age do not count.
+    double load_target, load_limit;
+    int64_t load_age_ns;
     struct site *sites; // where the members are, in the order of their first appearance
     size_t site_count;
     struct check_spec check; // kind CHECK_NONE: no check

@@ -11,10 +11,10 @@
 
 #include <string.h>
 
-enum { ANSWERS_MAX = 64, MIN_TTL_DEFAULT = 5 };
+enum { ANSWERS_MAX = 64, MIN_TTL_DEFAULT = 5, LOAD_AGE_DEFAULT_S = 60 };
 
-static const char *const signpost_keys[] = {"method", "answers",      "all_down",   "min_ttl",
-                                            "check",  "max_failover", "lint_ignore"};
+static const char *const signpost_keys[] = {"method", "answers",      "all_down",    "min_ttl",
+                                            "check",  "max_failover", "lint_ignore", "load"};
 static const char *const octodns_keys[] = {"healthcheck"};
 
 static bool method_read(const struct yaml *at, struct policy *policy)
@@ -110,6 +110,37 @@ static bool lint_read(const struct yaml *at, struct policy *policy)
     return good;
 }
 
+// When members shed, in the unit of the loads that they report.
+static bool load_read(const struct yaml *at, struct policy *policy)
+{
+    static const char *const load_keys[] = {"target", "limit", "age"};
+    struct yaml child;
+    double target = 0, limit = 0;
+    if (!yaml_is_map(at)) {
+        return false;
+    }
+    yaml_known_keys(at, load_keys, ARRAY_SIZE(load_keys));
+    if (!yaml_get(at, "target", &child)) {
+        yaml_error(at, "missing \"target\": the load above which a member sheds");
+        return false;
+    }
+    bool good = yaml_decimal(&child, 1e-9, 1e9, &target);
+    limit = target * 2;
+    if (yaml_get(at, "limit", &child)) {
+        good &= yaml_decimal(&child, 1e-9, 1e9, &limit);
+        if (good && limit <= target) {
+            yaml_error(&child, "the limit must be above the target");
+            good = false;
+        }
+    }
+    if (yaml_get(at, "age", &child)) {
+        good &= yaml_duration(&child, NS_PER_SECOND, 86400 * NS_PER_SECOND, &policy->load_age_ns);
+    }
+    policy->load_target = target;
+    policy->load_limit = limit;
+    return good;
+}
+
 static bool settings_read(const struct yaml_record *record, const struct yaml *at,
                           struct policy *policy)
 {
@@ -126,6 +157,9 @@ static bool settings_read(const struct yaml_record *record, const struct yaml *a
         unsigned choice = ALL_DOWN_ALL;
         good &= yaml_choice(&child, all_down_names, ALL_DOWN_COUNT, &choice);
         policy->all_down = (enum all_down)choice;
+    }
+    if (yaml_get(at, "load", &child)) {
+        good &= load_read(&child, policy);
     }
     if (yaml_get(at, "min_ttl", &child)) {
         good &= yaml_number(&child, 0, record->ttl, &policy->min_ttl);
@@ -157,6 +191,7 @@ bool yaml_signpost_read(const struct yaml_record *record, struct policy *policy)
 {
     struct yaml signpost, octodns;
     bool good = true;
+    policy->load_age_ns = LOAD_AGE_DEFAULT_S * NS_PER_SECOND;
     policy->min_ttl = MIN(record->ttl, (uint32_t)MIN_TTL_DEFAULT);
     if (yaml_get(record->at, "octodns", &octodns) && octodns.node->kind == YAML_MAP) {
         octodns_slips(&octodns);

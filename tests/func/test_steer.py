@@ -146,3 +146,49 @@ def test_ramp(daemon):
     assert networks_in(server) == set()
     server.reload()
     assert ramp(server)['mode'] == 'aborted' and ramp(server)['share'] == 0
+
+
+# --- loads
+
+def counts(server, name: str, queries: int = 400) -> dict:
+    seen = {}
+    for _ in range(queries):
+        value = server.values(f'{name}.example.org.', ecs='10.1.0.0/24')[0]
+        seen[value] = seen.get(value, 0) + 1
+    return seen
+
+
+def report(server, **load):
+    assert server.api('POST', '/v1/loads', {'loads': [load]})[0] == 200
+
+
+def test_loads(daemon):
+    folder = Folder(geo={'networks': 'networks.csv'})
+    folder.write('networks.csv', NETWORKS)
+    sites = {'sites': {'fra': {'lat': 50.11, 'lon': 8.68, 'capacity': 100},
+                       'nyc': {'lat': 40.71, 'lon': -74.01}}}
+    server = daemon({'shared.yaml': sites, 'example.org.yaml': {
+        'weighted': {'type': 'A', 'ttl': 60, 'values': ['192.0.2.1', '192.0.2.2'],
+                     'signpost': {'method': 'weighted', 'load': {'target': 0.5, 'limit': 1}}},
+        'near': near('fra', 'nyc')}}, folder=folder)
+    try:
+        assert 120 < counts(server, 'weighted')['192.0.2.1'] < 280
+        report(server, value='192.0.2.1', load=0.9)
+        eventually(lambda: counts(server, 'weighted').get('192.0.2.1', 0) < 110, what='shedding')
+        report(server, value='192.0.2.1', load=2)
+        eventually(lambda: counts(server, 'weighted', 50) == {'192.0.2.2': 50}, what='all shed')
+        report(server, value='192.0.2.1', load=0.1)
+        eventually(lambda: counts(server, 'weighted').get('192.0.2.1', 0) > 120, what='recovery')
+        # A site over its capacity leaves its clients to the next.
+        assert counts(server, 'near', 20) == {'192.0.2.10': 20}
+        report(server, site='fra', load=120)
+        eventually(lambda: counts(server, 'near', 20) == {'192.0.2.11': 20}, what='the next site')
+        report(server, site='fra', load=10)
+        eventually(lambda: counts(server, 'near', 20) == {'192.0.2.10': 20}, what='the way back')
+        listed = {entry.get('value') or entry['site']: entry['load']
+                  for entry in server.get('/v1/loads')['loads']}
+        assert listed == {'192.0.2.1': 0.1, 'fra': 10}
+        status, text = server.api('POST', '/v1/loads', {'loads': [{'value': 'x', 'site': 'y'}]})
+        assert status == 422 and 'loads[0]' in text
+    finally:
+        folder.remove()

@@ -43,6 +43,12 @@ static json_t *fake_ramps(void *state)
     return json_array();
 }
 
+static bool fake_load_report(void *state, const char *name, bool is_site, double load)
+{
+    (void)state;
+    return is_site && load == 0.5 && strcmp(name, "fra") == 0;
+}
+
 static bool fake_ramp_set(void *state, const char *ramp, const char *mode)
 {
     (void)state;
@@ -137,6 +143,8 @@ static struct api_backend fake_backend(struct fake *fake)
         .health = fake_health,
         .doubt = fake_doubt,
         .zones = fake_zones,
+        .loads = fake_ramps,
+        .load_report = fake_load_report,
         .ramps = fake_ramps,
         .ramp_set = fake_ramp_set,
         .explain = fake_explain,

@@ -134,7 +134,8 @@ static void add_part(struct outcome *outcome, const struct member *member, doubl
 static double own_weight(const struct model *m, const struct member *member)
 {
     double shed = member->pool ? 0 : view_of(m, member).shed_ppm / 1e6;
-    return member->weight * (1 - shed);
+    bool weighs = m->policy->method == METHOD_WEIGHTED || m->policy->method == METHOD_STICKY;
+    return member->weight * (weighs ? 1 - shed : shed < 0.5);
 }
 
 static double gather(const struct model *m, const struct member *members, size_t count, double part,

@@ -152,6 +152,13 @@ static const struct document_case good_documents[] = {
 };
 
 static const struct document_case bad_documents[] = {
+    {.text = "w: {type: A, values: [192.0.2.1], signpost: {load: {limit: 2}}}\n"
+             "x: {type: A, values: [192.0.2.1], signpost: {load: {target: 2, limit: 1, age: 0}}}\n",
+     .diags = "1:46 error w.signpost.load: missing \"target\": the load above which a member "
+              "sheds\n"
+              "2:71 error x.signpost.load.limit: the limit must be above the target\n"
+              "2:79 error x.signpost.load.age: expected a time from 1s to 86400s such as 500ms, "
+              "10s or 1m, found \"0\"\n"},
     {.text = "w: {type: A, ttl: 60, values: [192.0.2.1, 192.0.2.2], signpost: {method: round, "
              "answers: 65, all_down: x, min_ttl: 61, chek: {}}}\n",
      .diags =
