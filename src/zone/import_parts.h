@@ -55,6 +55,10 @@ struct import_row {
     bool has_ttl, has_weight, paused;
     uint32_t ttl, weight;
     unsigned set;
+    // Found when the rows are grouped: whether it begins its set on its line, how many rows that
+    // are in use the set has there, whether one of the line's is drawn by weight.
+    bool first_of_set, weighted;
+    size_t set_size;
     const char *state; // "up", "down", or NULL
     const char *remark;
     const struct dump_row *from;

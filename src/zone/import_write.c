@@ -56,14 +56,9 @@ static struct line_count line_count(const struct group *group, const struct impo
         if (!same_line(row, of) || row->paused) {
             continue;
         }
-        bool new_set = true;
-        for (size_t k = 0; k < i; k++) {
-            new_set &= !(same_line(&group->items[k], of) && !group->items[k].paused &&
-                         group->items[k].set == row->set);
-        }
         first = first ? first : row;
         count.rows++;
-        count.sets += new_set;
+        count.sets += row->first_of_set;
         count.weights_given |= row->has_weight;
         count.weights_differ |= row->weight != first->weight;
     }
@@ -85,42 +80,51 @@ static bool line_is_weighted(const struct group *group, const struct import_row 
     }
 }
 
-static bool group_is_weighted(const struct group *group)
+static void sets_find(const struct group *group)
 {
     for (size_t i = 0; i < group->count; i++) {
-        if (line_is_weighted(group, &group->items[i])) {
-            return true;
+        struct import_row *row = &group->items[i];
+        row->first_of_set = !row->paused;
+        row->set_size = 0;
+        for (size_t k = 0; k < group->count; k++) {
+            const struct import_row *other = &group->items[k];
+            bool same = !other->paused && other->set == row->set && same_line(other, row);
+            row->set_size += same;
+            row->first_of_set &= !(same && k < i);
         }
     }
-    return false;
+}
+
+// Whether any line of the group is weighted; each row knows about its own.
+static bool weights_find(const struct group *group)
+{
+    bool any = false;
+    sets_find(group);
+    for (size_t i = 0; i < group->count; i++) {
+        group->items[i].weighted = line_is_weighted(group, &group->items[i]);
+        any |= group->items[i].weighted;
+    }
+    return any;
 }
 
 // Of a record set the weight is for all its values together: each gets its part, in whole numbers
 // that are right for every set of the line.
 static uint32_t weight_of(const struct group *group, const struct import_row *row)
 {
-    if (group->rows->import->provider != DUMP_HUAWEI) {
+    uint64_t product = 1;
+    if (group->rows->import->provider != DUMP_HUAWEI || row->set_size == 0) {
         return row->weight;
     }
-    uint64_t product = 1;
-    size_t size = 0;
     for (size_t i = 0; i < group->count; i++) {
         const struct import_row *other = &group->items[i];
-        if (!same_line(other, row) || other->paused) {
-            continue;
+        if (other->first_of_set && same_line(other, row) && product % other->set_size != 0) {
+            product *= other->set_size;
         }
-        size_t set_size = 0;
-        for (size_t k = 0; k < group->count; k++) {
-            set_size += same_line(&group->items[k], row) && !group->items[k].paused &&
-                        group->items[k].set == other->set;
-        }
-        size = other->set == row->set ? set_size : size;
-        product = product % set_size == 0 ? product : product * set_size;
         if (product * row->weight > WEIGHT_MAX) {
             return row->weight;
         }
     }
-    return size > 0 ? (uint32_t)(row->weight * product / size) : row->weight;
+    return (uint32_t)(row->weight * product / row->set_size);
 }
 
 static void report_weights(const struct group *group)
@@ -135,7 +139,7 @@ static void report_weights(const struct group *group)
         if (!first || count.rows < 2) {
             continue;
         }
-        if (!line_is_weighted(group, row)) {
+        if (!row->weighted) {
             loss(group,
                  "the %zu records of the line \"%s\" have no weights, and others of the name do: "
                  "one of them is answered where the provider gives all",
@@ -151,7 +155,7 @@ static void report_weights(const struct group *group)
 
 // --- records
 
-static bool is_simple(const struct group *group)
+static bool is_simple(const struct group *group, bool weighted)
 {
     for (size_t i = 0; i < group->count; i++) {
         const struct import_row *row = &group->items[i];
@@ -159,7 +163,7 @@ static bool is_simple(const struct group *group)
             return false;
         }
     }
-    return !group_is_weighted(group) && (group->items[0].type != TYPE_CNAME || group->count == 1);
+    return !weighted && (group->items[0].type != TYPE_CNAME || group->count == 1);
 }
 
 // The least of the TTLs; -1 when no row has one.
@@ -203,7 +207,7 @@ static void row_write(const struct group *group, const struct import_row *row, b
     fputs("value: ", out);
     record_value_write(record, row->rdata, row->rdata_size);
     if (weighted) {
-        fprintf(out, ", weight: %u", line_is_weighted(group, row) ? weight_of(group, row) : 1);
+        fprintf(out, ", weight: %u", row->weighted ? weight_of(group, row) : 1);
     }
     fputs("}\n", out);
 }
@@ -214,7 +218,7 @@ static void group_write(const struct group *group, const struct zone_writer *wri
     const struct record_out record = {
         .writer = writer, .dialect = DIALECT_SIGNPOST, .rrset = &rrset};
     FILE *out = writer->out;
-    bool weighted = group_is_weighted(group), simple = is_simple(group);
+    bool weighted = weights_find(group), simple = is_simple(group, weighted);
     fputs("  -\n", out);
     if (!simple) {
         fputs("    records:\n", out);
@@ -273,21 +277,31 @@ static int row_compare(const void *a, const void *b)
 // One warning for each code that is not known, with how often it is there.
 static void report_opaque(const struct import_rows *rows)
 {
+    struct code {
+        const struct import_row *row;
+        size_t count;
+    } *codes = NULL;
+    size_t count = 0, capacity = 0;
     for (size_t i = 0; i < rows->count; i++) {
-        size_t count = 0;
-        bool first = rows->items[i].opaque;
-        for (size_t k = 0; k < rows->count && first; k++) {
-            bool same = rows->items[k].opaque && same_line(&rows->items[k], &rows->items[i]);
-            first = !(same && k < i);
-            count += same;
+        const struct import_row *row = &rows->items[i];
+        size_t at = 0;
+        while (row->opaque && at < count && !same_line(codes[at].row, row)) {
+            at++;
         }
-        if (first) {
-            diags_warning(rows->diags, rows->items[i].from->place, NULL,
-                          "the line \"%s\" is not known here: its %zu row%s kept, and nobody is in "
-                          "it",
-                          rows->items[i].line, count, count == 1 ? " is" : "s are");
+        if (row->opaque && at == count) {
+            MEM_GROW(codes, count, capacity);
+            codes[count++] = (struct code){row, 0};
+        }
+        if (row->opaque) {
+            codes[at].count++;
         }
     }
+    for (size_t i = 0; i < count; i++) {
+        diags_warning(rows->diags, codes[i].row->from->place, NULL,
+                      "the line \"%s\" is not known here: its %zu row%s kept, and nobody is in it",
+                      codes[i].row->line, codes[i].count, codes[i].count == 1 ? " is" : "s are");
+    }
+    free(codes);
 }
 
 static void report_cname(const struct import_rows *rows, size_t first, size_t end)

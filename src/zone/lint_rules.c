@@ -43,12 +43,26 @@ static void takers_format(const struct lint *lint, const struct rule_reach *reac
     }
 }
 
+// In the flat form an operator's line may be several rules, of its narrower networks first
+// (yaml_flat.c): the line is reached when one of them is, and is one finding when none is.
+static bool line_is_told_elsewhere(const struct lint *lint, size_t rule)
+{
+    const struct policy *policy = lint->policy;
+    for (size_t i = 0; policy->form == FORM_FLAT && i < policy->rule_count; i++) {
+        bool same = policy->rules[i].pool == policy->rules[rule].pool;
+        if (same && (lint->reach[i].reached || i < rule)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void lint_rule_shadowed(struct lint *lint)
 {
     for (size_t i = 0; i < lint->policy->rule_count; i++) {
         const struct rule_reach *reach = &lint->reach[i];
         char label[LABEL_TEXT_MAX], takers[320];
-        if (reach->held && !reach->reached) {
+        if (reach->held && !reach->reached && !line_is_told_elsewhere(lint, i)) {
             takers_format(lint, reach, takers, sizeof(takers));
             lint_report(lint, lint->policy->rules[i].place,
                         "%s is never reached: all its clients are taken by %s",

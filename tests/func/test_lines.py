@@ -136,6 +136,22 @@ def test_of_own_lines_the_narrowest_network_wins(daemon):
         assert value(server, 'down.own.example', client) == '192.0.2.1'
 
 
+def test_lint_knows_lines_within_lines(folder):
+    made = folder()
+    made.zone('shared.yaml', LINES)
+    made.zone('x.example.yaml', {'www': {'type': 'A', 'ttl': 60, 'records': [
+        {'value': f'192.0.2.{i}', 'line': line} for i, line in enumerate([*LINES['lines'],
+                                                                           'default'])]}})
+    assert 'rule-shadowed' not in made.cli('check').stdout
+    made.zone('shared.yaml', {'lines': {**LINES['lines'], 'lost': {'networks': ['10.1.1.0/24']},
+                                        'half': {'networks': ['10.1.1.0/25', '10.1.1.128/25']}}})
+    made.zone('x.example.yaml', {'www': {'type': 'A', 'ttl': 60, 'records': [
+        {'value': '192.0.2.1', 'line': 'half'}, {'value': '192.0.2.2', 'line': 'lost'},
+        {'value': '192.0.2.3', 'line': 'default'}]}})
+    result = made.cli('check').stdout
+    assert result.count('[rule-shadowed]') == 1 and 'line "lost" is never reached' in result
+
+
 def test_two_own_lines_with_one_network(daemon):
     folder = Folder()
     try:

@@ -114,6 +114,49 @@ static void test_layers(void **state)
     geo_free(geo);
 }
 
+// Strongest first: networks.csv, the operator's rows of networks, ASN sets, names, what is built
+// in.
+static void test_order_of_derivation(void **state)
+{
+    (void)state;
+    struct diags diags = {0};
+    struct lines *common = lines;
+    const char *rows = fixture_text("lines.tsv", "network\tcn-mobile\t203.0.113.0/24\n"
+                                                 "network\tcn-edu\t203.0.113.128/25\n"
+                                                 "network\tcn-cbn\t198.51.100.0/25\n"
+                                                 "network\tcn-mobile\t240e:1::/32\n"
+                                                 "asn\tcn-drpeng\t64500\n");
+    lines = lines_load(rows, NULL, 0, &diags);
+    assert_int_equal(diags.count, 0);
+    const char *database =
+        fixture_text("asn.csv", "192.0.2.0,192.0.2.127,64500,CHINANET of names\n"
+                                "192.0.2.128,192.0.2.255,64501,CHINANET of names\n"
+                                "198.51.100.0,203.0.113.255,4134,Chinanet\n");
+    const char *place = fixture_text("place.csv", "192.0.2.0,203.0.113.255,CN\n");
+    const char *databases[] = {database, place};
+    struct geo *geo = fixture_load(databases, 2,
+                                   fixture_text("networks.csv", "cidr,country,region,asn,line\n"
+                                                                "203.0.113.0/26,,,,cn-unicom\n"
+                                                                "203.0.113.128/25,,,,cn-unicom\n"
+                                                                "198.51.100.0/24,,,,cn-unicom\n"),
+                                   lines, &diags);
+    assert_int_equal(diags.count, 0);
+    expect(geo, "203.0.113.1", "CN - 4134 cn-unicom 26");    // networks.csv, narrower
+    expect(geo, "203.0.113.65", "CN - 4134 cn-mobile 26");   // own row over the ASN
+    expect(geo, "203.0.113.129", "CN - 4134 cn-unicom 25");  // networks.csv at the same network
+    expect(geo, "198.51.100.1", "CN - 4134 cn-cbn 25");      // own row, narrower
+    expect(geo, "198.51.100.129", "CN - 4134 cn-unicom 25"); // networks.csv around it
+    expect(geo, "198.51.101.1", "CN - 4134 cn-telecom 24");  // ASN set
+    expect(geo, "192.0.2.1", "CN - 64500 cn-drpeng 25");     // own ASN before the name
+    expect(geo, "192.0.2.129", "CN - 64501 cn-telecom 25");  // name
+    expect(geo, "240e:2::1", "CN - 0 cn-telecom 31");        // built in
+    expect(geo, "240e:1::1", "CN - 0 cn-mobile 32");         // own row over what is built in
+    expect(geo, "2408:8000::1", "CN - 0 cn-unicom 20");
+    geo_free(geo);
+    lines_free(lines);
+    lines = common;
+}
+
 static void test_faults(void **state)
 {
     (void)state;
@@ -376,13 +419,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cells),
-        cmocka_unit_test(test_columns_in_any_order),
-        cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_wrong_headers),
-        cmocka_unit_test(test_random_networks),
-        cmocka_unit_test(test_too_many_locations),
+        cmocka_unit_test(test_cells),           cmocka_unit_test(test_columns_in_any_order),
+        cmocka_unit_test(test_layers),          cmocka_unit_test(test_order_of_derivation),
+        cmocka_unit_test(test_faults),          cmocka_unit_test(test_wrong_headers),
+        cmocka_unit_test(test_random_networks), cmocka_unit_test(test_too_many_locations),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
