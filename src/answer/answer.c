@@ -72,11 +72,7 @@ static size_t put_opt(struct response *response, size_t size)
     put_u16(at + 9, (unsigned)option_size);
     if (option_size > 0) {
         const struct client_subnet *subnet = &query->subnet;
-        put_u16(at + 11, EDNS_ECS);
-        put_u16(at + 13, (unsigned)option_size - 4);
-        put_u16(at + 15, subnet->address.family == FAMILY_IPV4 ? 1 : 2);
-        at[17] = subnet->source_length;
-        at[18] = response->located ? response->scope : 0;
+        put_u64(at + OPT_SIZE, subnet->head | (response->located ? response->scope : 0));
         memcpy(at + 19, subnet->address.bytes, option_size - 8);
     }
     response->additional_count++;
@@ -215,19 +211,20 @@ static inline struct found pending_find(const struct pending *pending,
 {
     const struct query *query = &pending->query;
     const struct node *node = slot_node(pending->slot);
-    if (UNLIKELY(pending->slot & SLOT_SHARED || node->flags & NODE_OCCLUDED ||
+    if (UNLIKELY(pending->slot & SLOT_SPECIAL ||
                  !is_named(node, query->folded, query->name_size))) {
         node = index_find(generation->names, pending->hash, query->folded, query->name_size,
                           NODE_OCCLUDED);
     }
-    return (struct found){node, node ? node_rrset(node, query->type) : NULL};
+    if (node == NULL) {
+        return (struct found){0};
+    }
+    return (struct found){node, node_rrset(node, query->type), node_name(node) + query->name_size};
 }
 
 // The long way: any query, any answer.
-__attribute__((noinline)) static size_t answer_slowly(struct pending *pending,
-                                                      const struct generation *generation,
-                                                      struct worker *worker,
-                                                      struct message *message)
+NOT_INLINE static size_t answer_slowly(struct pending *pending, const struct generation *generation,
+                                       struct worker *worker, struct message *message)
 {
     struct query *query = &pending->query;
     const struct query_source *source = &message->source;
@@ -282,48 +279,41 @@ __attribute__((noinline)) static size_t answer_slowly(struct pending *pending,
     return finish(&response, size);
 }
 
-static inline bool is_fast(const struct pending *pending, const struct message *message)
+// What the fast path takes: a simple query, an RRset that is ready.
+static inline bool is_fast(const struct generation *generation, const struct pending *pending,
+                           const struct message *message, const struct found *found)
 {
-    return LIKELY(pending->is_simple) && LIKELY(message->source.port >= PORT_MAY_LOOP_BELOW);
+    return LIKELY(pending->is_simple) && LIKELY(message->source.port >= PORT_MAY_LOOP_BELOW) &&
+           is_ready(generation, &pending->query, found);
 }
 
-// Answers what a plan decides. Not inline: what it keeps on the stack would be paid for by every
-// answer.
-__attribute__((noinline)) static void pending_steer(const struct generation *generation,
-                                                    struct worker *worker, struct pending *pending,
-                                                    struct message *message, struct tally *tally)
-{
-    size_t size = 0;
-    if (is_fast(pending, message)) {
-        size = fast_steered(generation, worker, pending, message, tally);
-    }
-    if (UNLIKELY(size == 0)) {
-        size = answer_slowly(pending, generation, worker, message);
-    }
-    message->out_size = size;
-}
-
-// Answers everything else at once. True: a plan decides, ask pending_steer.
+// Answers at once, unless a plan decides and the fast path is open to it: then true, and the plan
+// is fetched for pending_steer.
 static inline bool pending_answer(const struct generation *generation, struct worker *worker,
                                   struct pending *pending, struct message *message,
                                   struct tally *tally)
 {
     struct found found = {0};
+    const struct plan *plan = NULL;
     size_t size = 0;
     if (LIKELY(pending->verdict == QUERY_GOOD) && pending->slot != 0) {
         found = pending_find(pending, generation);
+        bool fast = is_fast(generation, pending, message, &found);
         if (found.rrset != NULL && found.rrset->plan != 0) {
-            pending->plan = vector_get(generation->plans, found.rrset->plan - 1);
-            pending->found = found;
-            plan_prefetch(pending->plan);
-            return true;
-        }
-        if (is_fast(pending, message)) {
+            plan = vector_get(generation->plans, found.rrset->plan - 1);
+            if (fast) {
+                pending->plan = plan;
+                pending->message = message;
+                pending->found = found;
+                plan_prefetch(plan);
+                return true;
+            }
+        } else if (fast) {
             size = fast_static(generation, worker, &pending->query, &found, message, tally);
         }
     }
     if (UNLIKELY(size == 0)) {
-        pending->plan = NULL;
+        pending->plan = plan;
         pending->found = found;
         size = answer_slowly(pending, generation, worker, message);
     }
@@ -331,30 +321,41 @@ static inline bool pending_answer(const struct generation *generation, struct wo
     return false;
 }
 
+static inline void pending_steer(const struct generation *generation, struct worker *worker,
+                                 struct pending *pending, struct tally *tally)
+{
+    struct message *message = pending->message;
+    size_t size = fast_steered(generation, worker, pending, message, tally);
+    if (UNLIKELY(size == 0)) {
+        size = answer_slowly(pending, generation, worker, message);
+    }
+    message->out_size = size;
+}
+
 // Every so many steered answers, who got one is noted.
 static inline void sample_steered(struct worker *worker, const struct generation *generation,
-                                  const struct message *messages, const uint8_t *steered,
-                                  size_t count)
+                                  struct pending *const *steered, size_t count)
 {
     if (LIKELY(worker->sampler.left > count)) {
         worker->sampler.left -= (uint32_t)count;
         return;
     }
     if (count > 0) {
-        uint8_t i = steered[MAX(worker->sampler.left, 1U) - 1];
-        const struct query *query = &worker->pending[i].query;
+        const struct pending *pending = steered[MAX(worker->sampler.left, 1U) - 1];
+        const struct query *query = &pending->query;
         sampler_note(&worker->sampler, query_is_located(query, generation)
                                            ? &query->subnet.address
-                                           : &messages[i].source.address);
+                                           : &pending->message->source.address);
     }
 }
 
 static void tally_end(const struct tally *tally, struct worker_counters *counters,
                       enum transport transport)
 {
-    counter_add_many(&counters->queries_udp + transport, tally->answers);
-    counter_add_many(&counters->noerror, tally->answers);
-    counter_add_many(&counters->edns, tally->edns);
+    const unsigned answers = tally->fixed + tally->steered;
+    counter_add_many(&counters->queries_udp + transport, answers);
+    counter_add_many(&counters->noerror, answers);
+    counter_add_many(&counters->edns, answers - tally->plain);
     counter_add_many(&counters->ecs, tally->ecs);
     counter_add_many(&counters->steered, tally->steered);
 }
@@ -365,7 +366,7 @@ void answer_batch(const struct generation *generation, struct worker *worker,
     enum { TABLES_AHEAD = 2 }; // messages between a plan's tables and their use
     struct pending *pending = worker->pending;
     struct tally tally = {0};
-    uint8_t steered[ANSWER_BATCH_MAX];
+    struct pending *steered[ANSWER_BATCH_MAX];
     size_t steered_count = 0;
     SP_ASSERT(count <= ANSWER_BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
@@ -377,16 +378,16 @@ void answer_batch(const struct generation *generation, struct worker *worker,
     for (size_t i = 0; i < count; i++) {
         messages[i].cookie_valid = false;
         if (pending_answer(generation, worker, &pending[i], &messages[i], &tally)) {
-            steered[steered_count++] = (uint8_t)i;
+            steered[steered_count++] = &pending[i];
         }
     }
     for (size_t i = 0; i < steered_count; i++) {
         if (i + TABLES_AHEAD < steered_count) {
-            plan_prefetch_tables(pending[steered[i + TABLES_AHEAD]].plan);
+            plan_prefetch_tables(steered[i + TABLES_AHEAD]->plan);
         }
-        pending_steer(generation, worker, &pending[steered[i]], &messages[steered[i]], &tally);
+        pending_steer(generation, worker, steered[i], &tally);
     }
-    sample_steered(worker, generation, messages, steered, steered_count);
+    sample_steered(worker, generation, steered, steered_count);
     if (count > 0) {
         tally_end(&tally, &worker->counters, messages[0].source.transport);
     }

@@ -35,7 +35,7 @@ static inline bool is_ready(const struct generation *generation, const struct qu
 static inline void put_static(struct worker *worker, const struct found *found, uint8_t *at)
 {
     const struct node_rrset *rrset = found->rrset;
-    const uint8_t *records = node_records(found->node, rrset);
+    const uint8_t *records = node_records_from(found->node, rrset, found->records);
     const size_t size = rrset->size;
     if (rrset->turn == 0) {
         bytes_copy(at, records, size);
@@ -51,9 +51,9 @@ static inline void put_static(struct worker *worker, const struct found *found, 
 
 // Copies the records that the policy picks for the client into `room` bytes. Returns their size; 0:
 // they do not fit, or the answer is none.
-static inline size_t put_steered(struct worker *worker, const struct pending *pending,
-                                 const struct address *client, uint8_t *at, size_t room,
-                                 struct pick *pick)
+static ALWAYS_INLINE size_t put_steered(struct worker *worker, const struct pending *pending,
+                                        const struct address *client, uint8_t *at, size_t room,
+                                        struct pick *pick)
 {
     struct dice dice = {&worker->random, worker->turns, pending->found.rrset->turn};
     plan_pick(pending->plan, client, &dice, pick);
@@ -73,9 +73,7 @@ static inline size_t put_steered(struct worker *worker, const struct pending *pe
 static inline size_t fast_subnet(uint8_t *at, const struct client_subnet *subnet, unsigned scope)
 {
     const unsigned octets = (subnet->source_length + 7U) / 8;
-    const uint64_t family = subnet->address.family == FAMILY_IPV4 ? 1 : 2;
-    put_u64(at, (uint64_t)EDNS_ECS << 48 | (uint64_t)(4 + octets) << 32 | family << 16 |
-                    (unsigned)subnet->source_length << 8 | scope);
+    put_u64(at, subnet->head | scope);
     memcpy(at + 8, subnet->address.bytes, 8);
     return 8 + octets;
 }
@@ -86,7 +84,6 @@ static inline size_t fast_opt(uint8_t *at, const struct generation *generation,
                               const struct query *query, unsigned scope, struct tally *tally)
 {
     size_t options_size = 0;
-    tally->edns++;
     memcpy(at, generation->opt_start, 8);
     at[7] = (uint8_t)(query->dnssec_ok << 7);
     at[8] = 0;
@@ -112,48 +109,46 @@ static inline size_t fast_close(const struct generation *generation, const struc
     }
     put_u16(out + AT_FLAGS, FLAG_QR | FLAG_AA | (query->flags & FLAG_RD));
     put_u16(out + AT_ANCOUNT, count);
-    tally->answers++;
-    return query->edns ? size + fast_opt(out + size, generation, query, scope, tally) : size;
+    if (UNLIKELY(!query->edns)) {
+        tally->plain++;
+        return size;
+    }
+    return size + fast_opt(out + size, generation, query, scope, tally);
 }
 
-// The whole answer to a simple query from a static RRset, or 0: then take the long way.
+// The whole answer to a simple query from a static RRset that is ready, or 0: take the long way.
 static inline size_t fast_static(const struct generation *generation, struct worker *worker,
                                  const struct query *query, const struct found *found,
                                  struct message *message, struct tally *tally)
 {
     const size_t question_end = HEADER_SIZE + query->name_size + QUESTION_FIXED_SIZE;
-    if (!is_ready(generation, query, found)) {
-        return 0;
-    }
     const size_t size = question_end + found->rrset->size;
     if (size > FAST_SIZE_MAX - OPT_REACH) {
         return 0;
     }
     put_static(worker, found, message->out + question_end);
+    tally->fixed++;
     return fast_close(generation, query, message, size, found->rrset->count, 0, tally);
 }
 
-// The same from a plan.
+// The same from a plan that answers with one record.
 static inline size_t fast_steered(const struct generation *generation, struct worker *worker,
                                   const struct pending *pending, struct message *message,
                                   struct tally *tally)
 {
     const struct query *query = &pending->query;
     const size_t question_end = HEADER_SIZE + query->name_size + QUESTION_FIXED_SIZE;
-    if (!is_ready(generation, query, &pending->found)) {
-        return 0;
-    }
     const bool located = query_is_located(query, generation);
-    struct pick pick;
-    size_t size =
-        put_steered(worker, pending, located ? &query->subnet.address : &message->source.address,
-                    message->out + question_end, FAST_SIZE_MAX - OPT_REACH - question_end, &pick);
-    if (size == 0) {
+    struct dice dice = {&worker->random, worker->turns, pending->found.rrset->turn};
+    struct picked picked = plan_pick_one(
+        pending->plan, located ? &query->subnet.address : &message->source.address, &dice);
+    const size_t size = question_end + picked.size;
+    if (picked.record == NULL || size > FAST_SIZE_MAX - OPT_REACH) {
         return 0;
     }
+    bytes_copy(message->out + question_end, picked.record, picked.size);
     tally->steered++;
-    return fast_close(generation, query, message, question_end + size, (unsigned)pick.count,
-                      located ? pick.scope : 0, tally);
+    return fast_close(generation, query, message, size, 1, located ? picked.scope : 0, tally);
 }
 
 // The answer section alone, of any size, of a query that is not simple; 0: take the long way.

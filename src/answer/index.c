@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { PAGE_FILL_MAX = 330, BITS_MAX = 28 };
+enum { PAGE_FILL_MAX = 332, BITS_MAX = 28 };
 
 struct index_edit {
     uint64_t number;
@@ -247,8 +247,8 @@ static void page_remove(struct index_edit *edit, struct page *page, unsigned hol
             break;
         }
         unsigned start = slot_start(hash_of(edit, slot_node(page->slots[at])));
-        unsigned from_start = (at + PAGE_SLOTS - start) % PAGE_SLOTS;
-        unsigned from_hole = (at + PAGE_SLOTS - hole) % PAGE_SLOTS;
+        unsigned from_start = (at - start) & (PAGE_SLOTS - 1);
+        unsigned from_hole = (at - hole) & (PAGE_SLOTS - 1);
         if (from_start >= from_hole) {
             page->slots[hole] = page->slots[at];
             hole = at;

@@ -3,7 +3,7 @@
 // struct index: owner name -> node, a persistent hash table in pages.
 //
 // A directory of page pointers is indexed by the top bits of the name's hash (extendible hashing);
-// a page is 4 KB of tagged node pointers, probed linearly. An edit copies the directory and the
+// a page is 512 tagged node pointers, probed linearly. An edit copies the directory and the
 // pages it touches; every other page is shared with the version before. Readers of the old version
 // see nothing of it. A look-up costs the directory load, one or two cache lines of a page, and the
 // node. Editing: control thread. Finding: any thread. Internal to answer/.

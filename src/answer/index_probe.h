@@ -3,7 +3,7 @@
 // How the index lies in memory, and the look-up of the query path in steps, so that a batch can
 // wait for each step's memory together. See index.h for the picture.
 //
-//   directory (2^bits pointers)      pages (4 KB)
+//   directory (2^bits pointers)      pages (512)
 //   hash 000... ──────────────────►  [ tag|node  tag|node  ...  0  ... ]
 //   hash 001... ──────┐
 //   hash 010... ──┐   └──────────►   [ ... ]
@@ -11,12 +11,12 @@
 //
 // A slot is a node's address with the top 16 bits of its hash, the tag, in the unused top bits, so
 // that probing touches a node only when it is (65,535 times in 65,536) the right one. The bits
-// below the tag choose the page, the low half of the hash the slot. Internal to answer/.
+// below the tag choose the page, the lowest ones the slot. Internal to answer/.
 #pragma once
 
 #include "answer/index.h"
 
-enum { PAGE_SLOTS = 510, TAG_BITS = 16 };
+enum { PAGE_SLOTS = 512, TAG_BITS = 16 };
 
 struct page {
     uint64_t edit; // number of the edit that made it
@@ -25,16 +25,17 @@ struct page {
     uint64_t slots[PAGE_SLOTS];
 };
 
-_Static_assert(sizeof(struct page) <= 4096, "a page of the index is a page of memory");
-
 struct index {
     unsigned shift; // 64 - log2 of the directory's size, which is at least 2
     size_t count, page_count;
     struct page *pages[];
 };
 
-#define SLOT_SHARED  UINT64_C(1) // other nodes of this name may follow
-#define SLOT_ADDRESS ((UINT64_C(1) << 48) - 1 - SLOT_SHARED)
+// Marks of a slot. Addresses of nodes leave the lowest bits free.
+#define SLOT_SHARED   UINT64_C(1) // other nodes of this name may follow
+#define SLOT_OCCLUDED UINT64_C(2) // the node is NODE_OCCLUDED
+#define SLOT_SPECIAL  (SLOT_SHARED | SLOT_OCCLUDED)
+#define SLOT_ADDRESS  ((UINT64_C(1) << 48) - 1 - SLOT_SPECIAL)
 
 static inline size_t directory_at(const struct index *index, uint64_t hash)
 {
@@ -43,18 +44,19 @@ static inline size_t directory_at(const struct index *index, uint64_t hash)
 
 static inline unsigned slot_start(uint64_t hash)
 {
-    return (unsigned)(((hash & 0xffffffff) * PAGE_SLOTS) >> 32);
+    return (unsigned)hash & (PAGE_SLOTS - 1);
 }
 
 static inline unsigned next_slot(unsigned at)
 {
-    return at + 1 == PAGE_SLOTS ? 0 : at + 1;
+    return (at + 1) & (PAGE_SLOTS - 1);
 }
 
 static inline uint64_t slot_make(uint64_t hash, const struct node *node)
 {
     uint64_t address = (uint64_t)(uintptr_t)node;
     SP_ASSERT((address & ~SLOT_ADDRESS) == 0);
+    address |= node->flags & NODE_OCCLUDED ? SLOT_OCCLUDED : 0;
     return address | hash >> (64 - TAG_BITS) << (64 - TAG_BITS);
 }
 

@@ -54,13 +54,19 @@ static inline const struct node_rrset *node_rrset(const struct node *node, uint1
     return NULL;
 }
 
+// The records of an RRset, given those of the first.
+static inline const uint8_t *node_records_from(const struct node *node,
+                                               const struct node_rrset *rrset, const uint8_t *first)
+{
+    for (const struct node_rrset *before = node->rrsets; before < rrset; before++) {
+        first += before->size;
+    }
+    return first;
+}
+
 static inline const uint8_t *node_records(const struct node *node, const struct node_rrset *rrset)
 {
-    const uint8_t *at = node_name(node) + node->name_size;
-    for (const struct node_rrset *before = node->rrsets; before < rrset; before++) {
-        at += before->size;
-    }
-    return at;
+    return node_records_from(node, rrset, node_name(node) + node->name_size);
 }
 
 // What the builder asks about each RRset: its plan slot (+1, 0: static) and its turn counter.

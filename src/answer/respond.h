@@ -14,6 +14,7 @@
 struct found {
     const struct node *node;        // of the name; NULL: none
     const struct node_rrset *rrset; // of the type; NULL: none
+    const uint8_t *records;         // of the node's first RRset
 };
 
 // A query on its way through the stages of a batch. Each stage sets what the next one needs, and
@@ -28,12 +29,14 @@ struct pending {
     uint64_t slot;           // what was found there; 0: there is no such name
     struct found found;      // set when the fast path was not taken at once
     const struct plan *plan; // that will decide; NULL: none
+    struct message *message; // set with it
     struct query query;
 };
 
 // Counters of the fast path, added up once a batch.
 struct tally {
-    unsigned answers, edns, ecs, steered;
+    unsigned fixed, steered; // answers
+    unsigned plain, ecs;     // queries: without EDNS, with a client subnet
 };
 
 // What was decided for an RRset of addresses stays so for the rest of the response: hints and

@@ -9,7 +9,9 @@
 
 #include "base/base.h"
 
+#include <endian.h>
 #include <netinet/in.h>
+#include <string.h>
 
 enum family { FAMILY_NONE = 0, FAMILY_IPV4 = 4, FAMILY_IPV6 = 6 };
 
@@ -33,13 +35,9 @@ enum { ADDRESS_TEXT_MAX = 46, PREFIX_TEXT_MAX = 50, SOCKADDR_TEXT_MAX = 56 };
 
 static inline uint64_t address_key(const struct address *address)
 {
-    const uint8_t *b = address->bytes;
-    uint64_t high =
-        (uint64_t)b[0] << 56 | (uint64_t)b[1] << 48 | (uint64_t)b[2] << 40 | (uint64_t)b[3] << 32;
-    if (address->family == FAMILY_IPV4) {
-        return high;
-    }
-    return high | (uint64_t)b[4] << 24 | (uint64_t)b[5] << 16 | (uint64_t)b[6] << 8 | b[7];
+    uint64_t wire; // an IPv4 address is followed by zeros
+    memcpy(&wire, address->bytes, sizeof(wire));
+    return be64toh(wire);
 }
 
 // The inverse of address_key: low bits of the address are zero.

@@ -18,6 +18,11 @@
 #define LIKELY(x)     __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
+// For what the query path should not pay for: a function's saved registers and its space on the
+// stack are paid for by every path through whatever it is inlined in. And the other way round.
+#define NOT_INLINE    __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))

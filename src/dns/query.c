@@ -68,6 +68,7 @@ static bool parse_subnet(const uint8_t *data, size_t size, struct client_subnet 
     memcpy(subnet->address.bytes, data + 4, octets);
     subnet->present = true;
     subnet->source_length = (uint8_t)length;
+    subnet->head = get_u64(data - 4); // code and length stand before it
     return true;
 }
 

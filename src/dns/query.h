@@ -13,6 +13,9 @@ struct client_subnet {
     bool present;
     uint8_t source_length;
     struct address address; // bits past source_length are zero
+    // The option's first eight octets as a number: the answer repeats them, with a scope in the
+    // last.
+    uint64_t head;
 };
 
 // What a client takes that says nothing, or less (RFC 6891, 6.2.5).

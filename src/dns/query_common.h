@@ -18,8 +18,8 @@
 
 enum {
     OPT_FIXED_SIZE = 1 + RR_FIXED_SIZE,
-    SUBNET_FIXED_SIZE = 8, // code, length, family, source and scope prefix length
-    SUBNET_OCTETS_MAX = 8,
+    COMMON_SIZE_MIN = HEADER_SIZE + 1 + QUESTION_FIXED_SIZE + OPT_FIXED_SIZE,
+    COMMON_SIZE_MAX = COMMON_SIZE_MIN + NAME_MAX_SIZE + 16, // with the longest subnet
 };
 
 _Static_assert(BLOCK_SIZE <= QUESTION_FIXED_SIZE + OPT_FIXED_SIZE + 1,
@@ -27,10 +27,6 @@ _Static_assert(BLOCK_SIZE <= QUESTION_FIXED_SIZE + OPT_FIXED_SIZE + 1,
 
 // The four counts of the header: one question, one additional record.
 #define COUNTS_COMMON UINT64_C(0x0001000000000001)
-
-// OPT as a number: root, type 41, (payload, extended rcode), version 0, (flags).
-#define OPT_MASK   UINT64_C(0xffffff000000ff00)
-#define OPT_COMMON ((uint64_t)TYPE_OPT << 40)
 
 // Where the name at `at` ends; 0 when it has a label of another kind or does not end before
 // `limit`.
@@ -46,39 +42,15 @@ static inline size_t query_name_end(const uint8_t *message, size_t at, size_t li
     return 0;
 }
 
-// A client subnet option that fills `size` bytes up to `end` (RFC 7871, section 6). The address is
-// the word that ends there, its octets shifted to the top.
-static inline bool query_subnet_common(const uint8_t *end, size_t size,
-                                       struct client_subnet *subnet)
-{
-    size_t octets = size - SUBNET_FIXED_SIZE;
-    if (octets - 1 >= SUBNET_OCTETS_MAX) {
-        return false;
-    }
-    uint64_t head = get_u64(end - size);
-    unsigned length = head >> 8 & 0xff, family = head >> 16 & 0xffff;
-    uint64_t key = get_u64(end - 8) << (64 - 8 * octets);
-    uint64_t expected = (uint64_t)EDNS_ECS << 48 | (uint64_t)(octets + 4) << 32 |
-                        (uint64_t)family << 16 | (uint64_t)length << 8;
-    if (head != expected || (length + 7) / 8 != octets || key << (length - 1) << 1 != 0) {
-        return false;
-    }
-    if (family == 1 ? length > 32 : family != 2) {
-        return false;
-    }
-    subnet->present = true;
-    subnet->source_length = (uint8_t)length;
-    subnet->address.family = family == 1 ? FAMILY_IPV4 : FAMILY_IPV6;
-    put_u64(subnet->address.bytes, key);
-    put_u64(subnet->address.bytes + 8, 0);
-    return true;
-}
+// A client subnet option that fills `size` bytes up to `end` (RFC 7871, section 6), with an address
+// of one to eight octets. False: ask query_parse.
+bool query_subnet_common(const uint8_t *end, size_t size, struct client_subnet *subnet);
 
 // True when the message has that shape; then it is good, and every field is what query_parse would
 // have made of it. False says nothing: ask query_parse.
 static inline bool query_parse_common(const uint8_t *message, size_t size, struct query *query)
 {
-    if (size < HEADER_SIZE + 1 + QUESTION_FIXED_SIZE + OPT_FIXED_SIZE) {
+    if (size - COMMON_SIZE_MIN > COMMON_SIZE_MAX - COMMON_SIZE_MIN) {
         return false;
     }
     unsigned flags = get_u16(message + AT_FLAGS);
@@ -86,30 +58,26 @@ static inline bool query_parse_common(const uint8_t *message, size_t size, struc
         return false;
     }
     size_t limit = size - QUESTION_FIXED_SIZE - OPT_FIXED_SIZE;
-    size_t end =
-        query_name_end(message, HEADER_SIZE, MIN(limit, (size_t)HEADER_SIZE + NAME_MAX_SIZE));
-    if (end == 0) {
+    size_t end = query_name_end(message, HEADER_SIZE, limit);
+    if (end == 0 || end > HEADER_SIZE + NAME_MAX_SIZE) {
         return false;
     }
     const uint8_t *question = message + end, *opt = question + QUESTION_FIXED_SIZE;
-    uint64_t fixed = get_u64(opt);
     size_t rdata_size = size - (end + QUESTION_FIXED_SIZE + OPT_FIXED_SIZE);
-    if ((fixed & OPT_MASK) != OPT_COMMON || get_u16(opt + 9) != rdata_size) {
+    bool is_opt = get_u32(opt) >> 8 == TYPE_OPT; // at the root: a zero before the type
+    if (!is_opt || opt[6] != 0 || get_u16(opt + 9) != rdata_size) { // version 0
         return false;
     }
     query->subnet.present = false;
     query->options.asked = 0;
-    if (rdata_size > 0 && !query_subnet_common(message + size, rdata_size, &query->subnet)) {
-        return false;
-    }
     query->name = message + HEADER_SIZE;
     query->name_size = (uint16_t)(end - HEADER_SIZE);
     query->type = get_u16(question);
     query->class = get_u16(question + 2);
     query->flags = (uint16_t)flags;
     query->edns = true;
-    query->dnssec_ok = fixed & 0x80;
-    query->udp_payload = MAX((uint16_t)(fixed >> 24), QUERY_PAYLOAD_MIN);
+    query->dnssec_ok = opt[7] >> 7;
+    query->udp_payload = MAX(get_u16(opt + 3), QUERY_PAYLOAD_MIN);
     name_fold_padded(query->name, query->name_size, query->folded);
-    return true;
+    return rdata_size == 0 || query_subnet_common(message + size, rdata_size, &query->subnet);
 }

@@ -26,12 +26,11 @@ enum {
     STRIDE = 6,
     SLOTS = 1 << STRIDE,
     DIRECT_BITS_MAX = 18,
-    LENGTH_BITS = 7, // 0..64
 };
 
 #define LEAF_FLAG (UINT32_C(1) << 31) // in direct[]: a leaf, else a node number
 
-_Static_assert(LPM_VALUE_MAX < 1 << (31 - LENGTH_BITS), "a leaf word holds value and length");
+_Static_assert(LPM_VALUE_MAX < 1 << (31 - LPM_LENGTH_BITS), "a leaf word holds value and length");
 
 struct node {
     uint64_t inner, starts;
@@ -48,12 +47,7 @@ struct lpm {
 
 static uint32_t leaf_make(uint32_t value, unsigned length)
 {
-    return value << LENGTH_BITS | length;
-}
-
-static uint32_t leaf_value(uint32_t leaf)
-{
-    return (leaf & ~LEAF_FLAG) >> LENGTH_BITS;
+    return value << LPM_LENGTH_BITS | length;
 }
 
 // --- building
@@ -273,10 +267,9 @@ WITH_POPCNT static uint32_t leaf_find(const struct lpm *map, uint64_t key)
     return word;
 }
 
-struct lpm_match lpm_lookup(const struct lpm *map, uint64_t key)
+uint32_t lpm_leaf(const struct lpm *map, uint64_t key)
 {
-    uint32_t leaf = leaf_find(map, key);
-    return (struct lpm_match){leaf_value(leaf), leaf & ((1U << LENGTH_BITS) - 1)};
+    return leaf_find(map, key);
 }
 
 struct walk {
@@ -290,7 +283,7 @@ struct walk {
 
 static void walk_leaf(struct walk *walk, uint64_t first, uint32_t leaf)
 {
-    uint32_t value = leaf_value(leaf);
+    uint32_t value = lpm_match(leaf).value;
     if (walk->begun && walk->value == value) {
         return;
     }

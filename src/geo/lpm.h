@@ -30,8 +30,22 @@ struct lpm;
 struct lpm *lpm_build(const struct lpm_segment *segments, size_t count);
 void lpm_free(struct lpm *map);
 
-// Any thread, no lock, no allocation.
-struct lpm_match lpm_lookup(const struct lpm *map, uint64_t key);
+// A match as the map holds it: value and length in one word.
+enum { LPM_LENGTH_BITS = 7 };
+
+static inline struct lpm_match lpm_match(uint32_t leaf)
+{
+    return (struct lpm_match){leaf >> LPM_LENGTH_BITS & LPM_VALUE_MAX,
+                              leaf & ((1U << LPM_LENGTH_BITS) - 1)};
+}
+
+// The leaf that holds the key. Any thread, no lock, no allocation.
+uint32_t lpm_leaf(const struct lpm *map, uint64_t key);
+
+static inline struct lpm_match lpm_lookup(const struct lpm *map, uint64_t key)
+{
+    return lpm_match(lpm_leaf(map, key));
+}
 
 // Calls `visit` for each maximal run of keys with one value, ascending, first and last inclusive.
 typedef void lpm_visit(void *context, uint64_t first, uint64_t last, uint32_t value);

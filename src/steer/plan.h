@@ -105,9 +105,24 @@ struct pick {
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
                struct pick *pick);
 
+// The same where an answer is one record, as it is for most policies; none when it is not, or when
+// it takes more to find out: then nothing has been thrown or counted, and plan_pick decides.
+struct picked {
+    const uint8_t *record; // NULL: none
+    uint32_t size;
+    uint8_t scope;
+};
+struct picked plan_pick_one(const struct plan *plan, const struct address *client,
+                            const struct dice *dice);
+
 // Bring what plan_pick will touch nearer to the processor: first the plan, then (when that has
 // come) its tables.
-void plan_prefetch(const struct plan *plan);
+static inline void plan_prefetch(const struct plan *plan)
+{
+    __builtin_prefetch(plan);
+    __builtin_prefetch((const char *)plan + 64);
+}
+
 void plan_prefetch_tables(const struct plan *plan);
 
 // The inside of a choice, for explain and simulate. Choices are numbered by the reasons that led to

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "steer/explain.h"
+#include "steer/territory_internal.h"
 
 uint64_t plan_client_hash(const struct plan *plan, const struct address *client)
 {
@@ -81,14 +82,10 @@ static size_t draw_remaining(const struct choice *choice, const struct choice_me
 
 // k distinct members, each draw in proportion among those left. A draw that hits a member already
 // taken is thrown again (the same distribution); after a few misses the rest is walked instead.
-static void pick_weighted(const struct plan *plan, const struct choice *choice, uint64_t *random,
-                          struct pick *pick)
+NOT_INLINE static void pick_weighted_some(const struct plan *plan, const struct choice *choice,
+                                          uint64_t *random, struct pick *pick)
 {
     const struct choice_member *members = plan->members + choice->first_member;
-    if (choice->answer_count == 1) {
-        put(pick, plan, &members[draw_alias(members, choice->member_count, random)]);
-        return;
-    }
     struct drawn drawn;
     memset(drawn.mask, 0, ((choice->member_count + 63U) / 64) * sizeof(drawn.mask[0]));
     uint64_t weight_left = choice->weight_sum;
@@ -106,10 +103,21 @@ static void pick_weighted(const struct plan *plan, const struct choice *choice, 
     }
 }
 
+static inline void pick_weighted(const struct plan *plan, const struct choice *choice,
+                                 uint64_t *random, struct pick *pick)
+{
+    if (choice->answer_count == 1) {
+        const struct choice_member *members = plan->members + choice->first_member;
+        put(pick, plan, &members[draw_alias(members, choice->member_count, random)]);
+    } else {
+        pick_weighted_some(plan, choice, random, pick);
+    }
+}
+
 // Uniform order of all or some: a random start would keep neighbours together, so each place is
 // drawn among those left (weights play no part).
-static void pick_random(const struct plan *plan, const struct choice *choice, uint64_t *random,
-                        struct pick *pick)
+NOT_INLINE static void pick_random(const struct plan *plan, const struct choice *choice,
+                                   uint64_t *random, struct pick *pick)
 {
     const struct choice_member *members = plan->members + choice->first_member;
     uint16_t order[PLAN_MEMBERS_MAX];
@@ -158,8 +166,8 @@ static bool score_wins(const struct score *a, const struct score *b)
 
 // Weighted rendezvous hashing: every member draws a number from (client, member); the best k win.
 // When a member leaves, only its clients move.
-static void pick_sticky(const struct plan *plan, const struct choice *choice,
-                        const struct address *client, struct pick *pick)
+NOT_INLINE static void pick_sticky(const struct plan *plan, const struct choice *choice,
+                                   const struct address *client, struct pick *pick)
 {
     const struct choice_member *members = plan->members + choice->first_member;
     uint64_t client_hash = plan_client_hash(plan, client);
@@ -195,7 +203,8 @@ double plan_sticky_cost(const struct plan *plan, size_t choice, size_t place,
 
 // Follows shares to the choice of this client. The shares of a chain lie side by side: a second
 // rule of 5 % takes another 5 % of the clients, not those that the first has taken.
-static uint32_t settle_share(const struct plan *plan, uint32_t index, const struct address *client)
+static inline uint32_t settle_share(const struct plan *plan, uint32_t index,
+                                    const struct address *client)
 {
     const struct choice *choice = &plan->choices[index];
     if (choice->share_ppm >= SHARE_ALL) {
@@ -224,12 +233,6 @@ static uint8_t scope_of(const struct choice *first, const struct choice *last,
     return (uint8_t)MAX(scope, length);
 }
 
-void plan_prefetch(const struct plan *plan)
-{
-    __builtin_prefetch(plan);
-    __builtin_prefetch((const char *)plan + 64);
-}
-
 // The first lines of a table: all of it in a plan of a few pools.
 static void prefetch_lines(const void *table, unsigned count)
 {
@@ -241,8 +244,8 @@ static void prefetch_lines(const void *table, unsigned count)
 void plan_prefetch_tables(const struct plan *plan)
 {
     prefetch_lines(plan->choice_of_class, 1);
-    prefetch_lines(plan->choices, 3);
-    prefetch_lines(plan->members, 4);
+    prefetch_lines(plan->choices, 2);
+    prefetch_lines(plan->members, 3);
     prefetch_lines(plan->records, 2);
 }
 
@@ -251,7 +254,7 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
 {
     struct territory_match match = {0};
     if (plan->territory != NULL) {
-        match = territory_lookup(plan->territory, client);
+        match = territory_find(plan->territory, client);
     }
     SP_DEBUG_ASSERT(match.class_index < plan->class_count);
     uint32_t first = plan->choice_of_class[match.class_index];
@@ -283,4 +286,36 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
         pick_in_turn(plan, choice, dice_turn(dice, index) % choice->member_count, pick);
     }
     SP_DEBUG_ASSERT(pick->count == choice->answer_count);
+}
+
+struct picked plan_pick_one(const struct plan *plan, const struct address *client,
+                            const struct dice *dice)
+{
+    struct territory_match match = {0};
+    if (plan->territory != NULL) {
+        match = territory_find(plan->territory, client);
+    }
+    const uint32_t index = plan->choice_of_class[match.class_index];
+    const struct choice *choice = &plan->choices[index];
+    if (choice->answer_count != 1 || choice->kind != PICK_MEMBERS ||
+        choice->share_ppm < SHARE_ALL) {
+        return (struct picked){0};
+    }
+    const struct choice_member *members = plan->members + choice->first_member, *member = members;
+    switch (choice->method) {
+    case METHOD_ORDERED:
+        break;
+    case METHOD_WEIGHTED:
+        member += draw_alias(members, choice->member_count, dice->random);
+        break;
+    case METHOD_RANDOM:
+        member += random_below(dice->random, choice->member_count);
+        break;
+    case METHOD_ROTATE:
+        member += dice_turn(dice, index) % choice->member_count;
+        break;
+    default:
+        return (struct picked){0};
+    }
+    return (struct picked){plan->records + member->record_offset, member->record_size, match.scope};
 }

@@ -281,9 +281,7 @@ size_t territories_size(const struct territories *set)
 struct territory_match territory_lookup(const struct territory *territory,
                                         const struct address *client)
 {
-    const struct lpm *map = client->family == FAMILY_IPV4 ? territory->ipv4 : territory->ipv6;
-    struct lpm_match match = lpm_lookup(map, address_key(client));
-    return (struct territory_match){.class_index = match.value, .scope = match.length};
+    return territory_find(territory, client);
 }
 
 size_t territory_class_count(const struct territory *territory)

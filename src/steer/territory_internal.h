@@ -32,3 +32,12 @@ bool territory_is_ordered(const struct policy *policy);
 // A new territory without users and key.
 struct territory *territory_build(const struct policy *policy, const struct lines *lines,
                                   const struct geo *geo);
+
+// territory_lookup, inline for the query path.
+static inline struct territory_match territory_find(const struct territory *territory,
+                                                    const struct address *client)
+{
+    const struct lpm *map = client->family == FAMILY_IPV4 ? territory->ipv4 : territory->ipv6;
+    struct lpm_match match = lpm_lookup(map, address_key(client));
+    return (struct territory_match){.class_index = match.value, .scope = match.length};
+}
