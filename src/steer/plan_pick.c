@@ -45,7 +45,7 @@ static void pick_in_turn(const struct plan *plan, const struct choice *choice, u
 // One draw in proportion to the weights, in constant time.
 static size_t draw_alias(const struct choice_member *members, size_t count, uint64_t *random)
 {
-    uint64_t bits = random_next(random);
+    uint64_t bits = random_next_quick(random);
     size_t column = (size_t)(((bits >> 32) * count) >> 32);
     return (uint32_t)bits < members[column].cut ? column : members[column].alias;
 }
