@@ -287,33 +287,31 @@ static inline bool is_fast(const struct generation *generation, const struct pen
            is_ready(generation, &pending->query, found);
 }
 
-// Answers at once, unless a plan decides and the fast path is open to it: then true, and the plan
-// is fetched for pending_steer.
+// Answers at once, unless a plan decides: then true, and the plan is fetched for pending_steer.
+// (All of those wait, so that they take their turns in the order in which they came.)
 static inline bool pending_answer(const struct generation *generation, struct worker *worker,
                                   struct pending *pending, struct message *message,
                                   struct tally *tally)
 {
     struct found found = {0};
-    const struct plan *plan = NULL;
     size_t size = 0;
     if (LIKELY(pending->verdict == QUERY_GOOD) && pending->slot != 0) {
         found = pending_find(pending, generation);
         bool fast = is_fast(generation, pending, message, &found);
         if (found.rrset != NULL && found.rrset->plan != 0) {
-            plan = vector_get(generation->plans, found.rrset->plan - 1);
-            if (fast) {
-                pending->plan = plan;
-                pending->message = message;
-                pending->found = found;
-                plan_prefetch(plan);
-                return true;
-            }
-        } else if (fast) {
+            pending->plan = vector_get(generation->plans, found.rrset->plan - 1);
+            pending->found = found;
+            pending->message = message;
+            pending->is_simple = fast;
+            plan_prefetch(pending->plan);
+            return true;
+        }
+        if (fast) {
             size = fast_static(generation, worker, &pending->query, &found, message, tally);
         }
     }
     if (UNLIKELY(size == 0)) {
-        pending->plan = plan;
+        pending->plan = NULL;
         pending->found = found;
         size = answer_slowly(pending, generation, worker, message);
     }
@@ -325,7 +323,8 @@ static inline void pending_steer(const struct generation *generation, struct wor
                                  struct pending *pending, struct tally *tally)
 {
     struct message *message = pending->message;
-    size_t size = fast_steered(generation, worker, pending, message, tally);
+    size_t size =
+        LIKELY(pending->is_simple) ? fast_steered(generation, worker, pending, message, tally) : 0;
     if (UNLIKELY(size == 0)) {
         size = answer_slowly(pending, generation, worker, message);
     }
