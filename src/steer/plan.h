@@ -112,6 +112,8 @@ struct picked {
     uint32_t size;
     uint8_t scope;
 };
+
+// No lock, no allocation, no system call.
 struct picked plan_pick_one(const struct plan *plan, const struct address *client,
                             const struct dice *dice);
 
@@ -123,6 +125,7 @@ static inline void plan_prefetch(const struct plan *plan)
     __builtin_prefetch((const char *)plan + 64);
 }
 
+// The second step.
 void plan_prefetch_tables(const struct plan *plan);
 
 // The inside of a choice, for explain and simulate. Choices are numbered by the reasons that led to
