@@ -279,36 +279,32 @@ NOT_INLINE static size_t answer_slowly(struct pending *pending, const struct gen
     return finish(&response, size);
 }
 
-// What the fast path takes: a simple query, an RRset that is ready.
-static inline bool is_fast(const struct generation *generation, const struct pending *pending,
-                           const struct message *message, const struct found *found)
-{
-    return LIKELY(pending->is_simple) && LIKELY(message->source.port >= PORT_MAY_LOOP_BELOW) &&
-           is_ready(generation, &pending->query, found);
-}
-
 // Answers at once, unless a plan decides: then true, and the plan is fetched for pending_steer.
 // (All of those wait, so that they take their turns in the order in which they came.)
 static inline bool pending_answer(const struct generation *generation, struct worker *worker,
                                   struct pending *pending, struct message *message,
                                   struct tally *tally)
 {
+    const struct query *query = &pending->query;
+    const bool simple =
+        LIKELY(pending->is_simple) && LIKELY(message->source.port >= PORT_MAY_LOOP_BELOW);
     struct found found = {0};
     size_t size = 0;
     if (LIKELY(pending->verdict == QUERY_GOOD) && pending->slot != 0) {
         found = pending_find(pending, generation);
-        bool fast = is_fast(generation, pending, message, &found);
-        if (found.rrset != NULL && found.rrset->plan != 0) {
-            pending->plan = vector_get(generation->plans, found.rrset->plan - 1);
-            pending->found = found;
-            pending->message = message;
-            pending->is_simple = fast;
-            plan_prefetch(pending->plan);
-            return true;
-        }
-        if (fast) {
-            size = fast_static(generation, worker, &pending->query, &found, message, tally);
-        }
+    }
+    if (found.rrset == NULL) {
+        size = simple ? fast_denial(generation, query, found.node, message, tally) : 0;
+    } else if (found.rrset->plan == 0) {
+        bool fast = simple && is_ready(generation, query, &found);
+        size = fast ? fast_static(generation, worker, query, &found, message, tally) : 0;
+    } else {
+        pending->plan = vector_get(generation->plans, found.rrset->plan - 1);
+        pending->found = found;
+        pending->message = message;
+        pending->is_simple = simple && is_ready(generation, query, &found);
+        plan_prefetch(pending->plan);
+        return true;
     }
     if (UNLIKELY(size == 0)) {
         pending->plan = NULL;
@@ -352,9 +348,12 @@ static void tally_end(const struct tally *tally, struct worker_counters *counter
                       enum transport transport)
 {
     const unsigned answers = tally->fixed + tally->steered;
-    counter_add_many(&counters->queries_udp + transport, answers);
+    const unsigned queries = answers + tally->nodata + tally->nxdomain;
+    counter_add_many(&counters->queries_udp + transport, queries);
     counter_add_many(&counters->noerror, answers);
-    counter_add_many(&counters->edns, answers - tally->plain);
+    counter_add_many(&counters->nodata, tally->nodata);
+    counter_add_many(&counters->nxdomain, tally->nxdomain);
+    counter_add_many(&counters->edns, queries - tally->plain);
     counter_add_many(&counters->ecs, tally->ecs);
     counter_add_many(&counters->steered, tally->steered);
 }

@@ -97,18 +97,19 @@ static inline size_t fast_opt(uint8_t *at, const struct generation *generation,
     return OPT_SIZE + options_size;
 }
 
-// Puts header, question and OPT around an answer section that ends at `size` and begins where the
-// question ends. In place, most of that is there already: the counts of one question and its OPT.
+// Puts header, question and OPT around the one section that there is, of `count` records; it begins
+// where the question ends and ends at `size`. In place, most of that is there already: the counts
+// of one question and its OPT.
 static inline size_t fast_close(const struct generation *generation, const struct query *query,
-                                struct message *message, size_t size, unsigned count,
-                                unsigned scope, struct tally *tally)
+                                struct message *message, size_t size, unsigned at_count,
+                                unsigned count, unsigned rcode, unsigned scope, struct tally *tally)
 {
     uint8_t *out = message->out;
     if (UNLIKELY(out != message->query)) {
         memcpy(out, message->query, HEADER_SIZE + query->name_size + QUESTION_FIXED_SIZE);
     }
-    put_u16(out + AT_FLAGS, FLAG_QR | FLAG_AA | (query->flags & FLAG_RD));
-    put_u16(out + AT_ANCOUNT, count);
+    put_u16(out + AT_FLAGS, FLAG_QR | FLAG_AA | (query->flags & FLAG_RD) | rcode);
+    put_u16(out + at_count, count);
     if (UNLIKELY(!query->edns)) {
         tally->plain++;
         return size;
@@ -128,7 +129,8 @@ static inline size_t fast_static(const struct generation *generation, struct wor
     }
     put_static(worker, found, message->out + question_end);
     tally->fixed++;
-    return fast_close(generation, query, message, size, found->rrset->count, 0, tally);
+    return fast_close(generation, query, message, size, AT_ANCOUNT, found->rrset->count,
+                      RCODE_NOERROR, 0, tally);
 }
 
 // The same from a plan that answers with one record.
@@ -148,7 +150,69 @@ static inline size_t fast_steered(const struct generation *generation, struct wo
     }
     bytes_copy(message->out + question_end, picked.record, picked.size);
     tally->steered++;
-    return fast_close(generation, query, message, size, 1, located ? picked.scope : 0, tally);
+    return fast_close(generation, query, message, size, AT_ANCOUNT, 1, RCODE_NOERROR,
+                      located ? picked.scope : 0, tally);
+}
+
+// The closest node above a name that does not exist, if it is one or two labels up and nothing
+// about it is special; else NULL: resolve.c goes all the way.
+static inline const struct node *fast_encloser(const struct generation *generation,
+                                               const struct query *query)
+{
+    enum { STEPS_MAX = 2 };
+    const uint8_t *at = query->folded, *end = at + query->name_size;
+    for (unsigned step = 0; step < STEPS_MAX && *at != 0; step++) {
+        at += *at + 1U;
+        const size_t size = (size_t)(end - at);
+        const uint64_t hash = generation_hash_padded(generation, at, size);
+        const uint64_t slot =
+            index_probe(generation->names, hash, index_run(generation->names, hash));
+        if (slot != 0) {
+            const struct node *node = slot_node(slot);
+            return slot & SLOT_SPECIAL || !is_named(node, at, size) ? NULL : node;
+        }
+    }
+    return NULL;
+}
+
+// Types that a name without records of that type has nothing to say about. (DS is the parent's
+// business, ANY and transfers are no types.)
+static inline bool is_deniable(unsigned type)
+{
+    return type != TYPE_DS && type - TYPE_TSIG > TYPE_ANY - TYPE_TSIG && type != TYPE_ALIAS;
+}
+
+// The whole NODATA or NXDOMAIN, or 0: take the long way. `node` is the name's; NULL: there is none.
+static inline size_t fast_denial(const struct generation *generation, const struct query *query,
+                                 const struct node *node, struct message *message,
+                                 struct tally *tally)
+{
+    enum { SPECIAL = NODE_CUT | NODE_HAS_DNAME | NODE_HAS_CNAME | NODE_HAS_ALIAS };
+    const struct node *encloser = node ? node : fast_encloser(generation, query);
+    if (encloser == NULL || !is_deniable(query->type) ||
+        encloser->flags & (node ? SPECIAL : NODE_CUT | NODE_HAS_DNAME | NODE_HAS_WILDCARD)) {
+        return 0;
+    }
+    if (UNLIKELY(generation->apex_labels_max > encloser->apex_label_count) &&
+        encloser->label_count > encloser->apex_label_count) {
+        return 0; // a zone between the two may be the one that answers
+    }
+    const struct denial *denial = &generation_zone(generation, encloser)->denial;
+    const size_t question_end = HEADER_SIZE + query->name_size + QUESTION_FIXED_SIZE;
+    const size_t size = question_end + denial->size;
+    uint8_t *at = message->out + question_end;
+    if (denial->size < BLOCK_SIZE || size > FAST_SIZE_MAX - OPT_REACH) {
+        return 0;
+    }
+    block_copy(at, denial->bytes, denial->size);
+    for (unsigned i = 0; i < denial->pointer_count; i++) {
+        uint8_t *pointer = at + denial->pointers[i];
+        put_u16(pointer, get_u16(pointer) + (unsigned)question_end);
+    }
+    tally->nodata += node != NULL;
+    tally->nxdomain += node == NULL;
+    return fast_close(generation, query, message, size, AT_NSCOUNT, 1,
+                      node ? RCODE_NOERROR : RCODE_NXDOMAIN, 0, tally);
 }
 
 // The answer section alone, of any size, of a query that is not simple; 0: take the long way.

@@ -76,6 +76,18 @@ struct generation_summary {
 // For status pages and metrics.
 struct generation_summary generation_summary(const struct generation *generation);
 
+// What the documents said, made of what answers: names in lower case, places not known. They lie in
+// the arena and point into this generation. The zone of that apex must be there.
+// NULL when the name has no records.
+const struct owner *generation_owner(const struct generation *generation, const uint8_t *apex,
+                                     const uint8_t *name, struct arena *arena);
+struct owner_list {
+    const struct owner **owners;
+    size_t count;
+};
+struct owner_list generation_owners(const struct generation *generation, const uint8_t *apex,
+                                    struct arena *arena);
+
 // Cold look-ups for explain and the API. NULL when there is none.
 const struct plan *generation_plan(const struct generation *generation, const uint8_t *owner,
                                    uint16_t type);

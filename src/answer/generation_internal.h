@@ -7,6 +7,16 @@
 #include "answer/index_probe.h"
 #include "answer/vector.h"
 
+// The authority section of a negative answer that has no other records: the SOA with its TTL
+// lowered (RFC 2308, section 5), its names compressed as far as the end of the question allows.
+// Behind another question only the pointers differ: they are kept less the end of the question.
+struct denial {
+    uint16_t size; // 0: there is none
+    uint8_t pointer_count;
+    uint16_t pointers[3]; // where they stand: the owner's, MNAME's, RNAME's
+    uint8_t *bytes;
+};
+
 // What a zone is beside its nodes. Immutable.
 struct zone_entry {
     uint32_t slot;
@@ -17,8 +27,26 @@ struct zone_entry {
     // (RFC 2308, section 5).
     uint16_t negative_soa_size;
     uint8_t *negative_soa;
-    struct zone_nodes nodes; // every node, for the next change of the zone
+    struct denial denial;
+    // Every node, for the next change of the zone. The list is NULL when the zone has most of all
+    // names: then the index is the list.
+    struct zone_nodes nodes;
 };
+
+// The list, made when need be; the caller gives it back.
+static inline struct node **zone_nodes_list(const struct zone_entry *zone,
+                                            const struct index *names)
+{
+    return zone->nodes.nodes ? zone->nodes.nodes
+                             : index_collect(names, zone->slot, zone->nodes.count);
+}
+
+static inline void zone_nodes_give_back(const struct zone_entry *zone, struct node **list)
+{
+    if (list != zone->nodes.nodes) {
+        free(list);
+    }
+}
 
 struct generation {
     uint64_t number;
@@ -66,3 +94,6 @@ const struct node *generation_node(const struct generation *generation, const ui
 // `diags` at the first wrong one (self_query.c).
 bool self_query_node(const struct generation *generation, struct worker *worker,
                      const struct node *node, struct diags *diags);
+
+// Makes the denial of a zone whose negative SOA stands (denial.c); its bytes are the zone's.
+void denial_make(struct zone_entry *zone);

@@ -85,6 +85,33 @@ void index_free_all(struct index *index)
     free(index);
 }
 
+static size_t page_collect(const struct page *page, uint32_t zone, struct node **nodes)
+{
+    size_t count = 0;
+    for (unsigned at = 0; at < PAGE_SLOTS; at++) {
+        const struct node *node = slot_node(page->slots[at]);
+        if (node != NULL && node->zone == zone) {
+            nodes[count++] = (struct node *)(uintptr_t)node;
+        }
+    }
+    return count;
+}
+
+struct node **index_collect(const struct index *index, uint32_t zone, size_t count)
+{
+    struct node **nodes = mem_alloc_array(count, sizeof(struct node *));
+    const struct page *last = NULL;
+    size_t found = 0;
+    for (size_t i = 0; i < (size_t)1 << index_bits(index); i++) {
+        if (index->pages[i] != last) { // entries of one page are neighbours
+            last = index->pages[i];
+            found += page_collect(last, zone, nodes + found);
+        }
+    }
+    SP_ASSERT(found == count);
+    return nodes;
+}
+
 size_t index_count(const struct index *index)
 {
     return index->count;

@@ -75,5 +75,9 @@ void index_edit_free(struct index_edit *edit);
 // Ends the edit without a trace.
 void index_edit_drop(struct index_edit *edit);
 
+// Every node of a zone, in no order: a walk over the whole index. `count` is how many there are;
+// the array is the caller's.
+struct node **index_collect(const struct index *index, uint32_t zone, size_t count);
+
 size_t index_count(const struct index *index);
 size_t index_size(const struct index *index); // bytes of directory and pages

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/slab.h"
 #include "dns/types.h"
 #include "dns/wire.h"
 
@@ -183,14 +184,28 @@ static bool is_plain(uint16_t type)
     }
 }
 
+// One for all publishers: one control thread.
+static struct slab *node_slab(void)
+{
+    static struct slab *slab;
+    if (slab == NULL) {
+        slab = slab_new();
+    }
+    return slab;
+}
+
+void node_free(struct node *node)
+{
+    slab_free(node_slab(), node, node_size(node));
+}
+
 static struct node *node_build(const struct builder *b, const struct name_entry *entry,
                                uint32_t zone_slot, node_slots_of *slots_of, void *context)
 {
     size_t rrset_count;
     size_t size = node_size_of(entry, &rrset_count);
     SP_ASSERT(size <= UINT32_MAX && rrset_count <= UINT16_MAX);
-    struct node *node = mem_alloc(size);
-    node->size = (uint32_t)size;
+    struct node *node = memset(slab_alloc(node_slab(), size), 0, size);
     node->zone = zone_slot;
     node->name_size = entry->name_size;
     node->label_count = (uint8_t)name_label_count(entry->name);

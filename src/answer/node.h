@@ -2,7 +2,7 @@
 //
 // struct node: one owner name of one zone, with its RRsets as finished wire records.
 //
-// One heap block, immutable once published: header, table of RRsets, folded name, records. A record
+// One block, immutable once published: header, table of RRsets, folded name, records. A record
 // stands as it goes out when its owner is the question's name: pointer 0xC00C, type, class, TTL,
 // RDLENGTH, rdata. Internal to answer/.
 #pragma once
@@ -30,7 +30,6 @@ struct node_rrset {
 };
 
 struct node {
-    uint32_t size; // of the whole block
     uint32_t zone; // slot in the generation's zones
     uint8_t name_size, label_count, apex_label_count;
     uint8_t flags;
@@ -69,6 +68,13 @@ static inline const uint8_t *node_records(const struct node *node, const struct 
     return node_records_from(node, rrset, node_name(node) + node->name_size);
 }
 
+// Bytes of the whole block: its records end it.
+static inline size_t node_size(const struct node *node)
+{
+    const uint8_t *end = node_records(node, node->rrsets + node->rrset_count);
+    return (size_t)(end - (const uint8_t *)node);
+}
+
 // What the builder asks about each RRset: its plan slot (+1, 0: static) and its turn counter.
 struct node_slots {
     uint32_t plan;
@@ -84,5 +90,10 @@ struct zone_nodes {
     size_t count;
     unsigned labels_max;
 };
+
+// Makes them.
 struct zone_nodes zone_nodes_build(const struct zone *zone, uint32_t zone_slot,
                                    node_slots_of *slots_of, void *context);
+
+// Takes back a node that was never published, or whose grace period has passed. Control thread.
+void node_free(struct node *node);

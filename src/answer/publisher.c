@@ -69,10 +69,16 @@ static void release_plan(void *block)
     plan_free(block);
 }
 
+static void release_node(void *block)
+{
+    node_free(block);
+}
+
 static void release_zone(void *block)
 {
     struct zone_entry *zone = block;
     free(zone->negative_soa);
+    free(zone->denial.bytes);
     free(zone->nodes.nodes);
     free(zone);
 }
@@ -102,12 +108,15 @@ static void generation_free_all(struct generation *generation)
     size_t zones = generation->zones->chunk_count * VECTOR_CHUNK_SIZE;
     for (size_t slot = 0; slot < zones; slot++) {
         struct zone_entry *zone = (void *)(uintptr_t)vector_get(generation->zones, (uint32_t)slot);
-        for (size_t i = 0; zone != NULL && i < zone->nodes.count; i++) {
-            free(zone->nodes.nodes[i]);
+        if (zone == NULL) {
+            continue;
         }
-        if (zone != NULL) {
-            release_zone(zone);
+        struct node **nodes = zone_nodes_list(zone, generation->names);
+        for (size_t i = 0; i < zone->nodes.count; i++) {
+            node_free(nodes[i]);
         }
+        zone_nodes_give_back(zone, nodes);
+        release_zone(zone);
     }
     size_t plans = generation->plans->chunk_count * VECTOR_CHUNK_SIZE;
     for (size_t slot = 0; slot < plans; slot++) {
@@ -271,18 +280,19 @@ static struct node *node_put(struct change *change, struct node *node)
     uint64_t hash = hash_of(change, node_name(node), node->name_size);
     const struct node *before = index_find_in_zone(index_edit_view(change->names), hash,
                                                    node_name(node), node->name_size, node->zone);
-    if (before != NULL && before->size == node->size && memcmp(before, node, node->size) == 0) {
-        free(node);
+    const size_t size = node_size(node);
+    if (before != NULL && node_size(before) == size && memcmp(before, node, size) == 0) {
+        node_free(node);
         return (struct node *)(uintptr_t)before;
     }
     index_edit_put(change->names, node);
-    pile_add(&change->new, node, free);
-    change->next->node_bytes += node->size;
+    pile_add(&change->new, node, release_node);
+    change->next->node_bytes += size;
     mark_changed(change, node);
     if (before != NULL) {
         release_plans_of(change, before, node);
-        change->next->node_bytes -= before->size;
-        pile_add(&change->old, (void *)(uintptr_t)before, free);
+        change->next->node_bytes -= node_size(before);
+        pile_add(&change->old, (void *)(uintptr_t)before, release_node);
     }
     return node;
 }
@@ -291,14 +301,14 @@ static void node_take_out(struct change *change, const struct node *node)
 {
     index_edit_remove(change->names, node);
     release_plans_of(change, node, NULL);
-    change->next->node_bytes -= node->size;
-    pile_add(&change->old, (void *)(uintptr_t)node, free);
+    change->next->node_bytes -= node_size(node);
+    pile_add(&change->old, (void *)(uintptr_t)node, release_node);
 }
 
 // Removes the nodes of the zone's last version whose names the new version does not have. The names
 // of the new version are all in the index by now; a node that is still there under an old address
 // and was not kept is one that went.
-static void remove_gone(struct change *change, const struct zone_entry *old,
+static void remove_gone(struct change *change, struct node *const *old, size_t old_count,
                         const struct zone_entry *new)
 {
     struct node *const *kept = new ? new->nodes.nodes : NULL;
@@ -315,8 +325,8 @@ static void remove_gone(struct change *change, const struct zone_entry *old,
         }
         set[at] = kept[i];
     }
-    for (size_t i = 0; i < old->nodes.count; i++) {
-        const struct node *node = old->nodes.nodes[i];
+    for (size_t i = 0; i < old_count; i++) {
+        const struct node *node = old[i];
         uint64_t hash = hash_of(change, node_name(node), node->name_size);
         if (index_find_in_zone(index_edit_view(change->names), hash, node_name(node),
                                node->name_size, node->zone) != node) {
@@ -364,6 +374,7 @@ void change_zone(struct change *change, const struct zone *zone, plan_maker *pla
     new->slot = old ? old->slot : zone_slot_take(change);
     new->apex_size = (uint8_t)apex_size;
     memcpy(new->apex, apex, apex_size);
+    struct node **old_nodes = old ? zone_nodes_list(old, index_edit_view(change->names)) : NULL;
     struct slot_context slots = {change, new->slot, plan_of, context};
     new->nodes = zone_nodes_build(zone, new->slot, slots_of_rrset, &slots);
     change->next->labels_max = MAX(change->next->labels_max, new->nodes.labels_max);
@@ -375,10 +386,12 @@ void change_zone(struct change *change, const struct zone *zone, plan_maker *pla
         }
     }
     negative_soa_make(new);
+    denial_make(new);
     vector_edit_set(change->zones, new->slot, new);
     pile_add(&change->new, new, release_zone);
     if (old != NULL) {
-        remove_gone(change, old, new);
+        remove_gone(change, old_nodes, old->nodes.count, new);
+        zone_nodes_give_back(old, old_nodes);
         pile_add(&change->old, (void *)(uintptr_t)old, release_zone);
     } else {
         change->next->zone_count++;
@@ -393,7 +406,9 @@ void change_zone_remove(struct change *change, const uint8_t *apex)
     if (old == NULL) {
         return;
     }
-    remove_gone(change, old, NULL);
+    struct node **nodes = zone_nodes_list(old, index_edit_view(change->names));
+    remove_gone(change, nodes, old->nodes.count, NULL);
+    zone_nodes_give_back(old, nodes);
     vector_edit_set(change->zones, old->slot, NULL);
     pile_add(&change->old, (void *)(uintptr_t)old, release_zone);
     MEM_GROW(change->freed_zones, change->freed_zone_count, change->freed_zone_capacity);
@@ -465,6 +480,20 @@ static bool self_query(struct change *change, struct diags *diags)
     return true;
 }
 
+// A zone with most of the names needs no list of them: walking the index costs no more than making
+// the zone anew, which is when it is asked for.
+static void drop_long_lists(struct change *change)
+{
+    const size_t names = index_count(index_edit_view(change->names));
+    for (size_t i = 0; i < change->new.count; i++) {
+        struct zone_entry *zone = change->new.items[i].block;
+        if (change->new.items[i].release == release_zone && zone->nodes.count >= names / 4) {
+            free(zone->nodes.nodes);
+            zone->nodes.nodes = NULL;
+        }
+    }
+}
+
 bool change_publish(struct change *change, struct diags *diags)
 {
     struct publisher *p = change->publisher;
@@ -473,6 +502,7 @@ bool change_publish(struct change *change, struct diags *diags)
         return false;
     }
     struct generation *old = p->current;
+    drop_long_lists(change);
     change->next->names = index_edit_commit(change->names);
     change->next->zones = vector_edit_commit(change->zones);
     change->next->plans = vector_edit_commit(change->plans);

@@ -35,8 +35,8 @@ struct pending {
 
 // Counters of the fast path, added up once a batch.
 struct tally {
-    unsigned fixed, steered; // answers
-    unsigned plain, ecs;     // queries: without EDNS, with a client subnet
+    unsigned fixed, steered, nodata, nxdomain; // responses
+    unsigned plain, ecs;                       // queries: without EDNS, with a client subnet
 };
 
 // What was decided for an RRset of addresses stays so for the rest of the response: hints and

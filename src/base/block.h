@@ -49,6 +49,13 @@ static inline void bytes_copy(uint8_t *to, const uint8_t *from, size_t size)
     }
 }
 
+static inline uint64_t word_load(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
 static inline bool block_is_zero(block16 value)
 {
     uint64_t halves[2];
@@ -59,8 +66,12 @@ static inline bool block_is_zero(block16 value)
 // Whether two strings of bytes of one size are equal.
 static inline bool bytes_equal(const uint8_t *a, const uint8_t *b, size_t size)
 {
-    if (UNLIKELY(size < BLOCK_SIZE)) {
-        return memcmp(a, b, size) == 0;
+    if (size < BLOCK_SIZE) {
+        if (size < sizeof(uint64_t)) {
+            return memcmp(a, b, size) == 0;
+        }
+        const size_t tail = size - sizeof(uint64_t);
+        return ((word_load(a) ^ word_load(b)) | (word_load(a + tail) ^ word_load(b + tail))) == 0;
     }
     const size_t last = size - BLOCK_SIZE;
     block16 different = block_load(a + last) ^ block_load(b + last);

@@ -5,6 +5,7 @@
 // overruns between chunks only; that is the price of the bump pointer.
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,13 +25,23 @@ struct arena {
     size_t total;
 };
 
-static void *check(void *block, size_t size)
+void mem_exhausted(size_t size)
 {
-    if (LIKELY(block != NULL)) {
-        return block;
-    }
     fprintf(stderr, "signpost: out of memory (%zu bytes refused)\n", size);
     abort();
+}
+
+void mem_trim(void)
+{
+    malloc_trim(0);
+}
+
+static void *check(void *block, size_t size)
+{
+    if (UNLIKELY(block == NULL)) {
+        mem_exhausted(size);
+    }
+    return block;
 }
 
 void *mem_alloc(size_t size)

@@ -10,6 +10,11 @@
 
 #include "base/base.h"
 
+// Says how much was refused and ends the process.
+_Noreturn void mem_exhausted(size_t size);
+// Gives what was freed back to the system, as far as the allocator can.
+void mem_trim(void);
+
 // Zeroed memory. Owned by the caller; released with free().
 void *mem_alloc(size_t size);
 void *mem_alloc_array(size_t count, size_t size);

@@ -126,6 +126,7 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine_manual_open(engine);
     engine_states_open(engine);
     engine->publisher = publisher_new(&options);
+    engine_models_open(engine);
     engine->territories = territories_new();
     engine->samples = query_samples_new();
     engine->shares = plan_shares_new();
@@ -186,6 +187,7 @@ void engine_free(struct engine *engine)
     shared_free(engine->shared);
     free(engine->geo_stamps);
     zone_table_clear(&engine->zones);
+    engine_models_close(engine);
     free(engine->by_check);
     free(engine->steered);
     free(engine->is_dirty);

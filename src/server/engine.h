@@ -41,6 +41,11 @@ bool engine_apply(struct engine *engine, struct load *load);
 
 // Calls `changed` whenever a check's state changed; it may only note it.
 void engine_watch(struct engine *engine, void (*changed)(void *context), void *context);
+
+// Gives back the memory of zones without policies that only repeats what answers. The daemon calls
+// it after a load.
+void engine_release_models(struct engine *engine);
+
 // What the engine owns, for the daemon's other parts; they live as long as it does.
 struct publisher *engine_publisher(struct engine *engine);
 struct health *engine_health(struct engine *engine);

@@ -278,6 +278,7 @@ static void log_geo(const struct engine *engine)
 
 bool engine_apply(struct engine *engine, struct load *load)
 {
+    engine_models_forget(engine);
     if (load->diags.error_count == 0) {
         engine_check_aliases(engine, load);
     }
@@ -308,6 +309,7 @@ bool engine_apply(struct engine *engine, struct load *load)
         engine_ramps_index(engine);
         engine_loads_index(engine);
         engine_states_close(engine);
+        engine_models_forget(engine); // they are made of the generation before
         if (new_geo) {
             log_geo(engine);
         }

@@ -118,6 +118,7 @@ json_t *engine_explain(struct engine *engine, const uint8_t *name, uint16_t type
                        const struct address *client, const char **error)
 {
     struct explained x = {.engine = engine, .client = client};
+    engine_models_forget(engine);
     *error = engine->lines ? NULL : "nothing is loaded yet";
     if (*error == NULL) {
         x.found = engine_find_name(engine, name, type);

@@ -86,6 +86,7 @@ struct engine {
     struct lines *geo_lines; // that the geo data was read with; may be `lines`
     struct file_stamp *geo_stamps;
     struct zone_table zones;
+    struct engine_models *models; // of zones that were released (engine_model.c)
     // Health: which plans follow from which check, and which wait to be compiled again.
     struct steered **steered; // by slot
     size_t steered_size;
@@ -183,6 +184,12 @@ void engine_index_checks(struct engine *engine);
 void engine_mark_dirty(struct engine *engine, uint32_t slot);
 // Compiles and publishes what was marked: one generation.
 void engine_publish_dirty(struct engine *engine);
+
+// Owners of zones whose models were given back (engine_release_models). Operations that look at
+// zones forget first what was made for the one before.
+void engine_models_open(struct engine *engine);
+void engine_models_close(struct engine *engine);
+void engine_models_forget(const struct engine *engine);
 
 // Manual states: the list of before the restart; the states of the members of a new RRset; windows
 // that begin or end.

@@ -69,6 +69,7 @@ void engine_lint(const struct engine *engine, const uint8_t *apex, struct diags 
     if (engine->lines == NULL) {
         return; // nothing is loaded yet
     }
+    engine_models_forget(engine);
     struct linting linting = {engine, reach_new(engine->lines, engine->geo)};
     struct lint_world world = world_of(&linting);
     if (apex == NULL) {

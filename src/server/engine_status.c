@@ -31,6 +31,7 @@ static json_int_t zone_serial(const struct zone *zone)
 json_t *engine_zones(struct engine *engine)
 {
     json_t *list = json_array();
+    engine_models_forget(engine);
     for (size_t i = 0; i < engine->zones.count; i++) {
         const struct zone_state *state = engine->zones.items[i];
         char name[NAME_TEXT_MAX];

@@ -122,6 +122,7 @@ static void on_read_done(uv_work_t *work, int status)
     }
     SP_ASSERT(load != NULL || status == UV_ECANCELED);
     result.generation = generation_number(publisher_current(engine_publisher(reload->engine)));
+    engine_release_models(reload->engine);
     run_end(reload, &result);
     load_free(load);
 }

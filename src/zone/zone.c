@@ -24,13 +24,15 @@ struct zone {
     struct arena *arena;
     const uint8_t *apex;
     const char *path;
+    uint8_t *kept;     // apex and path, after zone_release
     uint64_t hash_key; // random: owner names may be chosen to collide
     struct owner **owners;
     size_t owner_count, owner_capacity;
     struct slot *slots;
     size_t slot_count; // a power of two
     bool has_alias;
-    struct owner *last; // records of one owner follow each other in most documents
+    const struct owner_source *source; // after zone_release; then owners, slots and arena are gone
+    struct owner *last;                // records of one owner follow each other in most documents
     bool has_precedence;
     enum line_precedence precedence;
 };
@@ -54,7 +56,46 @@ void zone_free(struct zone *zone)
     arena_free(zone->arena);
     free(zone->owners);
     free(zone->slots);
+    free(zone->kept);
     free(zone);
+}
+
+bool zone_is_released(const struct zone *zone)
+{
+    return zone->source != NULL;
+}
+
+bool zone_has_policy(const struct zone *zone)
+{
+    for (size_t i = 0; zone->source == NULL && i < zone->owner_count; i++) {
+        for (const struct rrset *rrset = zone->owners[i]->rrsets; rrset; rrset = rrset->next) {
+            if (rrset->policy != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void zone_release(struct zone *zone, const struct owner_source *source)
+{
+    SP_ASSERT(zone->source == NULL && !zone_has_policy(zone));
+    const size_t apex_size = name_size(zone->apex);
+    const size_t path_size = zone->path ? strlen(zone->path) + 1 : 0;
+    zone->kept = mem_alloc(apex_size + path_size);
+    zone->apex = memcpy(zone->kept, zone->apex, apex_size);
+    if (zone->path != NULL) {
+        zone->path = memcpy(zone->kept + apex_size, zone->path, path_size);
+    }
+    arena_free(zone->arena);
+    free(zone->owners);
+    free(zone->slots);
+    zone->arena = NULL;
+    zone->owners = NULL;
+    zone->slots = NULL;
+    zone->owner_capacity = zone->slot_count = 0;
+    zone->last = NULL;
+    zone->source = source;
 }
 
 const uint8_t *zone_apex(const struct zone *zone)
@@ -99,6 +140,9 @@ size_t zone_owner_count(const struct zone *zone)
 const struct owner *zone_owner(const struct zone *zone, size_t index)
 {
     SP_ASSERT(index < zone->owner_count);
+    if (zone->source != NULL) {
+        return zone->source->at(zone->source->state, zone, index);
+    }
     return zone->owners[index];
 }
 
@@ -170,6 +214,9 @@ static struct owner *owner_get(struct zone *zone, const uint8_t *name)
 
 const struct owner *zone_find(const struct zone *zone, const uint8_t *name)
 {
+    if (zone->source != NULL) {
+        return zone->source->find(zone->source->state, zone, name);
+    }
     size_t size = name_size(name);
     const struct slot *slot = slot_find(zone, name, size, name_hash(zone, name, size));
     return slot->owner ? zone->owners[slot->owner - 1] : NULL;

@@ -71,6 +71,20 @@ bool zone_has_alias(const struct zone *zone);
 size_t zone_owner_count(const struct zone *zone);
 const struct owner *zone_owner(const struct zone *zone, size_t index);
 
+// Where owners come from when the zone no longer holds them: zone_find and zone_owner ask it. What
+// it gives stays valid until the source says otherwise.
+struct owner_source {
+    const struct owner *(*find)(void *state, const struct zone *zone, const uint8_t *name);
+    const struct owner *(*at)(void *state, const struct zone *zone, size_t index);
+    void *state;
+};
+bool zone_is_released(const struct zone *zone);
+// Whether some RRset has a policy: the document is needed for as long as the zone is served.
+bool zone_has_policy(const struct zone *zone);
+// Gives back all memory of the owners of a zone without policies. The source is borrowed. Pointers
+// to owners, RRsets and records end here.
+void zone_release(struct zone *zone, const struct owner_source *source);
+
 // What a zone without SOA or NS gets.
 struct zone_defaults {
     const char *const *nameservers; // presentation form, absolute

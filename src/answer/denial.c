@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The prepared authority section of negative answers. Control thread, when a zone is put.
+//
+// The writer makes it twice, behind questions of which one is two octets longer: the bytes that
+// differ are those of the pointers.
+#include "answer/generation_internal.h"
+
+#include "base/memory.h"
+#include "dns/types.h"
+#include "dns/writer.h"
+
+enum { DENIAL_SIZE_MAX = 512 };
+
+// Writes the SOA behind a question for a name `labels` long above the apex. Returns where the
+// question ends; 0: it does not fit.
+static size_t write_behind(const struct zone_entry *zone, const uint8_t *labels, size_t labels_size,
+                           struct writer *writer, uint8_t message[DENIAL_SIZE_MAX])
+{
+    const uint8_t *record = zone->negative_soa;
+    uint8_t *name = message + HEADER_SIZE;
+    memcpy(name, labels, labels_size);
+    memcpy(name + labels_size, zone->apex, zone->apex_size);
+    size_t end = HEADER_SIZE + labels_size + zone->apex_size + QUESTION_FIXED_SIZE;
+    writer_begin(writer, message, end, DENIAL_SIZE_MAX);
+    bool fits = writer_put(writer, zone->apex, TYPE_SOA, CLASS_IN, get_u32(record + 6), record + 12,
+                           get_u16(record + 10));
+    return fits ? end : 0;
+}
+
+void denial_make(struct zone_entry *zone)
+{
+    static const uint8_t label[] = {1, 0xff}; // nobody's
+    uint8_t near[DENIAL_SIZE_MAX], far[DENIAL_SIZE_MAX];
+    struct writer near_writer, far_writer;
+    struct denial *denial = &zone->denial;
+    size_t near_end = write_behind(zone, label, 0, &near_writer, near);
+    size_t far_end = write_behind(zone, label, sizeof(label), &far_writer, far);
+    size_t size = near_writer.size - near_end;
+    if (near_end == 0 || far_end == 0 || far_writer.size - far_end != size) {
+        return; // as long as this is, resolve.c writes it
+    }
+    denial->bytes = mem_copy(near + near_end, size);
+    for (size_t at = 0; at + 1 < size; at++) {
+        unsigned value = get_u16(near + near_end + at);
+        if (value >= 0xc000 && get_u16(far + far_end + at) == value + sizeof(label)) {
+            SP_ASSERT(denial->pointer_count < ARRAY_SIZE(denial->pointers));
+            denial->pointers[denial->pointer_count++] = (uint16_t)at;
+            put_u16(denial->bytes + at, value - (unsigned)near_end);
+        }
+    }
+    denial->size = (uint16_t)size;
+}
