@@ -14,7 +14,7 @@
 
 struct worker *worker_new(uint64_t seed)
 {
-    struct worker *worker = mem_alloc(sizeof(*worker));
+    struct worker *worker = mem_alloc_aligned(sizeof(*worker), _Alignof(struct worker));
     worker->random = seed;
     return worker;
 }

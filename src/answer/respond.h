@@ -47,8 +47,9 @@ struct decided {
     size_t offset;
 };
 
+// Begins on a cache line and ends with one: no two workers write to the same.
 struct worker {
-    uint64_t random;
+    _Alignas(64) uint64_t random;
     uint32_t now_s; // worker_set_time
     struct worker_counters counters;
     struct decided decided[2]; // of the response that resolve.c makes
