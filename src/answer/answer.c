@@ -302,7 +302,9 @@ static inline bool pending_answer(const struct generation *generation, struct wo
         pending->plan = vector_get(generation->plans, found.rrset->plan - 1);
         pending->found = found;
         pending->message = message;
-        pending->is_simple = simple && is_ready(generation, query, &found);
+        if (UNLIKELY(!simple || !is_ready(generation, query, &found))) {
+            pending->is_simple = false;
+        }
         plan_prefetch(pending->plan);
         return true;
     }

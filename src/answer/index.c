@@ -85,6 +85,20 @@ void index_free_all(struct index *index)
     free(index);
 }
 
+void index_free_nodes(struct index *index)
+{
+    const struct page *last = NULL;
+    for (size_t i = 0; i < (size_t)1 << index_bits(index); i++) {
+        const struct page *page = index->pages[i];
+        for (unsigned at = 0; page != last && at < PAGE_SLOTS; at++) {
+            if (page->slots[at] != 0) {
+                node_free((struct node *)(uintptr_t)slot_node(page->slots[at]));
+            }
+        }
+        last = page;
+    }
+}
+
 static size_t page_collect(const struct page *page, uint32_t zone, struct node **nodes)
 {
     size_t count = 0;

@@ -52,6 +52,9 @@ struct index *index_new(void);
 // Frees this version's directory and all its pages: only when no other version lives.
 void index_free_all(struct index *index);
 
+// Frees the nodes of this version; it must be freed next.
+void index_free_nodes(struct index *index);
+
 // The best node of that name: of several zones that hold the name (nested zones) the deepest. Nodes
 // with any of `without` (NODE_OCCLUDED, NODE_APEX) are passed over. `name` is folded.
 const struct node *index_find(const struct index *index, uint64_t hash, const uint8_t *name,

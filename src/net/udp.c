@@ -5,7 +5,8 @@
 // One struct udp_batch belongs to one data thread. Under load this is two system calls for 64
 // queries; nothing is allocated, locked or logged, and only the fields that the kernel has written
 // are set again. Each answer is written over its query; the messages to send are a second, dense
-// array over the same slots, so a query without an answer leaves no hole.
+// array over the same slots, so a query without an answer leaves no hole. They point to their slots
+// from the start and are pointed elsewhere only behind a hole.
 //
 // A datagram longer than a slot is cut by the kernel: no query of that size is well-formed,
 // answer() sees a message that ends too early.
@@ -56,10 +57,22 @@ struct udp_batch {
 };
 
 // The fields that recvmmsg overwrites.
-static void slot_reset(struct udp_batch *batch, unsigned i)
+static inline void slot_reset(struct udp_batch *batch, unsigned i)
 {
     batch->in[i].msg_hdr.msg_namelen = sizeof(batch->peers[i]);
     batch->in[i].msg_hdr.msg_controllen = sizeof(batch->controls[i]);
+}
+
+// Makes out[at] the answer of slot i: nearly always they are the same.
+static void out_point(struct udp_batch *batch, unsigned at, unsigned i)
+{
+    batch->out_parts[at].iov_base = batch->slots[i];
+    batch->out[at].msg_hdr = (struct msghdr){
+        .msg_name = &batch->peers[i],
+        .msg_iov = &batch->out_parts[at],
+        .msg_iovlen = 1,
+        .msg_control = &batch->controls[i],
+    };
 }
 
 struct udp_batch *udp_batch_new(void)
@@ -74,7 +87,8 @@ struct udp_batch *udp_batch_new(void)
             .msg_control = &batch->controls[i],
         };
         slot_reset(batch, i);
-        batch->out[i].msg_hdr = (struct msghdr){.msg_iov = &batch->out_parts[i], .msg_iovlen = 1};
+        out_point(batch, i, i);
+        batch->messages[i].source.transport = TRANSPORT_UDP;
     }
     return batch;
 }
@@ -101,37 +115,53 @@ static void control_turn(struct msghdr *message)
     }
 }
 
+static inline bool peer_read(const union peer *peer, struct query_source *source)
+{
+    if (LIKELY(peer->any.sa_family == AF_INET)) {
+        source->address = (struct address){.family = FAMILY_IPV4};
+        memcpy(source->address.bytes, &peer->in.sin_addr, sizeof(peer->in.sin_addr));
+        source->port = ntohs(peer->in.sin_port);
+        return true;
+    }
+    return address_from_sockaddr(&peer->any, &source->address, &source->port);
+}
+
 // Makes the messages of a received batch; those from no address that we know stay empty.
 static void messages_make(struct udp_batch *batch, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct message *message = &batch->messages[i];
+        bool known = peer_read(&batch->peers[i], &message->source);
         message->query = message->out = batch->slots[i];
-        message->query_size = batch->in[i].msg_len;
-        message->source.transport = TRANSPORT_UDP;
-        if (!address_from_sockaddr(&batch->peers[i].any, &message->source.address,
-                                   &message->source.port)) {
-            message->query_size = 0;
-        }
+        message->query_size = known ? batch->in[i].msg_len : 0;
     }
 }
 
-// Fills out[at] with the answer to message i.
-static void answer_put(struct udp_batch *batch, unsigned i, unsigned at, bool wildcard)
+// Makes out[] of the answers, densely, and the slots ready for the next batch. Returns how many
+// there are; *moved when some do not stand in their own place.
+static unsigned answers_make(struct udp_batch *batch, unsigned count, bool wildcard, bool *moved)
 {
-    struct msghdr *in = &batch->in[i].msg_hdr;
-    batch->out_parts[at] = (struct iovec){batch->slots[i], batch->messages[i].out_size};
-    struct msghdr *out = &batch->out[at].msg_hdr;
-    out->msg_name = in->msg_name;
-    out->msg_namelen = in->msg_namelen;
-    if (wildcard) {
-        control_turn(in);
-        out->msg_control = in->msg_control;
-        out->msg_controllen = in->msg_controllen;
-    } else {
-        out->msg_control = NULL;
-        out->msg_controllen = 0;
+    unsigned at = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct msghdr *in = &batch->in[i].msg_hdr;
+        const size_t size = batch->messages[i].out_size;
+        if (LIKELY(size > 0)) {
+            if (UNLIKELY(at != i)) {
+                out_point(batch, at, i);
+                *moved = true;
+            }
+            struct msghdr *out = &batch->out[at].msg_hdr;
+            batch->out_parts[at++].iov_len = size;
+            out->msg_namelen = in->msg_namelen;
+            out->msg_controllen = 0;
+            if (wildcard) {
+                control_turn(in);
+                out->msg_controllen = in->msg_controllen;
+            }
+        }
+        slot_reset(batch, i);
     }
+    return at;
 }
 
 // sendmmsg fails only for its first message (unreachable, refused, forbidden by a firewall): that
@@ -163,17 +193,13 @@ static unsigned serve_batch(struct udp_batch *batch, const struct udp_socket *so
     }
     messages_make(batch, (unsigned)received);
     responder_answer(responder, batch->messages, (unsigned)received);
-    unsigned count = 0;
-    for (unsigned i = 0; i < (unsigned)received; i++) {
-        if (batch->messages[i].out_size > 0) {
-            answer_put(batch, i, count++, socket->wildcard);
-        }
-    }
+    bool moved = false;
+    unsigned count = answers_make(batch, (unsigned)received, socket->wildcard, &moved);
     if (count > 0) {
         send_all(socket->fd, batch->out, count);
     }
-    for (unsigned i = 0; i < (unsigned)received; i++) {
-        slot_reset(batch, i);
+    for (unsigned i = 0; moved && i < count; i++) {
+        out_point(batch, i, i);
     }
     return (unsigned)received;
 }
