@@ -79,6 +79,9 @@ typedef void api_respond(void *context, struct api_response *response);
       "Days until the first certificate of a check ends; 0 also when it has ended or none is "     \
       "known")                                                                                     \
     X(probes_late, "gauge", "Probes that began later than 5 % of their interval")                  \
+    X(prober_alive, "gauge",                                                                       \
+      "1 while probes can be made; 0 while the process that makes them is gone")                   \
+    X(prober_starts, "counter", "Starts of the process that probes")                               \
     X(probes, "gauge", "Probes that ended, of the checks in use")                                  \
     X(probe_failures, "gauge", "Probes that failed, of the checks in use")                         \
     X(reloads, "counter", "Reloads that were taken")                                               \

@@ -55,6 +55,10 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
     X(WEBHOOK_DROPPED, LOG_ERROR, "webhook-dropped",                                               \
       "events for a webhook were given up after many attempts",                                    \
       "look at the receiver; GET /v1/events still has the last events")                            \
+    X(PROBER_BEGUN, LOG_INFO, "prober-begun", "the process that probes has begun", "nothing")      \
+    X(PROBER_ENDED, LOG_ERROR, "prober-ended",                                                     \
+      "the process that probes is gone; states stay as they are until the next one works",         \
+      "nothing if it comes back; else read the reason")                                            \
     X(PUBLISHED, LOG_DEBUG, "published", "a new generation answers", "nothing")                    \
     X(PUBLISH_REFUSED, LOG_ERROR, "publish-refused",                                               \
       "a new generation failed its self-query; the old one keeps serving",                         \

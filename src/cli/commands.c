@@ -17,6 +17,9 @@ const struct command *const command_table[] = {
     &command_version,
     &command_import,
     &command_export,
+    &command_prober,
+    &command_reference,
+    &command_version,
     NULL,
 };
 // clang-format on

@@ -13,6 +13,7 @@ extern const struct command command_simulate;
 extern const struct command command_status;
 extern const struct command command_health;
 extern const struct command command_drain;
+extern const struct command command_prober;
 extern const struct command command_geo;
 extern const struct command command_import;
 extern const struct command command_export;

@@ -233,6 +233,9 @@ static void backend_metrics(void *state, struct api_metrics *metrics)
     metrics->geo_updates_refused = server->geo_updates_refused;
     metrics->uptime_seconds =
         (uint64_t)((clock_monotonic_ns(server->clock) - server->begun_ns) / NS_PER_SECOND);
+    const struct prober_remote *remote = server->probers.remote;
+    metrics->prober_alive = remote == NULL || prober_remote_is_alive(remote);
+    metrics->prober_starts = remote == NULL ? 0 : prober_remote_starts(remote);
     struct webhook_counts hooks = webhooks_counts(server->webhooks);
     metrics->webhooks_sent = hooks.sent;
     metrics->webhooks_failed = hooks.failed;

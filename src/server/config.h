@@ -87,6 +87,8 @@ struct config {
     size_t health_anchor_count;
     struct webhook *webhooks;
     size_t webhook_count;
+    enum health_process { HEALTH_INSIDE, HEALTH_OWN } health_process;
+    const char *health_user;  // of the probing process; NULL: the server's
     const char *health_state; // folder of saved states; NULL: nothing is saved
     int64_t health_state_age_ns;
     int64_t first_round_ns; // how long the first round of checks may hold back `ready`

@@ -14,6 +14,7 @@ static const char *const store_drivers[] = {"files", NULL};
 static const char *const precedences[] = {"isp-first", "province-first", NULL};
 static const char *const cookie_modes[] = {"off", "on", "require", NULL};
 static const char *const xdp_wishes[] = {"auto", "native", "generic", NULL};
+static const char *const health_processes[] = {"inside", "own", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 
 // clang-format off
@@ -85,6 +86,15 @@ static const struct option options[] = {
       .help = "The user that commands of checks run as, if the server may change users. `off` is "
               "the server's own."},
      FIELD(health_commands_user)},
+    {{.name = "health.process", .type = OPTION_ENUM, .choices = health_processes,
+      .fallback = "inside",
+      .help = "Where probes are made: inside the server, or in a process of its own that has none "
+              "of the server's files and secrets; if it ends, states stay and it is started anew."},
+     FIELD(health_process)},
+    {{.name = "health.user", .type = OPTION_USER, .fallback = "off",
+      .help = "The user of that process, if the server may change users. `off` is the server's "
+              "own."},
+     FIELD(health_user)},
     {{.name = "health.first_round", .type = OPTION_DURATION, .min = 0, .max = 300, .fallback = "5",
       .unit = "seconds",
       .help = "How long the first round of checks may hold back the first answer."},

@@ -14,7 +14,6 @@
 #include "server/serve.h"
 
 #include "server/notify.h"
-#include "server/probers.h"
 #include "server/server.h"
 
 #include <errno.h>
@@ -139,13 +138,12 @@ static void stop_finish(struct server *server)
     webhooks_free(server->webhooks);
     engine_free(server->engine);
     checker_free(server->checker);
-    prober_uv_free(server->prober);
+    probers_close(&server->probers);
     server->geo_watch = NULL;
     server->reload = NULL;
     server->saver = NULL;
     server->webhooks = NULL;
     server->engine = NULL;
-    server->prober = NULL;
     server->checker = NULL;
     signals_hold(true);
     handles_close(server);
@@ -418,18 +416,20 @@ static void on_check_changed(void *context)
 // Everything up to the first turn of the loop. On false nothing is left open but the loop.
 static bool start(struct server *server, struct diags *diags)
 {
-    if (!open_sockets(server, diags)) {
+    const struct config *config = server->config;
+    if (!open_sockets(server, diags) ||
+        !probers_open(&server->probers, &server->loop, config, server->net, diags)) {
+        control_free(server->control);
         net_close(server->net);
         return false;
     }
     log_diags(diags);
     log_event(LOG_EVENT_STARTING, "version=%s pid=%ld", SIGNPOST_VERSION, (long)getpid());
-    const struct config *config = server->config;
-    server->prober = probers_open(&server->loop, config, server->net);
-    server->checker = checker_new(&server->loop, prober_uv_prober(server->prober));
+    server->checker = checker_new(&server->loop, probers_prober(&server->probers));
     server->engine = engine_new(config, server->clock, checker_prober(server->checker));
     checker_attach(server->checker, engine_health(server->engine));
-    prober_uv_report(server->prober, checker_report, server->checker);
+    probers_report(&server->probers, checker_report, server->checker);
+    probers_tell(&server->probers, engine_events(server->engine));
     engine_watch(server->engine, on_check_changed, server);
     server->reload =
         reload_new(&server->loop, server->engine, config, server->net, on_reloaded, server);

@@ -4,12 +4,12 @@
 #pragma once
 
 #include "health/checker.h"
-#include "health/prober_uv.h"
 #include "net/net.h"
 #include "server/config.h"
 #include "server/control_http.h"
 #include "server/engine.h"
 #include "server/geo_watch.h"
+#include "server/probers.h"
 #include "server/reload.h"
 #include "server/saver.h"
 #include "server/webhook.h"
@@ -22,7 +22,7 @@ struct server {
     const struct clock *clock;
     struct config *config;
     struct net *net;
-    struct prober_uv *prober;
+    struct probers probers;
     struct checker *checker; // between the registry and the prober
     struct engine *engine;
     struct reload *reload;

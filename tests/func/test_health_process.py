@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The probing process: what it may not have, and what happens when it dies or hangs."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from harness import eventually
+from targets import targets
+from test_health import INTERVAL, addresses, answers, record
+from test_health_operator import zone_of
+
+pytestmark = pytest.mark.sanitizer
+
+
+def own(**more):
+    return {'allow': ['127.0.0.0/8'], 'process': 'own', **more}
+
+
+def child_of(server) -> int:
+    children = Path(f'/proc/{server.process.pid}/task/{server.process.pid}/children').read_text()
+    return int(children.split()[0])
+
+
+@pytest.mark.parametrize('kind,off', [('tcp', 'off'), ('http', 503)])
+def test_probes_from_a_process_of_its_own(daemon, kind, off):
+    with targets(3, 200) as members:
+        server = daemon({'example.org.yaml': {'www': record(members, kind=kind)}}, health=own())
+        members[0].switch(off)
+        eventually(lambda: answers(server) == addresses(members[1:]))
+        members[0].switch(200)
+        eventually(lambda: answers(server) == addresses(members))
+        assert server.metric('prober_alive') == 1
+        # A check that ends and another definition reach it too.
+        server.folder.zone('example.org.yaml', {'www': record(
+            members[1:], kind=kind, check={'interval': 0.2})})
+        server.reload()
+        members[1].switch('off')
+        eventually(lambda: answers(server) == [members[2].address])
+
+
+def test_it_has_nothing_of_the_server(daemon):
+    with targets(1, 'open') as members:
+        server = daemon(zone_of(members), health=own())
+        child = child_of(server)
+        links = [os.readlink(link) for link in Path(f'/proc/{child}/fd').iterdir()]
+        assert not [link for link in links if 'zones' in link or 'run/' in link]
+        sockets = [link for link in links if link.startswith('socket:')]
+        assert len(sockets) <= 2  # the pair, and a probe that may be under way
+        status = Path(f'/proc/{child}/status').read_text()
+        assert 'NoNewPrivs:\t1' in status
+        environment = Path(f'/proc/{child}/environ')
+        if os.access(environment, os.R_OK):
+            assert b'HOME' not in environment.read_bytes()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='changing users takes root')
+def test_it_has_a_user_of_its_own(daemon):
+    with targets(2, 'open') as members:
+        server = daemon(zone_of(members), health=own(user='nobody'))
+        status = Path(f'/proc/{child_of(server)}/status').read_text()
+        assert 'Uid:\t65534\t65534\t65534\t65534' in status and 'CapEff:\t0000000000000000' in status
+        members[0].switch('off')
+        eventually(lambda: answers(server) == [members[1].address])
+
+
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGSTOP])
+def test_states_stay_when_it_dies_or_hangs(daemon, number):
+    with targets(3, 'open') as members:
+        server = daemon(zone_of(members), health=own())
+        members[0].switch('off')
+        eventually(lambda: answers(server) == addresses(members[1:]))
+        child = child_of(server)
+        os.kill(child, number)
+        server.log.wait('prober-ended')
+        assert answers(server) == addresses(members[1:])  # nothing is blamed on the targets
+        eventually(lambda: server.metric('prober_alive') == 1 and child_of(server) != child)
+        members[1].switch('off')
+        eventually(lambda: answers(server) == [members[2].address])
+        assert server.metric('prober_starts_total') == 2
+        checks = server.checks()
+        assert checks[members[2].endpoint]['changes'] == 1
+
+
+def test_it_ends_with_the_server(daemon):
+    with targets(1, 'open') as members:
+        server = daemon(zone_of(members), health=own(), ready=False).wait_ready()
+        child = child_of(server)
+        server.process.kill()
+        eventually(lambda: not Path(f'/proc/{child}').exists() or
+                   ' Z ' in Path(f'/proc/{child}/stat').read_text())
+        server.process.wait()
+
+
+def test_a_user_that_is_not_there_stops_the_start(daemon):
+    server = daemon({}, ready=False, health=own(user='nobody-at-all'))
+    assert server.wait_exit() == 1
+    assert 'health.user' in server.log.text()
