@@ -73,6 +73,7 @@ static void definitions_arrive_whole(void **state)
     (void)state;
     struct wire_out out = {0};
     size_t size;
+    uint8_t *message;
     for (int kind = 0; kind < CHECK_KIND_COUNT; kind++) {
         struct wire_start start;
         struct check_spec spec;
@@ -88,7 +89,7 @@ static void definitions_arrive_whole(void **state)
         const struct wire_start sent = {
             .id = 77, .turn = 4000000000, .target = {FAMILY_IPV4, {203, 0, 113, 9}}, .spec = &spec};
         wire_put_start(&out, &sent);
-        uint8_t *message = message_of(&out, &size);
+        message = message_of(&out, &size);
         assert_true(wire_get_start(message, size, &scratch, &start));
         assert_true(start.id == 77 && start.turn == 4000000000);
         assert_true(address_equal(&start.target, &sent.target));
@@ -96,9 +97,11 @@ static void definitions_arrive_whole(void **state)
         damage(message, size);
     }
     wire_put_start(&out, &(struct wire_start){.id = 5, .turn = 6});
-    damage(message_of(&out, &size), size);
+    message = message_of(&out, &size);
+    damage(message, size);
     wire_put_id(&out, WIRE_CANCEL, 9);
-    damage(message_of(&out, &size), size);
+    message = message_of(&out, &size);
+    damage(message, size);
 }
 
 static void results_arrive_whole(void **state)
