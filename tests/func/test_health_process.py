@@ -61,7 +61,8 @@ def test_it_has_a_user_of_its_own(daemon):
     with targets(2, 'open') as members:
         server = daemon(zone_of(members), health=own(user='nobody'))
         status = Path(f'/proc/{child_of(server)}/status').read_text()
-        assert 'Uid:\t65534\t65534\t65534\t65534' in status and 'CapEff:\t0000000000000000' in status
+        assert 'Uid:\t65534\t65534\t65534\t65534' in status
+        assert 'CapEff:\t0000000000000000' in status
         members[0].switch('off')
         eventually(lambda: answers(server) == [members[1].address])
 
