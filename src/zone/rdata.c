@@ -75,8 +75,8 @@ static const struct layout {
     {TYPE_OPENPGPKEY, "b"},
     {62, "!42*"},  // CSYNC
     {63, "!411*"}, // ZONEMD
-    {TYPE_SVCB, "!2np"},
-    {TYPE_HTTPS, "!2np"},
+    {TYPE_SVCB, "2np"},
+    {TYPE_HTTPS, "2np"},
     {TYPE_SPF, "t"},
     {104, "!244"}, // NID
     {105, "!24"},  // L32
@@ -297,6 +297,16 @@ static void put_strings(struct writer *out, const uint8_t *bytes, size_t size)
     }
 }
 
+static void put_params(struct writer *out, const uint8_t *params, size_t size)
+{
+    const uint8_t *at = params;
+    struct svcb_param param;
+    while (svcb_next(&at, params + size, &param)) {
+        char text[SVCB_PARAM_TEXT_MAX];
+        put_text(out, svcb_param_format(&param, text));
+    }
+}
+
 static void put_field(struct writer *out, char field, const uint8_t *bytes, size_t size)
 {
     switch (field) {
@@ -327,13 +337,16 @@ static void put_field(struct writer *out, char field, const uint8_t *bytes, size
     case 'b':
         put_base64(out, bytes, size);
         break;
+    case 'p':
+        put_params(out, bytes, size);
+        break;
     default:
         put_number(out, bytes, size);
     }
 }
 
-// Whether the layout's text form can say these bytes: an empty rest has no text, and a CAA tag is
-// letters and digits.
+// Whether the layout's text form can say these bytes: an empty rest has no text, a CAA tag is
+// letters and digits, and parameters of a service must be plain.
 static bool layout_fits(const char *fields, uint16_t type, const uint8_t *rdata, size_t rdata_size)
 {
     if (*fields == '!' || !rdata_check(type, rdata, rdata_size)) {
@@ -343,6 +356,9 @@ static bool layout_fits(const char *fields, uint16_t type, const uint8_t *rdata,
     for (; *fields; fields++) {
         long size = field_size(*fields, rdata + at, rdata_size - at);
         if (size == 0 && strchr("xbq", *fields)) {
+            return false;
+        }
+        if (*fields == 'p' && !svcb_has_text(rdata + at, (size_t)size)) {
             return false;
         }
         for (long i = 1; *fields == 'c' && i < size; i++) {
@@ -373,7 +389,7 @@ const char *rdata_format(uint16_t type, const uint8_t *rdata, size_t rdata_size,
     }
     for (size_t at = 0; *fields; fields++) {
         size_t size = (size_t)field_size(*fields, rdata + at, rdata_size - at);
-        if (at > 0) {
+        if (at > 0 && *fields != 'p') { // each parameter brings its own
             put(&out, ' ');
         }
         put_field(&out, *fields, rdata + at, size);

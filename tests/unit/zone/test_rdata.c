@@ -76,7 +76,7 @@ static const struct {
     {TYPE_NAPTR, "100 50 \"s\" \"http+I2L\" \"!x\\\\1!\" _http._tcp.foo.com.",
      "00640032017308687474702b49324c0521785c3121055f68747470045f74637003666f6f03636f6d00", NULL},
     {TYPE_HTTPS, "1 . alpn=h2,h3 port=8443", "000100000100060268320268330003000220fb",
-     "\\# 19 000100000100060268320268330003000220fb"},
+     "1 . alpn=h2,h3 port=8443"},
     {TYPE_TLSA, "3 1 1 0123", "0301010123", NULL},
     {TYPE_DNSKEY, "256 3 5 AQPS", "010003050103d2", NULL},
     {TYPE_HINFO, "\"a b\" c", "036120620163", "\"a b\" \"c\""},
@@ -85,16 +85,26 @@ static const struct {
     {TYPE_OPENPGPKEY, "aGVsbG8=", "68656c6c6f", NULL},
     {51, "1 0 12 aabbccdd", "0100000c04aabbccdd", "\\# 9 0100000c04aabbccdd"}, // NSEC3PARAM
     {TYPE_SVCB, "0 foo.example.com.", "000003666f6f076578616d706c6503636f6d00",
-     "\\# 19 000003666f6f076578616d706c6503636f6d00"}, // RFC 9460, D.1
+     "0 foo.example.com."}, // RFC 9460, D.1
     {TYPE_SVCB, "16 foo.example.com. port=53", "001003666f6f076578616d706c6503636f6d00000300020035",
-     "\\# 25 001003666f6f076578616d706c6503636f6d00000300020035"}, // RFC 9460, D.2
+     "16 foo.example.com. port=53"}, // RFC 9460, D.2
     {TYPE_SVCB, "1 foo.example.com. port=53 port=54", NULL, NULL},
+    {TYPE_HTTPS, "1 . no-default-alpn alpn=h2 ipv6hint=::1,::2",
+     "00010000010003026832000200000006"
+     "0020000000000000000000000000000000010000000000000000"
+     "0000000000000002",
+     "1 . alpn=h2 no-default-alpn ipv6hint=::1,::2"},
+    {TYPE_HTTPS, "\\# 9 000100000100020161", "000100000100020161", NULL},
+    {TYPE_HTTPS, "1 . mandatory=port port=53",
+     "00010000000002000300030002003"
+     "5",
+     "\\# 15 000100000000020003000300020035"},
     // Hints that follow are hints of no octets.
-    {TYPE_HTTPS, "1 . ipv4hint=auto", "00010000040000", "\\# 7 00010000040000"},
+    {TYPE_HTTPS, "1 . ipv4hint=auto", "00010000040000", "1 . ipv4hint=auto"},
     {TYPE_HTTPS, "1 . ipv6hint=\"auto\" alpn=h2 ipv4hint=auto",
-     "000100000100030268320004000000060000", "\\# 18 000100000100030268320004000000060000"},
+     "000100000100030268320004000000060000", "1 . alpn=h2 ipv4hint=auto ipv6hint=auto"},
     {TYPE_SVCB, "( 1 . ipv4hint=192.0.2.1 ipv6hint=auto )", "00010000040004c000020100060000",
-     "\\# 15 00010000040004c000020100060000"},
+     "1 . ipv4hint=192.0.2.1 ipv6hint=auto"},
     {TYPE_HTTPS, "1 . key667=\"x ipv4hint=auto y\"",
      "000100029b001178206970763468696e743d6175746f2079",
      "\\# 24 000100029b001178206970763468696e743d6175746f2079"},
@@ -103,7 +113,7 @@ static const struct {
     {TYPE_HTTPS, "1 . ipv4hint=auto,192.0.2.1", NULL, NULL},
     {TYPE_HTTPS, "1 . ipv4hint=", NULL, NULL},
     {TYPE_HTTPS, "1 . port=auto", NULL, NULL},
-    {TYPE_HTTPS, "\\# 7 00010000040000", "00010000040000", "\\# 7 00010000040000"},
+    {TYPE_HTTPS, "\\# 7 00010000040000", "00010000040000", "1 . ipv4hint=auto"},
     {TYPE_HTTPS, "\\# 6 000100000400", NULL, NULL},            // half a parameter
     {TYPE_HTTPS, "\\# 11 0001000006000000040000", NULL, NULL}, // out of order
     {TYPE_ALIAS, "www.example.net.", "03777777076578616d706c65036e657400", "www.example.net."},
@@ -139,8 +149,8 @@ static void test_vectors(void **state)
 }
 
 // The forms again, written down a second time: the oracle of rdata_check and of the round trip.
-// Digits are octets, n a name, s a string, c a word, t strings, p parameters of a service, x the
-// rest (not empty), * the rest.
+// Digits are octets, n a name, s a string, c a word, t strings, p parameters of a service, P plain
+// ones, x the rest (not empty), * the rest.
 static const struct {
     uint16_t type;
     const char *fields;
@@ -183,6 +193,7 @@ static const struct {
     {TYPE_LOC, "88"},
     {TYPE_SVCB, "2np"},
     {TYPE_HTTPS, "2np"},
+    {TYPE_HTTPS, "2nP"},
     {TYPE_ALIAS, "n"},
     {TYPE_RRSIG, "99n*"},
     {TYPE_NSEC, "n*"},
@@ -223,6 +234,37 @@ static size_t random_rest(uint64_t *seed, uint8_t *at, size_t least)
     return size;
 }
 
+// Parameters that have a text: protocols, a port, addresses.
+static size_t plain_params(uint64_t *seed, uint8_t *at)
+{
+    size_t size = 0;
+    for (uint8_t key = 1; key <= 6; key++) {
+        size_t value = 0;
+        uint8_t *data = at + size + 4;
+        if (key == 5 || random_below(seed, 2)) {
+            continue;
+        }
+        for (unsigned ids = 1 + random_below(seed, 4); key == 1 && ids > 0; ids--) {
+            data[value] = (uint8_t)(1 + random_below(seed, 8));
+            for (unsigned i = 1; i <= data[value]; i++) {
+                data[value + i] = (uint8_t)("ahz019-./"[random_below(seed, 9)]);
+            }
+            value += data[value] + 1U;
+        }
+        value = key == 3   ? 2
+                : key == 4 ? 4 * random_below(seed, 9)
+                : key == 6 ? 16 * random_below(seed, 9)
+                           : value;
+        for (size_t i = 0; key > 2 && i < value; i++) {
+            data[i] = (uint8_t)(random_below(seed, 2) * random_next(seed));
+        }
+        const uint8_t head[] = {0, key, (uint8_t)(value >> 8), (uint8_t)value};
+        memcpy(at + size, head, sizeof(head));
+        size += 4 + value;
+    }
+    return size;
+}
+
 static size_t random_field(uint64_t *seed, char field, uint8_t *at)
 {
     size_t size = 0;
@@ -256,6 +298,8 @@ static size_t random_field(uint64_t *seed, char field, uint8_t *at)
             size += 4 + value;
         }
         return size;
+    case 'P':
+        return plain_params(seed, at);
     case 'x':
         return random_rest(seed, at, 1);
     case '*':

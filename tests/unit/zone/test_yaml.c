@@ -84,8 +84,8 @@ static const struct document_case good_documents[] = {
      "hinfo: {type: HINFO, value: '\"PC\" \"Linux ; x\"'}\n"
      "spf: {type: SPF, value: v=spf1 -all}\n",
      "",
-     {{"svc", "HTTPS", "3600 [\\# 27 000100000100060268320268330003000220fb00040004c0000201]"},
-      {"svc", "SVCB", "3600 [\\# 19 000003666f6f076578616d706c65036e657400]"},
+     {{"svc", "HTTPS", "3600 [1 . alpn=h2,h3 port=8443 ipv4hint=192.0.2.1]"},
+      {"svc", "SVCB", "3600 [0 foo.example.net.]"},
       {"pgp", "OPENPGPKEY", "3600 [aGVsbG8gd29ybGQ=]"},
       {"any", "TYPE65280", "3600 [\\# 3 abcdef]"},
       {"hinfo", "HINFO", "3600 [\"PC\" \"Linux ; x\"]"},
@@ -96,7 +96,7 @@ static const struct document_case good_documents[] = {
      "'': {type: ALIAS, value: svc.example.net.}\n"
      "other: {type: ANAME, ttl: 60, value: svc.example.net.}\n",
      "",
-     {{"svc", "HTTPS", "3600 [\\# 18 000100000100030268320004000000060000]"},
+     {{"svc", "HTTPS", "3600 [1 . alpn=h2 ipv4hint=auto ipv6hint=auto]"},
       {"@", "ALIAS", "3600 [svc.example.net.]"},
       {"other", "ALIAS", "60 [svc.example.net.]"}}},
     {"123: {type: A, value: 192.0.2.1}\n"
