@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+//
+// The text of SVCB and HTTPS records where it differs from the scanner's: the word `auto` on the
+// way in, plain parameters on the way out.
+//
+// Called by rdata.c, on any thread. What is written can be read again to the same bytes; parameters
+// that cannot be sure of that have no text, and their record keeps the form of RFC 3597.
 #include "zone/svcb_text.h"
 
 #include "base/address.h"
