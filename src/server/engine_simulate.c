@@ -16,6 +16,8 @@
 #include <string.h>
 
 enum { CHANGES_MAX = 256, NETWORKS_MAX = 4096, GROUPS_MAX = 1000 };
+// Matching may take time to the power of the stars.
+enum { PATTERN_MAX = 255, STARS_MAX = 4 };
 
 struct simulate_call {
     struct engine *engine;
@@ -102,6 +104,18 @@ static void read_clients(struct simulate_call *call)
     }
 }
 
+static void check_pattern(struct simulate_call *call, const char *key, const char *pattern)
+{
+    size_t stars = 0;
+    for (const char *at = pattern; *at != '\0'; at++) {
+        stars += *at == '*';
+    }
+    if (stars > STARS_MAX || strlen(pattern) > PATTERN_MAX) {
+        fault(call, key, "\"%.60s\": a pattern has at most %d stars and %d characters", pattern,
+              STARS_MAX, PATTERN_MAX);
+    }
+}
+
 static void read_changes(struct simulate_call *call)
 {
     const json_t *down = json_object_get(call->body, "down");
@@ -114,11 +128,14 @@ static void read_changes(struct simulate_call *call)
     }
     call->changes = arena_alloc(call->arena, count * sizeof(*call->changes));
     for (size_t i = 0; i < json_array_size(down); i++) {
-        call->changes[call->change_count++].pattern = json_string_value(json_array_get(down, i));
+        pattern = json_string_value(json_array_get(down, i));
+        check_pattern(call, "down", pattern);
+        call->changes[call->change_count++].pattern = pattern;
     }
     json_object_foreach(weights, pattern, weight)
     {
         json_int_t number = json_integer_value(weight);
+        check_pattern(call, "weights", pattern);
         if (!json_is_integer(weight) || number < 0 || number > WEIGHT_MAX) {
             fault(call, "weights", "\"%.60s\": expected a whole number from 0 to %d", pattern,
                   WEIGHT_MAX);

@@ -210,6 +210,7 @@ def test_follows_health(daemon):
 @pytest.mark.parametrize('arguments, code, text', [
     (('plain.example.org',), 1, 'steers'), (('none.example.org',), 1, 'no records'),
     (('www.example.com',), 1, 'no zone'), (('pools.example.org', '--down', 'x'), 1, 'matches no'),
+    (('pools.example.org', '--down', '*1*2*3*4*5'), 1, '4 stars'),
     (('pools.example.org', '--weight', '192.0.2.1'), 2, 'MEMBER=N'),
     (('pools.example.org', '--weight', '192.0.2.1=-1'), 1, 'from 0 to'),
     (('pools.example.org', '--weight', 'near=1'), 1, 'matches no member'),
