@@ -5,6 +5,7 @@
 #include "base/memory.h"
 
 #include <pwd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 // Who a part of the server is to be. False when it is a user that this process may not become.
@@ -112,6 +113,21 @@ void probers_report(struct probers *probers, probe_ended *ended, void *context)
 void probers_tell(struct probers *probers, struct events *events)
 {
     probers->events = events;
+}
+
+unsigned probers_room(void)
+{
+    enum { PROBES_MAX = 16384 };
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return HEALTH_PROBES_MAX;
+    }
+    if (limit.rlim_cur < limit.rlim_max) { // nothing here uses select()
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return (unsigned)MIN(limit.rlim_cur / 2, (rlim_t)PROBES_MAX);
 }
 
 void probers_close(struct probers *probers)

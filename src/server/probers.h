@@ -25,5 +25,7 @@ const struct prober *probers_prober(const struct probers *probers);
 // Before the first probe starts: where results go; and who hears of the process.
 void probers_report(struct probers *probers, probe_ended *ended, void *context);
 void probers_tell(struct probers *probers, struct events *events);
+// How many probes may be under way at a time: as many as there are descriptors for.
+unsigned probers_room(void);
 // After health_free; the memory goes when the loop has closed the handles.
 void probers_close(struct probers *probers);
