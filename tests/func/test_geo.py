@@ -2,6 +2,8 @@
 """Geo data changes while the daemon answers: new data is used, broken data never."""
 
 import os
+import random
+import threading
 import time
 
 import pytest
@@ -143,6 +145,36 @@ def test_an_mmdb_cut_while_it_is_in_use(make):
     path.write_bytes(content.replace(b'DE', b'JP'))
     update(server)
     assert value(server) == VALUES['JP']
+
+
+def test_an_mmdb_cut_while_it_is_read(make):
+    """A mapped file that is cut under its reader would kill the process."""
+    networks = {'127.0.0.0/8': {'country_code': 'DE'}}
+    networks.update({f'10.{i >> 8}.{i & 255}.0/24': {'country_code': COUNTRIES[i % 2]}
+                     for i in range(30000)})
+    content = mmdb.write(networks, bits=28)
+    server = make('city.mmdb', content)
+    path, end, dice = server.folder.path / 'city.mmdb', threading.Event(), random.Random(1)
+
+    def cut():
+        while not end.is_set():
+            path.write_bytes(content)
+            time.sleep(dice.random() * 0.01)  # anywhere in a reading
+            os.truncate(path, 4096)
+
+    writer = threading.Thread(target=cut)
+    writer.start()
+    try:
+        for _ in range(int(100 if SLOW == 1 else 20)):
+            status, body = server.api('POST', '/v1/geo/update')
+            assert status in (200, 422), body
+            assert value(server) == VALUES['DE']
+    finally:
+        end.set()
+        writer.join()
+    path.write_bytes(content)
+    update(server)
+    assert value(server) == VALUES['DE']
 
 
 def test_a_file_that_knows_too_little(make):
