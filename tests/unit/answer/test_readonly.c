@@ -7,6 +7,7 @@
 #include "answer/respond.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -33,8 +34,9 @@ static bool overlaps(const struct range *range, const void *at, size_t size)
     return begin < range->end && begin + size > range->begin;
 }
 
-// Every writable private mapping but those that the answer is allowed to write to. Nothing is
-// allocated while they are read.
+// Every writable private mapping but those that the answer is allowed to write to: the worker, the
+// stack and what belongs to the thread. There the kernel writes too: whenever it takes the thread
+// off its core (rseq), and it ends the process when it cannot. Nothing is allocated meanwhile.
 static void ranges_read(struct ranges *ranges, const struct worker *worker)
 {
     static char text[MAPS_MAX];
@@ -53,7 +55,8 @@ static void ranges_read(struct ranges *ranges, const struct worker *worker)
         struct range range;
         char access[5];
         assert_int_equal(sscanf(line, "%lx-%lx %4s", &range.begin, &range.end, access), 3);
-        bool allowed = overlaps(&range, worker, sizeof(*worker)) || overlaps(&range, &range, 1);
+        bool allowed = overlaps(&range, worker, sizeof(*worker)) || overlaps(&range, &range, 1) ||
+                       overlaps(&range, (const void *)pthread_self(), 1);
         if (strcmp(access, "rw-p") == 0 && !allowed) {
             assert_true(ranges->count < RANGES_MAX);
             ranges->items[ranges->count++] = range;
