@@ -16,6 +16,7 @@ struct worker *worker_new(uint64_t seed)
 {
     struct worker *worker = mem_alloc_aligned(sizeof(*worker), _Alignof(struct worker));
     worker->random = seed;
+    worker->dice = (struct dice){.random = &worker->random, .turns = worker->turns};
     return worker;
 }
 

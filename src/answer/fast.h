@@ -84,16 +84,15 @@ static inline size_t fast_opt(uint8_t *at, const struct generation *generation,
                               const struct query *query, unsigned scope, struct tally *tally)
 {
     size_t options_size = 0;
-    memcpy(at, generation->opt_start, 8);
+    block_store(at, block_load(generation->opt));
     at[7] = (uint8_t)(query->dnssec_ok << 7);
-    at[8] = 0;
     if (query->subnet.present) {
         tally->ecs++;
         if (generation->options.ecs) {
             options_size = fast_subnet(at + OPT_SIZE, &query->subnet, scope);
+            put_u16(at + 9, (unsigned)options_size);
         }
     }
-    put_u16(at + 9, (unsigned)options_size);
     return OPT_SIZE + options_size;
 }
 
@@ -141,11 +140,11 @@ static inline size_t fast_steered(const struct generation *generation, struct wo
     const struct query *query = &pending->query;
     const size_t question_end = HEADER_SIZE + query->name_size + QUESTION_FIXED_SIZE;
     const bool located = query_is_located(query, generation);
-    struct dice dice = {&worker->random, worker->turns, pending->found.rrset->turn};
+    worker->dice.turn_base = pending->found.rrset->turn;
     struct picked picked = plan_pick_one(
-        pending->plan, located ? &query->subnet.address : &message->source.address, &dice);
+        pending->plan, located ? &query->subnet.address : &message->source.address, &worker->dice);
     const size_t size = question_end + picked.size;
-    if (picked.record == NULL || size > FAST_SIZE_MAX - OPT_REACH) {
+    if (size > FAST_SIZE_MAX - OPT_REACH) { // or there is none
         return 0;
     }
     bytes_copy(message->out + question_end, picked.record, picked.size);

@@ -58,8 +58,8 @@ struct generation {
     unsigned apex_labels_max; // nor any zone's apex
     size_t zone_count, plan_count, node_bytes;
     struct answer_options options;
-    uint16_t udp_limit;   // largest UDP answer that the options allow
-    uint8_t opt_start[8]; // of OPT: root, type, our payload, no extended rcode, version 0
+    uint16_t udp_limit;      // largest UDP answer that the options allow
+    uint8_t opt[BLOCK_SIZE]; // OPT without options: root, type, our payload, zeros
 };
 
 static inline uint64_t generation_hash(const struct generation *generation, const uint8_t *folded,

@@ -94,8 +94,8 @@ struct publisher *publisher_new(const struct answer_options *options)
     generation->options = *options;
     generation->udp_limit = (uint16_t)MIN(
         MAX((unsigned)options->udp_payload_max, (unsigned)QUERY_PAYLOAD_MIN), ANSWER_UDP_MAX);
-    put_u16(generation->opt_start + 1, TYPE_OPT);
-    put_u16(generation->opt_start + 3, options->udp_payload_max);
+    put_u16(generation->opt + 1, TYPE_OPT);
+    put_u16(generation->opt + 3, options->udp_payload_max);
     publisher->current = generation;
     publisher->next_turn = 1;
     publisher->worker = worker_new(random_seed());

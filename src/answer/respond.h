@@ -50,7 +50,8 @@ struct decided {
 // Begins on a cache line and ends with one: no two workers write to the same.
 struct worker {
     _Alignas(64) uint64_t random;
-    uint32_t now_s; // worker_set_time
+    struct dice dice; // over `random` and `turns`; only the first counter changes
+    uint32_t now_s;   // worker_set_time
     struct worker_counters counters;
     struct decided decided[2]; // of the response that resolve.c makes
     struct sampler sampler;

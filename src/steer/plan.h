@@ -109,7 +109,7 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
 // it takes more to find out: then nothing has been thrown or counted, and plan_pick decides.
 struct picked {
     const uint8_t *record; // NULL: none
-    uint32_t size;
+    uint32_t size;         // UINT32_MAX with it: nothing has room for that
     uint8_t scope;
 };
 

@@ -291,6 +291,7 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
 struct picked plan_pick_one(const struct plan *plan, const struct address *client,
                             const struct dice *dice)
 {
+    static const struct picked none = {.size = UINT32_MAX};
     struct territory_match match = {0};
     if (plan->territory != NULL) {
         match = territory_find(plan->territory, client);
@@ -299,7 +300,7 @@ struct picked plan_pick_one(const struct plan *plan, const struct address *clien
     const struct choice *choice = &plan->choices[index];
     if (choice->answer_count != 1 || choice->kind != PICK_MEMBERS ||
         choice->share_ppm < SHARE_ALL) {
-        return (struct picked){0};
+        return none;
     }
     const struct choice_member *members = plan->members + choice->first_member, *member = members;
     switch (choice->method) {
@@ -315,7 +316,7 @@ struct picked plan_pick_one(const struct plan *plan, const struct address *clien
         member += dice_turn(dice, index) % choice->member_count;
         break;
     default:
-        return (struct picked){0};
+        return none;
     }
     return (struct picked){plan->records + member->record_offset, member->record_size, match.scope};
 }
