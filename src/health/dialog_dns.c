@@ -66,8 +66,12 @@ static size_t name_read(const struct message *message, size_t *place, uint8_t na
             if (at + 1 >= message->size || ++jumps > JUMPS_MAX) {
                 return 0;
             }
+            size_t to = (size_t)(length & 0x3f) << 8 | message->at[at + 1];
+            if (to < HEADER_SIZE || to >= at) { // a name stands before its use, not in the header
+                return 0;
+            }
             after = after ? after : at + 2;
-            at = (size_t)(length & 0x3f) << 8 | message->at[at + 1];
+            at = to;
             continue;
         }
         if (length >= 0x40 || at + 1 + length > message->size ||

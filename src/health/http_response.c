@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The reader of HTTP/1.x responses. Called by dialog_http.c with octets as they come, in any
-// pieces; the outcome does not depend on how they are cut (tests/unit/health/test_http_response.c).
+// pieces; the outcome does not depend on how they are cut (tests/fuzz/fuzz_dialog.c).
 #include "health/http_response.h"
 
 #include <string.h>

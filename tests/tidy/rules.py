@@ -162,6 +162,18 @@ def banned_functions(tree: Tree) -> Iterator[Fault]:
                     yield Fault(path, number, f'{match[1]}() is banned: use {instead}')
 
 
+def one_gate(tree: Tree) -> Iterator[Fault]:
+    """Probes leave through the gate: nothing else of health/ connects or sends to an address."""
+    call = re.compile(r'(?<![\w.>])(connect|sendto|sendmsg|sendmmsg)\s*\(')
+    for path in tree.find(*CODE, under='src/health/'):
+        if path == 'src/health/gate.c':
+            continue
+        code = without_comments_and_strings(tree.text(path))
+        for number, line in numbered(code.splitlines()):
+            if match := call.search(line):
+                yield Fault(path, number, f'{match[1]}() past the gate: use health/gate.h')
+
+
 def function_length(tree: Tree) -> Iterator[Fault]:
     """A function fits on a screen."""
     for path in tree.hand_written('.c'):
@@ -281,6 +293,6 @@ def no_places_of_one_machine(tree: Tree) -> Iterator[Fault]:
                     yield Fault(path, number, f'"{place}" exists on one machine only')
 
 
-RULES = [include_order, pure_folders, banned_functions, function_length, file_length, line_width,
-         clean_whitespace, spdx_line, no_markers, pragma_once, documented_headers, opening_essay,
-         listed_in_meson, no_places_of_one_machine]
+RULES = [include_order, pure_folders, banned_functions, one_gate, function_length, file_length,
+         line_width, clean_whitespace, spdx_line, no_markers, pragma_once, documented_headers,
+         opening_essay, listed_in_meson, no_places_of_one_machine]

@@ -46,6 +46,8 @@ OFFENCES = [
      'sprintf() is banned'),
     ('banned_functions', 'src/base/base.c', SPDX + 'long f(void)\n{\n    return time(NULL);\n}\n',
      4, 'base/clock.h'),
+    ('one_gate', 'src/health/prober_x.c',
+     SPDX + 'int f(void)\n{\n    return connect(a, b, c);\n}\n', 4, 'connect() past the gate'),
     ('function_length', 'src/base/base.c', SPDX + 'void f(void)\n{\n' + '    g();\n' * 69 + '}\n',
      3, 'function of 71 lines'),
     ('file_length', 'src/base/base.c', SPDX + 'int x;\n' * 600, 601, 'file of 601 lines'),
