@@ -131,6 +131,9 @@ struct api_backend {
     json_t *(*geo)(void *state);
     json_t *(*locate)(void *state, const struct address *address);
     // Ramps; set is false when there is none of this name. Modes: running, held, aborted.
+    json_t *(*rtt)(void *state);
+    bool (*rtt_report)(void *state, const struct address *client, const char *place, double ms,
+                       unsigned samples);
     json_t *(*loads)(void *state);
     bool (*load_report)(void *state, const char *name, bool is_site, double load);
     json_t *(*ramps)(void *state);

@@ -73,3 +73,6 @@ void handle_ramp_abort(struct api_call *call);
 extern const struct api_field_info loads_fields[];
 void handle_loads(struct api_call *call);
 void handle_loads_report(struct api_call *call);
+extern const struct api_field_info rtt_fields[];
+void handle_rtt(struct api_call *call);
+void handle_rtt_report(struct api_call *call);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Steering over the API: ramps and loads. Called by routes.c on the control thread.
+// Steering over the API: ramps, loads and round trips.
+//
+// Called by routes.c on the control thread, after the route's table was held against the request.
+// Lists are taken whole or not at all: each entry is looked at before the first one counts.
 #include "api/call.h"
 
 #include <stdio.h>
@@ -72,14 +75,13 @@ static const char *report_name(const json_t *report, size_t index, bool *is_site
     return site ? site : value;
 }
 
-// All or nothing: reports are looked at first.
 void handle_loads_report(struct api_call *call)
 {
     const json_t *list = json_object_get(call->body, "loads"), *report;
     struct diags diags = {0};
     size_t index, taken = 0;
-    bool is_site;
-    double load;
+    bool is_site = false;
+    double load = 0;
     json_array_foreach(list, index, report)
     {
         report_name(report, index, &is_site, &load, &diags);
@@ -92,7 +94,73 @@ void handle_loads_report(struct api_call *call)
     json_array_foreach(list, index, report)
     {
         const char *name = report_name(report, index, &is_site, &load, &diags);
-        taken += call->backend->load_report(call->backend->state, name, is_site, load);
+        taken +=
+            name != NULL && call->backend->load_report(call->backend->state, name, is_site, load);
+    }
+    call_json(call, 200, json_pack("{s:I}", "taken", (json_int_t)taken));
+}
+
+// --- round trips
+
+const struct api_field_info rtt_fields[] = {
+    {"samples", API_LIST, true,
+     "Objects of `client`, an address; `site` or `value` (of a member without a site); `ms`; and "
+     "how many `count` stands for, 1 by default"},
+    {0},
+};
+
+void handle_rtt(struct api_call *call)
+{
+    call_json(call, 200, call->backend->rtt(call->backend->state));
+}
+
+struct rtt_sample {
+    struct address client;
+    const char *place;
+    double ms;
+    json_int_t count;
+};
+
+static bool sample_read(const json_t *json, struct rtt_sample *sample)
+{
+    const char *client = json_string_value(json_object_get(json, "client"));
+    const char *site = json_string_value(json_object_get(json, "site"));
+    const char *value = json_string_value(json_object_get(json, "value"));
+    const json_t *count = json_object_get(json, "count");
+    sample->place = site ? site : value;
+    sample->ms = json_number_value(json_object_get(json, "ms"));
+    sample->count = count ? json_integer_value(count) : 1;
+    return client != NULL && address_parse(client, &sample->client) &&
+           (site == NULL) != (value == NULL) && sample->ms > 0 && sample->ms < 60000 &&
+           sample->count >= 1 && sample->count <= 1000000;
+}
+
+void handle_rtt_report(struct api_call *call)
+{
+    const json_t *list = json_object_get(call->body, "samples"), *json;
+    struct diags diags = {0};
+    struct rtt_sample sample;
+    size_t index, taken = 0;
+    json_array_foreach(list, index, json)
+    {
+        if (!sample_read(json, &sample)) {
+            char key[32];
+            snprintf(key, sizeof(key), "samples[%zu]", index);
+            diags_error(&diags, (struct place){0}, key,
+                        "expected a client's address, a site or a value, and ms from 0 to 60000");
+        }
+    }
+    if (diags.error_count > 0) {
+        call_problem_diags(call, 422, "nothing was taken", &diags);
+        diags_clear(&diags);
+        return;
+    }
+    json_array_foreach(list, index, json)
+    {
+        if (sample_read(json, &sample)) {
+            taken += call->backend->rtt_report(call->backend->state, &sample.client, sample.place,
+                                               sample.ms, (unsigned)sample.count);
+        }
     }
     call_json(call, 200, json_pack("{s:I}", "taken", (json_int_t)taken));
 }

@@ -58,6 +58,19 @@ static json_t *backend_simulate(void *state, const json_t *body, struct diags *f
     return engine_simulate(server->engine, body, faults);
 }
 
+static json_t *backend_rtt(void *state)
+{
+    const struct server *server = state;
+    return engine_rtt_summary(server->engine);
+}
+
+static bool backend_rtt_report(void *state, const struct address *client, const char *place,
+                               double ms, unsigned samples)
+{
+    const struct server *server = state;
+    return engine_rtt_report(server->engine, client, place, ms, samples);
+}
+
 static json_t *backend_loads(void *state)
 {
     const struct server *server = state;
@@ -276,6 +289,8 @@ struct api_backend server_backend(struct server *server)
         .lint = backend_lint,
         .simulate = backend_simulate,
         .reload = backend_reload,
+        .rtt = backend_rtt,
+        .rtt_report = backend_rtt_report,
         .loads = backend_loads,
         .load_report = backend_load_report,
         .ramps = backend_ramps,

@@ -132,6 +132,9 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine->shares = plan_shares_new();
     engine_ramps_open(engine);
     engine->loads = loads_new();
+    engine->rtt = rtt_new();
+    engine->rtt_version = rtt_version(engine->rtt);
+    territories_measure(engine->territories, engine->rtt);
     return engine;
 }
 
@@ -175,6 +178,8 @@ void engine_free(struct engine *engine)
     plan_shares_free(engine->shares);
     engine_ramps_close(engine);
     loads_free(engine->loads);
+    rtt_free(engine->rtt);
+    free(engine->rtt_users.slots);
     free(engine->load_users.slots);
     for (size_t i = 0; i < engine->by_check_size; i++) {
         free(engine->by_check[i].slots.slots);
@@ -289,5 +294,6 @@ int64_t engine_tick(struct engine *engine)
     int64_t next_ns = MIN(health_tick(engine->health), engine->manual_next_ns);
     next_ns = MIN(next_ns, engine_ramps_tick(engine));
     next_ns = MIN(next_ns, engine_loads_tick(engine));
+    next_ns = MIN(next_ns, engine_rtt_tick(engine));
     return MIN(next_ns, engine_plans_tick(engine));
 }

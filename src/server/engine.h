@@ -118,3 +118,8 @@ bool engine_ramps_set(struct engine *engine, const char *id, enum ramp_mode mode
 // many; it is looked at within a second.
 json_t *engine_loads_list(struct engine *engine);
 bool engine_loads_report(struct engine *engine, const char *name, bool is_site, double load);
+
+// Round trips for method `fastest`. Report: false when the table is full.
+bool engine_rtt_report(struct engine *engine, const struct address *client, const char *place,
+                       double ms, unsigned samples);
+json_t *engine_rtt_summary(const struct engine *engine);

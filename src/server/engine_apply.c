@@ -308,6 +308,7 @@ bool engine_apply(struct engine *engine, struct load *load)
         engine_index_checks(engine);
         engine_ramps_index(engine);
         engine_loads_index(engine);
+        engine_rtt_index(engine);
         engine_states_close(engine);
         engine_models_forget(engine); // they are made of the generation before
         if (new_geo) {

@@ -13,6 +13,7 @@
 #include "server/ramps.h"
 #include "server/zone_table.h"
 #include "steer/simulate.h"
+#include "steer/rtt.h"
 #include "steer/territory.h"
 #include "zone/readers.h"
 
@@ -111,6 +112,10 @@ struct engine {
     struct ramp_use *ramp_uses;
     size_t ramp_use_count, ramp_use_capacity;
     char *ramps_path; // NULL: not saved
+    struct rtt *rtt;
+    struct slot_list rtt_users; // slots of policies with method `fastest`
+    uint64_t rtt_version;       // that their territories were built with
+    int64_t rtt_next_ns;
     struct loads *loads;
     struct slot_list load_users; // slots of policies that look at loads
     struct replaced_list replaced;
@@ -177,6 +182,9 @@ void engine_load_view(const struct engine *engine, const struct member *member,
                       const struct check_view *check, struct member_view *view);
 void engine_loads_index(struct engine *engine);
 int64_t engine_loads_tick(struct engine *engine);
+// engine_rtt.c: the list of policies that go by round trips, and the next look at them.
+void engine_rtt_index(struct engine *engine);
+int64_t engine_rtt_tick(struct engine *engine);
 // Compiles and publishes what waits; when it wants to be called again.
 int64_t engine_plans_tick(struct engine *engine);
 // Makes `by_check` anew from the policies of all zones.

@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "steer/rtt.h"
 #include "steer/rule.h"
 
 struct territories {
@@ -18,6 +19,7 @@ struct territories {
     size_t count;
     uint64_t epoch;  // changes when lines or geo data do; part of every key
     uint64_t number; // of the last one
+    const struct rtt *rtt;
 };
 
 // A byte string that grows.
@@ -77,11 +79,14 @@ static void key_put_rule(struct key *key, const struct policy *policy, const str
 
 bool territory_is_ordered(const struct policy *policy)
 {
-    return policy->method == METHOD_NEAREST && policy->site_count > 1;
+    bool goes = policy->method == METHOD_NEAREST || policy->method == METHOD_FASTEST;
+    return goes && policy->site_count > 1;
 }
 
-static void key_put_sites(struct key *key, const struct policy *policy)
+static void key_put_sites(struct key *key, const struct policy *policy, const struct rtt *rtt)
 {
+    bool fastest = policy->method == METHOD_FASTEST;
+    key_put_u64(key, fastest && rtt ? rtt_version(rtt) : 0);
     size_t count = territory_is_ordered(policy) ? policy->site_count : 0;
     key_put_u64(key, count);
     for (size_t i = 0; i < count; i++) {
@@ -90,15 +95,18 @@ static void key_put_sites(struct key *key, const struct policy *policy)
         key_put(key, &site->latitude, sizeof(site->latitude));
         key_put(key, &site->longitude, sizeof(site->longitude));
         key_put(key, &site->bias, sizeof(site->bias));
+        if (fastest) {
+            key_put(key, site->name, strlen(site->name) + 1);
+        }
     }
 }
 
-static struct key key_make(const struct policy *policy, uint64_t epoch)
+static struct key key_make(const struct policy *policy, uint64_t epoch, const struct rtt *rtt)
 {
     struct key key = {0};
     key_put_u64(&key, epoch);
     key_put_u64(&key, policy->form == FORM_FLAT);
-    key_put_sites(&key, policy);
+    key_put_sites(&key, policy, rtt);
     for (size_t i = 0; i < policy->rule_count; i++) {
         key_put_rule(&key, policy, &policy->rules[i]);
     }
@@ -151,10 +159,10 @@ struct territory *territory_acquire(struct territories *set, const struct policy
     if (!policy_looks_at_client(policy, lines)) {
         return NULL;
     }
-    struct key key = key_make(policy, set->epoch);
+    struct key key = key_make(policy, set->epoch, set->rtt);
     struct territory *territory = find(set, &key);
     if (territory == NULL) {
-        return add(set, territory_build(policy, lines, geo), &key);
+        return add(set, territory_build(policy, lines, geo, set->rtt), &key);
     }
     free(key.bytes);
     territory->user_count++;
@@ -257,6 +265,11 @@ void territories_free(struct territories *set)
 {
     SP_ASSERT(set->head == NULL);
     free(set);
+}
+
+void territories_measure(struct territories *set, const struct rtt *rtt)
+{
+    set->rtt = rtt;
 }
 
 void territories_forget(struct territories *set)

@@ -64,6 +64,11 @@ struct territory *territory_project(struct territories *set, const struct territ
 // Runs of prefixes of one class: what it costs to project it.
 size_t territory_run_count(const struct territory *territory);
 
+// Where territories of method `fastest` find measured round trips from now on; a new version of the
+// table makes new territories. It must outlive the set; NULL: nowhere.
+struct rtt;
+void territories_measure(struct territories *set, const struct rtt *rtt);
+
 // After new lines or geo data: entries of the old data are no longer found (but live while used).
 void territories_forget(struct territories *set);
 size_t territories_count(const struct territories *set);

@@ -36,6 +36,7 @@ struct builder {
     const struct policy *policy;
     const struct lines *lines;
     const struct geo *geo;
+    const struct rtt *rtt;
     struct rulesets *sets;
     uint32_t for_all;       // rules that hold every client
     uint32_t *location_set; // set of each location id
@@ -168,6 +169,31 @@ static void orders_prepare(struct builder *b)
         }
     }
     free(order);
+}
+
+static const uint16_t *order_of(void *context, uint32_t number)
+{
+    const struct builder *b = context;
+    return b->territory->orders[number - 1];
+}
+
+static uint32_t order_add(void *context, const uint16_t *order)
+{
+    return order_intern(context, order);
+}
+
+// For `fastest`: what was measured goes before distance.
+static void orders_measure(struct builder *b, enum family family, struct runs *orders)
+{
+    if (b->policy->method != METHOD_FASTEST || b->rtt == NULL) {
+        return;
+    }
+    const struct overlay_source source = {b->policy->site_count, order_of, order_add, b};
+    size_t count = orders->count;
+    struct lpm_segment *runs =
+        territory_overlay(&source, b->policy->sites, b->rtt, family, orders->items, &count);
+    free(orders->items);
+    *orders = (struct runs){.items = runs, .count = count, .capacity = count};
 }
 
 struct visit_context {
@@ -448,6 +474,7 @@ static struct lpm *build_family(struct builder *b, enum family family)
     if (b->ordered) {
         visit.runs = &orders;
         geo_walk_locations(b->geo, family, visit_order, &visit);
+        orders_measure(b, family, &orders);
     } else {
         runs_add(&orders, 0, 0);
     }
@@ -461,9 +488,9 @@ static struct lpm *build_family(struct builder *b, enum family family)
 }
 
 struct territory *territory_build(const struct policy *policy, const struct lines *lines,
-                                  const struct geo *geo)
+                                  const struct geo *geo, const struct rtt *rtt)
 {
-    struct builder b = {.policy = policy, .lines = lines, .geo = geo};
+    struct builder b = {.policy = policy, .lines = lines, .geo = geo, .rtt = rtt};
     b.sets = rulesets_new(policy->rule_count);
     b.territory = mem_alloc(sizeof(*b.territory));
     for (size_t r = 0; r < policy->rule_count; r++) {

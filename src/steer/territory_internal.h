@@ -29,9 +29,22 @@ struct territory {
 
 // Whether the policy's method wants the order of its sites.
 bool territory_is_ordered(const struct policy *policy);
-// A new territory without users and key.
+// A new territory without users and key. `rtt`: round trips for method `fastest`, or NULL.
+struct rtt;
 struct territory *territory_build(const struct policy *policy, const struct lines *lines,
-                                  const struct geo *geo);
+                                  const struct geo *geo, const struct rtt *rtt);
+
+// territory_fastest.c: runs of order numbers (which the caller frees) with the measured networks
+// laid over those by distance.
+struct overlay_source {
+    size_t site_count;
+    const uint16_t *(*order_of)(void *context, uint32_t number);
+    uint32_t (*intern)(void *context, const uint16_t *order);
+    void *context;
+};
+struct lpm_segment *territory_overlay(const struct overlay_source *source, const struct site *sites,
+                                      const struct rtt *rtt, enum family family,
+                                      const struct lpm_segment *runs, size_t *count);
 
 // territory_lookup, inline for the query path.
 static inline struct territory_match territory_find(const struct territory *territory,

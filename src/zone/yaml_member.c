@@ -85,12 +85,27 @@ static const struct site *site_of_policy(struct arena *arena, struct policy *pol
     return copy;
 }
 
+// A member without a site is a place of its own, known by its value.
+static const struct site *place_of_member(struct policy *policy, const struct member *member)
+{
+    for (size_t i = 0; i < policy->site_count; i++) {
+        if (strcmp(policy->sites[i].name, member->text) == 0) {
+            return &policy->sites[i];
+        }
+    }
+    struct site *place = &policy->sites[policy->site_count++];
+    *place = (struct site){.name = member->text, .place = member->place};
+    return place;
+}
+
 static void members_settle(struct arena *arena, struct policy *policy, struct member *members,
                            size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (members[i].site != NULL) {
             members[i].site = site_of_policy(arena, policy, members[i].site);
+        } else if (policy->method == METHOD_FASTEST && members[i].pool == NULL) {
+            members[i].site = place_of_member(policy, &members[i]);
         }
     }
 }
@@ -121,7 +136,12 @@ static bool has_located_site(const struct policy *policy)
 void yaml_members_settle(const struct yaml_record *record, struct policy *policy)
 {
     struct arena *arena = record->yz->arena;
-    policy->sites = arena_alloc(arena, record->yz->reader->site_count * sizeof(*policy->sites));
+    size_t places = record->yz->reader->site_count;
+    for (size_t i = 0; policy->method == METHOD_FASTEST && i < policy->pool_count; i++) {
+        places += policy->pools[i].member_count;
+    }
+    places += policy->method == METHOD_FASTEST ? policy->value_count : 0;
+    policy->sites = arena_alloc(arena, places * sizeof(*policy->sites));
     for (size_t i = 0; i < policy->pool_count; i++) {
         struct pool *pool = &policy->pools[i];
         members_settle(arena, policy, pool->members, pool->member_count);

@@ -20,7 +20,8 @@ static const char *const octodns_keys[] = {"healthcheck"};
 static bool method_read(const struct yaml *at, struct policy *policy)
 {
     static const enum method supported[] = {METHOD_ROTATE, METHOD_RANDOM,  METHOD_WEIGHTED,
-                                            METHOD_STICKY, METHOD_NEAREST, METHOD_ORDERED};
+                                            METHOD_STICKY, METHOD_NEAREST, METHOD_FASTEST,
+                                            METHOD_ORDERED};
     const char *names[ARRAY_SIZE(supported)];
     for (size_t i = 0; i < ARRAY_SIZE(supported); i++) {
         names[i] = method_names[supported[i]];

@@ -192,3 +192,25 @@ def test_loads(daemon):
         assert status == 422 and 'loads[0]' in text
     finally:
         folder.remove()
+
+
+def test_fastest(daemon):
+    folder = Folder(geo={'networks': 'networks.csv'})
+    folder.write('networks.csv', NETWORKS)
+    fast = near('fra', 'nyc')
+    fast['signpost']['method'] = 'fastest'
+    try:
+        server = daemon({'shared.yaml': SHARED, 'example.org.yaml': {'fast': fast}}, folder=folder)
+        assert server.values('fast.example.org.', ecs='10.1.7.0/24') == ['192.0.2.10']
+        samples = [{'client': '10.1.7.9', 'site': site, 'ms': ms, 'count': 10}
+                   for site, ms in (('fra', 90), ('nyc', 20))]
+        assert server.api('POST', '/v1/rtt', {'samples': samples})[0] == 200
+        eventually(lambda: server.values('fast.example.org.', ecs='10.1.7.0/24') == ['192.0.2.11'],
+                   timeout=15, what='the faster site')
+        assert server.values('fast.example.org.', ecs='10.1.8.0/24') == ['192.0.2.10']
+        reply = server.ask('fast.example.org.', ecs='10.1.7.0/24')
+        assert ecs_of(reply).scopelen == 24
+        assert server.get('/v1/rtt')['networks'] == 1
+        assert server.api('POST', '/v1/rtt', {'samples': [{'client': 'x', 'ms': 1}]})[0] == 422
+    finally:
+        folder.remove()

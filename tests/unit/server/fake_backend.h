@@ -43,6 +43,13 @@ static json_t *fake_ramps(void *state)
     return json_array();
 }
 
+static bool fake_rtt_report(void *state, const struct address *client, const char *place, double ms,
+                            unsigned samples)
+{
+    (void)state;
+    return client->family == FAMILY_IPV4 && strcmp(place, "fra") == 0 && ms == 20 && samples == 5;
+}
+
 static bool fake_load_report(void *state, const char *name, bool is_site, double load)
 {
     (void)state;
@@ -143,6 +150,8 @@ static struct api_backend fake_backend(struct fake *fake)
         .health = fake_health,
         .doubt = fake_doubt,
         .zones = fake_zones,
+        .rtt = fake_status,
+        .rtt_report = fake_rtt_report,
         .loads = fake_ramps,
         .load_report = fake_load_report,
         .ramps = fake_ramps,

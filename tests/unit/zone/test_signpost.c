@@ -165,6 +165,7 @@ static const struct document_case bad_documents[] = {
          "1:120 warning w.signpost.chek: unknown key, left out of account; did you mean "
          "\"check\"?\n"
          "1:74 error w.signpost.method: expected one of rotate, random, weighted, sticky, nearest, "
+         "fastest, "
          "ordered; found \"round\"\n"
          "1:90 error w.signpost.answers: expected a whole number from 1 to 64, found \"65\"\n"
          "1:104 error w.signpost.all_down: expected one of all, last_good, values, none, "
