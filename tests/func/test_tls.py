@@ -200,12 +200,13 @@ def test_no_renegotiation(server):
     with subprocess.Popen(
             ['openssl', 's_client', '-connect', f'{host}:{port}', '-tls1_2', '-quiet',
              '-no_ign_eof'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL) as client:
+            stderr=subprocess.PIPE) as client:
         eventually(lambda: server.metric('tls_handshakes_total') > handshakes)
         with contextlib.suppress(BrokenPipeError):
             client.stdin.write(b'R\n')
             client.stdin.flush()
-        client.wait(WAIT)  # it is refused and gives up
+        said = client.stderr.read()  # to its end: it is refused and gives up
+        assert b'RENEGOTIATING' in said and b'no renegotiation' in said, said
     assert server.metric('tls_handshakes_total') == handshakes + 1
     assert server.values('www.test.example') == ['192.0.2.1']
 
@@ -355,6 +356,21 @@ def test_reload(daemon):
             result.stderr
         assert presented(server) == second
         assert 'is not the key of the certificate' in folder.cli('check').stdout
+
+
+def test_refused_reload_keeps_the_certificate(daemon):
+    """What is read together is taken together: a faulty zone holds a good new pair back."""
+    with contextlib.ExitStack() as exits:
+        folder = secure_folder(exits)
+        server = daemon(folder=folder)
+        first = presented(server)
+        certificates.make(folder.path)
+        folder.zone('faulty.example.zone', 'rubbish\n')
+        assert server.hang_up().event == 'reload-refused'
+        assert presented(server) == first
+        (folder.zones / 'faulty.example.zone').unlink()
+        assert server.hang_up().event == 'reloaded'
+        assert presented(server) != first
 
 
 def test_resumption_outlives_a_reload(daemon):
