@@ -5,9 +5,11 @@
 #include "server/limits.h"
 
 #include "answer/follow.h"
+#include "answer/generation.h"
 #include "dns/cookie.h"
 #include "dns/edns.h"
 #include "dns/query.h"
+#include "dns/svcb.h"
 #include "dns/writer.h"
 #include "net/connection.h"
 #include "net/proxy.h"
@@ -32,6 +34,8 @@ static const struct limit limits[] = {
      .reason = "more are no use to anybody, and each takes time"},
     {LIMIT_QUERY, "age of a server cookie", CONSTANT(COOKIE_PAST_MAX_S, "seconds"),
      .then = "it is not valid", .reason = "RFC 9018, 4.3"},
+    {LIMIT_QUERY, "secrets that cookies are checked with", CONSTANT(COOKIE_SECRETS_MAX, ""),
+     .then = "refused when the file is read", .reason = "each costs a hash a query with a cookie"},
     {LIMIT_QUERY, "PROXY header over UDP", CONSTANT(PROXY_HEADER_UDP_MAX, "bytes"),
      .then = "dropped", .reason = "the answer is written behind it, in the same buffer"},
     {LIMIT_QUERY, "PROXY header over TCP and TLS", CONSTANT(PROXY_HEADER_MAX, "bytes"),
@@ -46,6 +50,12 @@ static const struct limit limits[] = {
     {LIMIT_ANSWER, "names whose addresses are added", CONSTANT(ANSWER_ADDITIONAL_NAMES_MAX, ""),
      .then = "the others are left out",
      .reason = "as many as the root has name servers; additional records are a courtesy"},
+    {LIMIT_ANSWER, "addresses of a family in hints that follow", CONSTANT(SVCB_HINTS_MAX, ""),
+     .then = "the others are left out",
+     .reason = "a hint saves a question, it does not replace the answer"},
+    {LIMIT_ANSWER, "name server identifier (NSID)", CONSTANT(NSID_MAX_SIZE, "bytes"),
+     .then = "refused when the configuration is read",
+     .reason = "with the longest question and all other options it fits 512 bytes"},
     {LIMIT_ANSWER, "names that later names are compressed to",
      CONSTANT(COMPRESSION_TARGETS_MAX, ""), .then = "later names are written out",
      .reason = "looking further would cost more time than bytes"},
@@ -82,6 +92,10 @@ static const struct limit limits[] = {
      "good for as long again", .reason = "a stolen key opens little"},
     {LIMIT_DATA, "rdata of a record", CONSTANT(RDATA_MAX_SIZE, "bytes"), .then = "refused",
      .reason = "the length has two bytes (RFC 1035, 3.2.1)"},
+    {LIMIT_DATA, "records of an RRset", CONSTANT(RRSET_MEMBERS_MAX, ""), .then = "refused",
+     .reason = "what one question may cost"},
+    {LIMIT_DATA, "rdata of a record whose hints follow", CONSTANT(SVCB_FOLLOWING_MAX_SIZE, "bytes"),
+     .then = "refused", .reason = "it is filled in on the stack, for each answer"},
     {LIMIT_DATA, "members of a policy", CONSTANT(RRSET_MEMBERS_MAX, ""), .then = "refused",
      .reason = "what is picked from is scanned as bits"},
     {LIMIT_DATA, "pools of a policy", CONSTANT(POOLS_MAX, ""), .then = "refused",
