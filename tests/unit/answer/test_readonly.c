@@ -6,6 +6,7 @@
 
 #include "answer/respond.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
