@@ -74,11 +74,20 @@ static bool identity_set(const struct plan *plan)
            setresuid(plan->uid, plan->uid, plan->uid) == 0;
 }
 
-static _Noreturn void child_run(const struct plan *plan)
+// What this process ignores or blocks, its children would too.
+static void signals_reset(void)
 {
     sigset_t none;
+    for (int number = 1; number < NSIG; number++) {
+        signal(number, SIG_DFL); // those that cannot be set are at their default
+    }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void child_run(const struct plan *plan)
+{
+    signals_reset();
     int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
     // The failure pipe becomes 3 and closes by itself on exec.
     if (setpgid(0, 0) == 0 && input >= 0 && dup2(plan->output, 1) == 1 &&

@@ -427,7 +427,8 @@ def script(path, text):
     return str(path)
 
 
-def test_exec(daemon, tmp_path):
+@pytest.mark.parametrize('process', ['inside', 'own'])
+def test_exec(daemon, tmp_path, process):
     tmp_path.chmod(0o755)
     left = tmp_path / 'left'
     commands = {
@@ -458,7 +459,7 @@ def test_exec(daemon, tmp_path):
         ('slow', {'kind': 'exec', 'port': next(port), 'command': 'slow', 'timeout': 0.5},
          'PROCTOUT', 'killed after 500 ms'),
     ]
-    health = {'allow': ['127.0.0.0/8'], 'commands': [
+    health = {'allow': ['127.0.0.0/8'], 'process': process, 'commands': [
         f'{name}={path}{" a;b $HOME" if name == "words" else ""}'
         for name, path in commands.items()]}
     run(daemon, rows, health=health, environment={'LEAK': '1'})
