@@ -16,6 +16,7 @@ import pytest
 import services
 from authority import Authority
 from harness import eventually
+from namespaces import wire_between
 from services import Datagrams, Service, dialog, drips, endless, ends, grpc, http, says
 
 pytestmark = pytest.mark.sanitizer
@@ -468,7 +469,7 @@ def test_exec(daemon, tmp_path, process):
 
 
 def test_icmp(daemon):
-    """On loopback; what is lost and late is in a namespace (test_icmp_far)."""
+    """On loopback, and late."""
     zone = {'www': {'type': 'A', 'ttl': 60, 'values': ['127.0.0.1'],
                     'signpost': {'check': {'kind': 'icmp', 'count': 3, 'timeout': 2}}},
             'six': {'type': 'AAAA', 'ttl': 60, 'values': ['::1'],
@@ -482,6 +483,20 @@ def test_icmp(daemon):
     assert '3 of 3 answered' in found['127.0.0.1']['detail']
     assert found['[::1]']['last_result'] == 'OK', found
     assert found['127.0.0.2']['last_result'] == 'L3RTT', found
+
+
+def test_icmp_far(daemon):
+    """In a namespace: somebody who answers, and an address that nobody has."""
+    with wire_between(['192.0.2.1', '2001:db8::1']) as wire:
+        check = {'kind': 'icmp', 'count': 2, 'timeout': 1, 'interval': 60}
+        zone = {'www': {'type': 'A', 'ttl': 60, 'values': ['192.0.2.1', '192.0.2.77'],
+                        'signpost': {'check': check}},
+                'six': {'type': 'AAAA', 'ttl': 60, 'values': ['2001:db8::1'],
+                        'signpost': {'check': check}}}
+        server = daemon({'example.org.yaml': zone}, prefix=wire.prefix)
+        found = {check['target'].rsplit(':', 1)[0]: check['last_result']
+                 for check in server.checks().values()}
+        assert found == {'192.0.2.1': 'OK', '[2001:db8::1]': 'OK', '192.0.2.77': 'L3TOUT'}
 
 
 def test_own_listeners_are_never_probed(daemon):
