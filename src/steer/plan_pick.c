@@ -305,6 +305,8 @@ struct picked plan_pick_one(const struct plan *plan, const struct address *clien
     const struct choice_member *members = plan->members + choice->first_member, *member = members;
     switch (choice->method) {
     case METHOD_ORDERED:
+    case METHOD_NEAREST:
+    case METHOD_FASTEST:
         break;
     case METHOD_WEIGHTED:
         member += draw_alias(members, choice->member_count, dice->random);
