@@ -19,7 +19,7 @@ def run(*command, cwd=ROOT, **environment):
 
 
 def test_help_lists_every_verb():
-    functions = set(re.findall(r'^verb_(\w+)\(\)', (ROOT / 'dev').read_text(), re.M))
+    functions = set(re.findall(r'^verb_([\w-]+)\(\)', (ROOT / 'dev').read_text(), re.M))
     shown = {line.split()[0] for line in run('./dev', 'help').stdout.splitlines()
              if line.startswith('  ')}
     assert shown == functions
