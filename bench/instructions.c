@@ -10,8 +10,8 @@
 
 #include "base/memory.h"
 #include "dns/types.h"
-#include "server/config.h"
-#include "server/engine.h"
+#include "config/config.h"
+#include "engine/engine.h"
 
 #include <stdio.h>
 #include <string.h>

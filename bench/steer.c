@@ -84,7 +84,7 @@ struct bench {
     struct territory *base;
 };
 
-// As server/engine_plans.c does it; returns the projection.
+// As engine/engine_plans.c does it; returns the projection.
 static struct territory *finish(struct bench *bench, struct plan *plan, bool may_build)
 {
     uint32_t *groups = mem_alloc_array(territory_class_count(bench->base), sizeof(*groups));

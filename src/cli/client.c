@@ -5,7 +5,7 @@
 #include "cli/client.h"
 
 #include "base/memory.h"
-#include "server/config.h"
+#include "config/config.h"
 
 #include <curl/curl.h>
 #include <stdarg.h>

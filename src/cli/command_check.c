@@ -7,7 +7,7 @@
 
 #include "api/api.h"
 #include "base/clock.h"
-#include "server/engine.h"
+#include "engine/engine.h"
 #include "server/reload.h"
 #include "zone/lint.h"
 

@@ -7,8 +7,8 @@
 
 #include "api/api.h"
 #include "base/log.h"
-#include "server/config.h"
-#include "server/limits.h"
+#include "config/config.h"
+#include "config/limits.h"
 #include "zone/lint.h"
 
 #include <stdio.h>

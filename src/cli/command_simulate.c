@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // `signpost simulate`: the options into a request, the answer into tables. What is computed, and
-// how, is the server's (server/engine_simulate.c); changed documents travel as text, so that the
+// how, is the server's (engine/engine_simulate.c); changed documents travel as text, so that the
 // file need not be readable by the server.
 #include "cli/client.h"
 #include "cli/commands.h"

@@ -3,7 +3,7 @@
 // The documents that commands without a server read: the configuration, shared.yaml, one zone.
 #pragma once
 
-#include "server/config.h"
+#include "config/config.h"
 #include "zone/readers.h"
 
 struct documents {

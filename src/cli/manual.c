@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 #include "cli/reference.h"
 
-#include "server/config.h"
+#include "config/config.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "server/engine_internal.h"
+#include "engine/engine_internal.h"
 
 struct geo_watch {
     struct reload *reload;

@@ -5,7 +5,7 @@
 // half way. Control thread.
 #pragma once
 
-#include "server/config.h"
+#include "config/config.h"
 #include "server/reload.h"
 
 struct geo_watch;

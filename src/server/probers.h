@@ -8,8 +8,8 @@
 #include "health/prober_remote.h"
 #include "health/prober_uv.h"
 #include "net/net.h"
-#include "server/config.h"
-#include "server/events.h"
+#include "config/config.h"
+#include "api/events.h"
 
 // One of the two is there. It stays where it was opened.
 struct probers {

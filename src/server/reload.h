@@ -8,7 +8,7 @@
 
 #include "api/api.h"
 #include "net/net.h"
-#include "server/engine.h"
+#include "engine/engine.h"
 
 #include <uv.h>
 

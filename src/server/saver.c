@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "server/durable_file.h"
-#include "server/engine_internal.h"
+#include "engine/durable_file.h"
+#include "engine/engine_internal.h"
 
 enum { PERIOD_MS = 5000 };
 

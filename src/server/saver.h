@@ -4,7 +4,7 @@
 // the states are taken on the control thread and written on a pool thread; once more at the end.
 #pragma once
 
-#include "server/engine.h"
+#include "engine/engine.h"
 
 #include <uv.h>
 

@@ -5,9 +5,9 @@
 
 #include "health/checker.h"
 #include "net/net.h"
-#include "server/config.h"
+#include "config/config.h"
 #include "server/control_http.h"
-#include "server/engine.h"
+#include "engine/engine.h"
 #include "server/geo_watch.h"
 #include "server/probers.h"
 #include "server/reload.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// struct webhooks: events (server/events.h) on their way to other people's servers.
+// struct webhooks: events (api/events.h) on their way to other people's servers.
 //
 // Each hook of the configuration has a cursor of its own. What happened since its last request
 // goes out as one request, not more often than its gap allows; a request that fails is repeated
@@ -8,8 +8,8 @@
 // file names targets, and redirects are not followed. Control thread, on its loop.
 #pragma once
 
-#include "server/config.h"
-#include "server/events.h"
+#include "config/config.h"
+#include "api/events.h"
 
 #include <uv.h>
 

@@ -3,8 +3,8 @@
 // What a webhook sends: the body in the form that its receiver reads, and the signature. Pure.
 #pragma once
 
-#include "server/config.h"
-#include "server/events.h"
+#include "config/config.h"
+#include "api/events.h"
 
 enum { WEBHOOK_EVENTS_MAX = 100, WEBHOOK_SIGNATURE_SIZE = 65 };
 

@@ -98,6 +98,6 @@ struct zone_defaults {
 // CNAME beside other data (RFC 1034, 3.6.2), records below a delegation that are not glue
 // (warning), NS or MX targets that are a CNAME here (warning), missing glue, DNAME with names
 // below, ALIAS beside addresses, hints that follow and cannot. Whether the target of an ALIAS is
-// hosted here is no matter of one zone (server/engine_alias.c). False when the zone has errors and
+// hosted here is no matter of one zone (engine/engine_alias.c). False when the zone has errors and
 // must not be used.
 bool zone_finish(struct zone *zone, const struct zone_defaults *defaults, struct diags *diags);

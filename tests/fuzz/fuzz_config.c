@@ -2,7 +2,7 @@
 //
 // signpost.yaml: any text is refused with places, or gives a configuration.
 #include "publish.h"
-#include "server/config.h"
+#include "config/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,7 +4,7 @@
 // make cookies that they take back. No fault tells a line of the file.
 #include "fuzz.h"
 
-#include "server/cookie_file.h"
+#include "config/cookie_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -13,7 +13,7 @@ from typing import Iterator, NamedTuple
 
 # Each folder of src/ may include itself and those before it.
 FOLDERS = ['base', 'dns', 'geo', 'zone', 'steer', 'answer', 'health', 'dnssec', 'net', 'xfr',
-           'store', 'api', 'cli', 'server']
+           'store', 'api', 'config', 'engine', 'cli', 'server']
 # These two wire the others together and may include everything.
 WIRING = {'cli', 'server'}
 

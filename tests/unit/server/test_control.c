@@ -2,7 +2,7 @@
 //
 // The control socket and HTTP on it: a client in a thread of its own against the real loop, with a
 // fake backend behind.
-#include "fake_backend.h"
+#include "../fake_backend.h"
 
 #include "server/control_http.h"
 

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What stays of a zone's document while it is served. A zone with policies stays as it is: health
+// changes compile them again. Of any other, the nodes that answer hold all there is, so its model
+// is given back; whoever asks it for an owner gets one that is made of the node. What was made so
+// lives until the next operation of the engine that looks at zones (engine_models_forget). Control
+// thread.
+#include "engine/engine_internal.h"
+
+// As long as all documents together have no more names, every model stays: lint then knows the
+// lines of the document.
+enum { NAMES_KEPT_MAX = 100000 };
+
+struct engine_models {
+    struct owner_source source;
+    struct arena *arena;     // what was made since the last forgetting
+    const struct zone *zone; // that `list` is of
+    struct owner_list list;
+};
+
+static const struct generation *served(const struct engine *engine)
+{
+    return publisher_current(engine->publisher);
+}
+
+static const struct owner *find_owner(void *state, const struct zone *zone, const uint8_t *name)
+{
+    const struct engine *engine = state;
+    return generation_owner(served(engine), zone_apex(zone), name, engine->models->arena);
+}
+
+// All owners of the zone that was looked at last are kept: whoever asks for one asks for the
+// others.
+static const struct owner *owner_at(void *state, const struct zone *zone, size_t index)
+{
+    const struct engine *engine = state;
+    struct engine_models *models = engine->models;
+    if (models->zone != zone) {
+        models->list = generation_owners(served(engine), zone_apex(zone), models->arena);
+        models->zone = zone;
+        SP_ASSERT(models->list.count == zone_owner_count(zone));
+    }
+    return models->list.owners[index];
+}
+
+void engine_models_open(struct engine *engine)
+{
+    engine->models = mem_alloc(sizeof(*engine->models));
+    engine->models->arena = arena_new();
+    engine->models->source = (struct owner_source){find_owner, owner_at, engine};
+}
+
+void engine_models_close(struct engine *engine)
+{
+    arena_free(engine->models->arena);
+    free(engine->models);
+}
+
+void engine_models_forget(const struct engine *engine)
+{
+    if (arena_size(engine->models->arena) > 0) {
+        arena_free(engine->models->arena);
+        engine->models->arena = arena_new();
+    }
+    engine->models->zone = NULL;
+}
+
+void engine_release_models(struct engine *engine)
+{
+    size_t names = 0;
+    for (size_t i = 0; i < engine->zones.count; i++) {
+        names += zone_owner_count(engine->zones.items[i]->zone);
+    }
+    bool any = false;
+    for (size_t i = 0; i < engine->zones.count && names > NAMES_KEPT_MAX; i++) {
+        struct zone *zone = engine->zones.items[i]->zone;
+        if (!zone_is_released(zone) && !zone_has_policy(zone) && !zone_has_alias(zone)) {
+            zone_release(zone, &engine->models->source);
+            any = true;
+        }
+    }
+    if (any) {
+        mem_trim();
+    }
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// What outlives a restart: states of checks and manual states in files, and times as text. Damage
+// anywhere refuses the whole file.
+#include "api/time.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "engine/check_states.h"
+#include "engine/durable_file.h"
+#include "engine/manual_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define S NS_PER_SECOND
+
+static char folder[] = "/tmp/signpost-states-XXXXXX";
+static char path[80], fresh[80];
+
+static int64_t now_ns = 5000 * S, wall_ns = 1800000000 * S;
+
+static int64_t monotonic(void *state)
+{
+    (void)state;
+    return now_ns;
+}
+
+static int64_t wall(void *state)
+{
+    (void)state;
+    return now_ns + wall_ns;
+}
+
+static const struct clock fake = {monotonic, wall, NULL};
+
+// --- a registry whose probes end at once
+
+static struct probe *under_way;
+
+static void start(void *state, struct probe *probe, const struct address *target,
+                  const struct check_spec *spec)
+{
+    (void)state;
+    (void)target;
+    (void)spec;
+    under_way = probe;
+}
+
+static void cancel(void *state, struct probe *probe)
+{
+    (void)state;
+    (void)probe;
+}
+
+static void changed(void *context, int check)
+{
+    (void)context;
+    (void)check;
+}
+
+static struct health *registry(int checks)
+{
+    static const struct prober prober = {start, cancel, NULL, NULL};
+    struct health *health = health_new(&fake, &prober, 1, changed, NULL);
+    const struct check_spec spec = {.kind = CHECK_TCP,
+                                    .port = 80,
+                                    .rise = 1,
+                                    .fall = 1,
+                                    .interval_ns = 10 * S,
+                                    .timeout_ns = S};
+    for (int i = 0; i < checks; i++) {
+        struct address target = {FAMILY_IPV4, {203, 0, (uint8_t)(i >> 8), (uint8_t)i}};
+        assert_int_equal(health_acquire(health, &target, &spec), i);
+    }
+    return health;
+}
+
+static void probe_all(struct health *health)
+{
+    health_limit(health, 1);
+    for (int ended = 0; !health_settled(health);) {
+        now_ns = MAX(now_ns, MIN(health_tick(health), now_ns + S));
+        health_tick(health);
+        if (under_way != NULL) {
+            struct probe *probe = under_way;
+            struct probe_result result = {.reason = ended++ % 3 ? PROBE_OK : PROBE_L4_REFUSED};
+            under_way = NULL;
+            health_probe_done(health, probe, &result);
+        }
+    }
+}
+
+static struct check_states *parse(const char *text, size_t size, const char **reason)
+{
+    return check_states_parse(text, size, &fake, 600 * S, reason);
+}
+
+static void states_come_back_with_their_age(void **state)
+{
+    (void)state;
+    enum { CHECKS = 300 };
+    struct health *health = registry(CHECKS), *next = registry(CHECKS + 5);
+    probe_all(health);
+    int64_t saved_ns = now_ns;
+    size_t size;
+    const char *reason;
+    char *text = check_states_format(health, &fake, &size);
+    now_ns = 7 * S;                       // another boot: the monotonic clock begins anew
+    wall_ns += saved_ns - 7 * S + 60 * S; // a minute later
+    struct check_states *states = parse(text, size, &reason);
+    assert_non_null(states);
+    assert_int_equal(check_states_count(states), CHECKS);
+    unsigned up = 0;
+    for (int i = 0; i < CHECKS + 5; i++) {
+        struct check_view before, after;
+        assert_true(check_states_recall(states, next, i) == (i < CHECKS));
+        health_view(next, i, &after);
+        if (i < CHECKS) {
+            health_view(health, i, &before);
+            assert_int_equal(after.state, before.state);
+            assert_true(now_ns - after.since_ns == saved_ns - before.since_ns + 60 * S);
+            up += after.state == CHECK_UP;
+        } else {
+            assert_int_equal(after.state, CHECK_UNKNOWN);
+        }
+        assert_false(check_states_recall(states, next, i) && i >= CHECKS);
+    }
+    assert_int_equal(health_doubt(next)->up, up);
+    assert_true(up > CHECKS / 2 && up < CHECKS);
+    assert_false(health_settled(next)); // they are all probed before the server is ready
+    check_states_free(states);
+    wall_ns += 541 * S;
+    assert_null(parse(text, size, &reason));
+    assert_string_equal(reason, "it is too old");
+    wall_ns -= 541 * S + 7200 * S;
+    assert_null(parse(text, size, &reason)); // from a future
+    free(text);
+    health_free(health);
+    health_free(next);
+    now_ns = 5000 * S;
+    wall_ns = 1800000000 * S;
+}
+
+static void every_cut_and_flip_is_seen(void **state)
+{
+    (void)state;
+    struct health *health = registry(8);
+    probe_all(health);
+    size_t size;
+    const char *reason;
+    char *text = check_states_format(health, &fake, &size);
+    for (size_t cut = 0; cut < size; cut++) {
+        assert_null(parse(text, cut, &reason));
+    }
+    for (size_t i = 0; i < size; i++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            text[i] = (char)(text[i] ^ 1 << bit);
+            struct check_states *states = parse(text, size, &reason);
+            // The case of a hexadecimal digit means nothing.
+            if (states != NULL && !(bit == 5 && i > size - 18)) {
+                fail_msg("bit %u of octet %zu", bit, i);
+            }
+            check_states_free(states);
+            text[i] = (char)(text[i] ^ 1 << bit);
+        }
+    }
+    text[strcspn(text, " ") + 1] = '2'; // another version, with its own checksum
+    size_t body = (size_t)(strstr(text, "\nend ") + 1 - text);
+    snprintf(strstr(text, "\nend ") + 5, 32, "8 %016llx\n",
+             (unsigned long long)hash_bytes(0x7369676e706f7374ULL, text, body));
+    assert_null(parse(text, size, &reason));
+    assert_string_equal(reason, "it is of another version");
+    free(text);
+    health_free(health);
+}
+
+static void manual_states_come_back(void **state)
+{
+    (void)state;
+    struct diags diags = {0};
+    struct manual *manual = manual_new(&fake), *again = manual_new(&fake);
+    int64_t wall_now = (now_ns + wall_ns) / S * S; // the file keeps seconds
+    struct manual_entry entry = {.state = MANUAL_DRAIN,
+                                 .pattern = "example.com/*",
+                                 .who = "ann",
+                                 .why = "caf\xc3\xa9 \"x\"",
+                                 .set_ns = wall_now,
+                                 .from_ns = wall_now};
+    manual_add(manual, &entry);
+    entry.state = MANUAL_UP;
+    entry.until_ns = wall_now + 3600 * S;
+    entry.weekly = true;
+    manual_add(manual, &entry);
+    assert_true(manual_file_read(path, again, &diags)); // there is none
+    assert_true(manual_file_write(path, manual, &diags));
+    assert_true(manual_file_read(path, again, &diags));
+    assert_int_equal(manual_count(again), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct manual_entry *a = manual_entry(manual, i), *b = manual_entry(again, i);
+        assert_string_equal(a->why, b->why);
+        assert_true(a->id == b->id && a->state == b->state && a->weekly == b->weekly);
+        assert_true(a->until_ns == b->until_ns && a->from_ns == b->from_ns);
+    }
+    manual_free(manual);
+    manual_free(again);
+    static const char *const damaged[] = {"{", "[]", "{\"version\": 2, \"entries\": []}",
+                                          "{\"version\": 1}",
+                                          "{\"version\": 1, \"entries\": [{}]}"};
+    for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {
+        manual = manual_new(&fake);
+        assert_true(durable_file_write(path, damaged[i], strlen(damaged[i]), &diags));
+        assert_false(manual_file_read(path, manual, &diags));
+        assert_int_equal(diags.error_count, 1);
+        diags_clear(&diags);
+        manual_free(manual);
+    }
+    unlink(path);
+}
+
+static void files_are_replaced_whole_or_not(void **state)
+{
+    (void)state;
+    struct diags diags = {0};
+    struct stat status;
+    char text[8] = {0};
+    assert_true(durable_file_write(path, "old", 3, &diags));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    assert_int_equal(mkdir(fresh, 0700), 0); // the new file cannot be made
+    assert_false(durable_file_write(path, "new", 3, &diags));
+    assert_int_equal(diags.error_count, 1);
+    diags_clear(&diags);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, text, 8), 3);
+    close(fd);
+    assert_string_equal(text, "old");
+    rmdir(fresh);
+    unlink(path);
+}
+
+static void times_are_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t seconds; // -1: no time
+    } cases[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-11-25T18:00:00Z", 1795629600},
+        {"2026-11-25t18:00:00.5z", 1795629600},
+        {"2026-11-26T02:00:00+08:00", 1795629600},
+        {"2026-11-25 12:30:00-05:30", 1795629600},
+        {"2024-02-29T00:00:00Z", 1709164800},
+        {"2016-12-31T23:59:60Z", 1483228800},
+        {"2106-02-07T06:28:16Z", 4294967296},
+        {"2023-02-29T00:00:00Z", -1},
+        {"2026-04-31T10:00:00Z", -1},
+        {"2026-11-25T18:00:00", -1},
+        {"2026-11-25T18:00Z", -1},
+        {"2026-11-25", -1},
+        {"2026-13-25T18:00:00Z", -1},
+        {"2026-11-25T24:00:00Z", -1},
+        {"2026-11-25T18:00:00Zx", -1},
+        {"2026-11-25T18:00:00.Z", -1},
+        {"2026-11-25T18:00:00+8:00", -1},
+        {"-026-11-25T18:00:00Z", -1},
+        {"", -1},
+        {"now", -1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int64_t ns = 0;
+        char text[API_TIME_MAX];
+        if (api_time_parse(cases[i].text, &ns) != (cases[i].seconds >= 0) ||
+            (cases[i].seconds >= 0 && ns != cases[i].seconds * S)) {
+            fail_msg("%s: %lld", cases[i].text, (long long)(ns / S));
+        }
+        if (cases[i].seconds >= 0) {
+            int64_t again;
+            assert_true(api_time_parse(api_time_format(ns, text), &again));
+            assert_true(again == ns);
+        }
+    }
+}
+
+static int folder_make(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    snprintf(path, sizeof(path), "%s/file", folder);
+    snprintf(fresh, sizeof(fresh), "%s/file.new", folder);
+    return 0;
+}
+
+static int folder_remove(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(states_come_back_with_their_age),
+        cmocka_unit_test(every_cut_and_flip_is_seen),
+        cmocka_unit_test(manual_states_come_back),
+        cmocka_unit_test(files_are_replaced_whole_or_not),
+        cmocka_unit_test(times_are_texts),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
