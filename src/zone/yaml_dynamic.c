@@ -185,9 +185,10 @@ bool yaml_dynamic_read(const struct yaml_record *record, const struct yaml *dyna
         return false;
     }
     yaml_known_keys(dynamic, dynamic_keys, ARRAY_SIZE(dynamic_keys));
-    if (!yaml_has(record->at, "value") && !yaml_has(record->at, "values")) {
-        yaml_warning(record->at, "no \"value\" beside \"dynamic\": the last resort is the first "
-                                 "pool; octoDNS refuses this");
+    bool has_values = yaml_has(record->at, "value") || yaml_has(record->at, "values");
+    if (!has_values) {
+        yaml_error(record->at, "missing \"value\" or \"values\" beside \"dynamic\": expected the "
+                               "last resort, which is also what a plain tool sees");
     }
     bool has_pools = yaml_get(dynamic, "pools", &pools);
     bool has_rules = yaml_get(dynamic, "rules", &rules);
@@ -201,7 +202,7 @@ bool yaml_dynamic_read(const struct yaml_record *record, const struct yaml *dyna
     if (has_rules && policy->pool_count > 0) {
         bool ruled = yaml_rules_read(record, &rules, policy, used);
         // A rule with a fault may be the one that uses a pool.
-        return ruled && yaml_pools_used_check(&pools, policy, used) && good;
+        return ruled && yaml_pools_used_check(&pools, policy, used) && good && has_values;
     }
     return false;
 }

@@ -163,9 +163,7 @@ static void values_from(const struct yaml_record *record, const struct pool *poo
 static void values_default(const struct yaml_record *record, struct policy *policy)
 {
     const struct rule *last = &policy->rules[policy->rule_count - 1];
-    if (policy->form == FORM_DYNAMIC) {
-        values_from(record, &policy->pools[0], policy);
-    } else if (last->line_count == 0) {
+    if (last->line_count == 0) {
         values_from(record, &policy->pools[last->pool], policy);
     }
 }

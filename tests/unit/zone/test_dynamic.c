@@ -49,10 +49,9 @@ static const struct document_case good_documents[] = {
        "dynamic weighted 1 all min_ttl=5 values a.example.net.*1\n"
        "a b.example.net.*1 c.example.net.*9\n"
        "a:\n"}}},
-    {"w: {type: AAAA, dynamic: {pools: {a: {values: [{value: '::1'}]}}, rules: [{pool: "
-     "a}]}}\n",
-     "1:1 warning w: no \"value\" beside \"dynamic\": the last resort is the first pool; "
-     "octoDNS refuses this\n",
+    {"w: {type: AAAA, value: '::1', dynamic: {pools: {a: {values: [{value: '::1'}]}}, rules: "
+     "[{pool: a}]}}\n",
+     "",
      {{"w", "AAAA",
        "3600 [::1]\n"
        "dynamic weighted 1 all min_ttl=5 values ::1*1\n"
@@ -118,17 +117,17 @@ static const struct document_case good_documents[] = {
        "p:\n"}}},
     {"w:\n"
      "  type: A\n"
+     "  value: 192.0.2.1\n"
      "  dynamic:\n"
      "    pools:\n"
      "      all: {values: [{pool: eu, weight: 3}, {pool: us}]}\n"
      "      eu: {fallback: us, values: [{value: 192.0.2.1, weight: 2}, {pool: us, weight: 0}]}\n"
      "      us: {values: [{value: 192.0.2.2}]}\n"
      "    rules: [{pool: all}]\n",
-     "1:1 warning w: no \"value\" beside \"dynamic\": the last resort is the first pool; "
-     "octoDNS refuses this\n",
+     "",
      {{"w", "A",
        "3600 [192.0.2.1]\n"
-       "dynamic weighted 1 all min_ttl=5 values 192.0.2.1*2\n"
+       "dynamic weighted 1 all min_ttl=5 values 192.0.2.1*1\n"
        "all (eu)*3 (us)*1\n"
        "eu>us 192.0.2.1*2 (us)*0\n"
        "us 192.0.2.2*1\n"
@@ -136,6 +135,10 @@ static const struct document_case good_documents[] = {
 };
 
 static const struct document_case bad_documents[] = {
+    {.text = "w: {type: A, dynamic: {pools: {p: {values: [{value: 192.0.2.1}]}}, rules: [{pool: "
+             "p}]}}\n",
+     .diags = "1:1 error w: missing \"value\" or \"values\" beside \"dynamic\": expected the last "
+              "resort, which is also what a plain tool sees\n"},
     {.text = "r:\n"
              "  type: A\n"
              "  value: 192.0.2.9\n"
