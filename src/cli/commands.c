@@ -11,10 +11,8 @@ const struct command *const command_table[] = {
     &command_simulate,
     &command_status,
     &command_health,
-    &command_geo,
     &command_drain,
-    &command_reference,
-    &command_version,
+    &command_geo,
     &command_import,
     &command_export,
     &command_prober,
@@ -22,4 +20,3 @@ const struct command *const command_table[] = {
     &command_version,
     NULL,
 };
-// clang-format on

@@ -13,3 +13,9 @@ def test_generated_pages_are_up_to_date():
     result = subprocess.run(['scripts/reference.sh', SIGNPOST, '--check'], cwd=ROOT, text=True,
                             capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_commands_are_listed_once():
+    result = subprocess.run([SIGNPOST, '--help'], text=True, capture_output=True, timeout=60)
+    shown = [line.split()[0] for line in result.stdout.splitlines() if line.startswith('  ')]
+    assert 'serve' in shown and len(shown) == len(set(shown))
