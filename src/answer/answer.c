@@ -179,16 +179,19 @@ static size_t limit_of(const struct generation *generation, const struct query *
 
 // Reads the query and fetches the place of its name in the index.
 static inline void pending_parse(struct pending *pending, const struct generation *generation,
-                                 const uint8_t *message, size_t size)
+                                 const struct message *message)
 {
     struct query *query = &pending->query;
-    bool is_common = query_parse_common(message, size, query);
-    pending->verdict = LIKELY(is_common) ? QUERY_GOOD : query_parse(message, size, query);
+    const uint8_t *bytes = message->query;
+    const size_t size = message->query_size;
+    bool is_common = query_parse_common(bytes, size, query);
+    pending->verdict = LIKELY(is_common) ? QUERY_GOOD : query_parse(bytes, size, query);
     pending->is_simple = false;
     if (LIKELY(pending->verdict == QUERY_GOOD)) {
         // Without OPT there must be no other additional record either: its count would stay.
-        bool is_bare = !query->edns && get_u16(message + AT_ARCOUNT) == 0;
-        pending->is_simple = (is_common || is_bare) && query->class == CLASS_IN;
+        bool is_bare = !query->edns && get_u16(bytes + AT_ARCOUNT) == 0;
+        pending->is_simple = (is_common || is_bare) && query->class == CLASS_IN &&
+                             message->source.port >= PORT_MAY_LOOP_BELOW;
         pending->hash = generation_hash_padded(generation, query->folded, query->name_size);
         pending->run = index_run(generation->names, pending->hash);
         __builtin_prefetch(pending->run);
@@ -198,6 +201,7 @@ static inline void pending_parse(struct pending *pending, const struct generatio
 // Finds what stands there and fetches the node.
 static inline void pending_probe(struct pending *pending, const struct generation *generation)
 {
+    pending->slot = 0;
     if (LIKELY(pending->verdict == QUERY_GOOD)) {
         pending->slot = index_probe(generation->names, pending->hash, pending->run);
         uintptr_t node = (uintptr_t)slot_node(pending->slot); // may be nowhere
@@ -287,23 +291,27 @@ static inline bool pending_answer(const struct generation *generation, struct wo
                                   struct tally *tally)
 {
     const struct query *query = &pending->query;
-    const bool simple =
-        LIKELY(pending->is_simple) && LIKELY(message->source.port >= PORT_MAY_LOOP_BELOW);
     struct found found = {0};
     size_t size = 0;
-    if (LIKELY(pending->verdict == QUERY_GOOD) && pending->slot != 0) {
+    if (pending->slot != 0) {
         found = pending_find(pending, generation);
     }
     if (found.rrset == NULL) {
-        size = simple ? fast_denial(generation, query, found.node, message, tally) : 0;
+        if (UNLIKELY(!pending->is_simple)) {
+            size = 0;
+        } else if (found.node != NULL) {
+            size = fast_nodata(generation, query, found.node, message, tally);
+        } else {
+            size = fast_nxdomain(generation, query, message, tally);
+        }
     } else if (found.rrset->plan == 0) {
-        bool fast = simple && is_ready(generation, query, &found);
+        bool fast = LIKELY(pending->is_simple) && is_ready(generation, query, &found);
         size = fast ? fast_static(generation, worker, query, &found, message, tally) : 0;
     } else {
         pending->plan = vector_get(generation->plans, found.rrset->plan - 1);
         pending->found = found;
         pending->message = message;
-        if (UNLIKELY(!simple || !is_ready(generation, query, &found))) {
+        if (UNLIKELY(!is_ready(generation, query, &found))) {
             pending->is_simple = false;
         }
         plan_prefetch(pending->plan);
@@ -371,7 +379,7 @@ void answer_batch(const struct generation *generation, struct worker *worker,
     size_t steered_count = 0;
     SP_ASSERT(count <= ANSWER_BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
-        pending_parse(&pending[i], generation, messages[i].query, messages[i].query_size);
+        pending_parse(&pending[i], generation, &messages[i]);
     }
     for (size_t i = 0; i < count; i++) {
         pending_probe(&pending[i], generation);

@@ -41,13 +41,17 @@ void denial_make(struct zone_entry *zone)
         return; // as long as this is, resolve.c writes it
     }
     denial->bytes = mem_copy(near + near_end, size);
+    size_t count = 0;
     for (size_t at = 0; at + 1 < size; at++) {
         unsigned value = get_u16(near + near_end + at);
         if (value >= 0xc000 && get_u16(far + far_end + at) == value + sizeof(label)) {
-            SP_ASSERT(denial->pointer_count < ARRAY_SIZE(denial->pointers));
-            denial->pointers[denial->pointer_count++] = (uint16_t)at;
-            put_u16(denial->bytes + at, value - (unsigned)near_end);
+            SP_ASSERT(count < ARRAY_SIZE(denial->pointers));
+            denial->pointers[count++] =
+                (struct denial_pointer){(uint16_t)at, (uint16_t)(value - near_end)};
         }
+    }
+    for (; count < ARRAY_SIZE(denial->pointers); count++) {
+        denial->pointers[count].at = (uint16_t)size;
     }
     denial->size = (uint16_t)size;
 }

@@ -181,15 +181,14 @@ static inline bool is_deniable(unsigned type)
     return type != TYPE_DS && type - TYPE_TSIG > TYPE_ANY - TYPE_TSIG && type != TYPE_ALIAS;
 }
 
-// The whole NODATA or NXDOMAIN, or 0: take the long way. `node` is the name's; NULL: there is none.
-static inline size_t fast_denial(const struct generation *generation, const struct query *query,
-                                 const struct node *node, struct message *message,
-                                 struct tally *tally)
+// The answer that the zone of `encloser`, the name's node or the closest above it, has nothing to
+// say; 0: take the long way.
+static ALWAYS_INLINE size_t fast_denial(const struct generation *generation,
+                                        const struct query *query, const struct node *encloser,
+                                        struct message *message, unsigned rcode,
+                                        struct tally *tally)
 {
-    enum { SPECIAL = NODE_CUT | NODE_HAS_DNAME | NODE_HAS_CNAME | NODE_HAS_ALIAS };
-    const struct node *encloser = node ? node : fast_encloser(generation, query);
-    if (encloser == NULL || !is_deniable(query->type) ||
-        encloser->flags & (node ? SPECIAL : NODE_CUT | NODE_HAS_DNAME | NODE_HAS_WILDCARD)) {
+    if (!is_deniable(query->type)) {
         return 0;
     }
     if (UNLIKELY(generation->apex_labels_max > encloser->apex_label_count) &&
@@ -204,14 +203,37 @@ static inline size_t fast_denial(const struct generation *generation, const stru
         return 0;
     }
     block_copy(at, denial->bytes, denial->size);
-    for (unsigned i = 0; i < denial->pointer_count; i++) {
-        uint8_t *pointer = at + denial->pointers[i];
-        put_u16(pointer, get_u16(pointer) + (unsigned)question_end);
+    for (unsigned i = 0; i < ARRAY_SIZE(denial->pointers); i++) { // spare ones land in OPT's place
+        const struct denial_pointer *pointer = &denial->pointers[i];
+        put_u16(at + pointer->at, pointer->value + (unsigned)question_end);
     }
-    tally->nodata += node != NULL;
-    tally->nxdomain += node == NULL;
-    return fast_close(generation, query, message, size, AT_NSCOUNT, 1,
-                      node ? RCODE_NOERROR : RCODE_NXDOMAIN, 0, tally);
+    return fast_close(generation, query, message, size, AT_NSCOUNT, 1, rcode, 0, tally);
+}
+
+// The whole NODATA of a name that is there, or 0.
+static inline size_t fast_nodata(const struct generation *generation, const struct query *query,
+                                 const struct node *node, struct message *message,
+                                 struct tally *tally)
+{
+    if (node->flags & (NODE_CUT | NODE_HAS_DNAME | NODE_HAS_CNAME | NODE_HAS_ALIAS)) {
+        return 0;
+    }
+    size_t size = fast_denial(generation, query, node, message, RCODE_NOERROR, tally);
+    tally->nodata += size > 0;
+    return size;
+}
+
+// The whole NXDOMAIN of one that is not, or 0.
+static inline size_t fast_nxdomain(const struct generation *generation, const struct query *query,
+                                   struct message *message, struct tally *tally)
+{
+    const struct node *encloser = fast_encloser(generation, query);
+    if (encloser == NULL || encloser->flags & (NODE_CUT | NODE_HAS_DNAME | NODE_HAS_WILDCARD)) {
+        return 0;
+    }
+    size_t size = fast_denial(generation, query, encloser, message, RCODE_NXDOMAIN, tally);
+    tally->nxdomain += size > 0;
+    return size;
 }
 
 // The answer section alone, of any size, of a query that is not simple; 0: take the long way.

@@ -9,11 +9,12 @@
 
 // The authority section of a negative answer that has no other records: the SOA with its TTL
 // lowered (RFC 2308, section 5), its names compressed as far as the end of the question allows.
-// Behind another question only the pointers differ: they are kept less the end of the question.
+// Behind another question only the pointers differ.
 struct denial {
     uint16_t size; // 0: there is none
-    uint8_t pointer_count;
-    uint16_t pointers[3]; // where they stand: the owner's, MNAME's, RNAME's
+    struct denial_pointer {
+        uint16_t at, value; // where it stands, and what it is less the end of the question
+    } pointers[3];          // the owner's, MNAME's, RNAME's; spare ones stand behind the end
     uint8_t *bytes;
 };
 

@@ -22,11 +22,13 @@ struct found {
 struct pending {
     // Set for every message.
     enum query_verdict verdict;
-    bool is_simple; // good, class IN, and its OPT says no more than query_parse_common reads
+    // Good, class IN, its OPT says no more than query_parse_common reads, and it comes from a port
+    // that no service of its own answers from.
+    bool is_simple;
+    uint64_t slot; // what the index holds for the name; 0: there is no such name, or no good query
     // Set when the verdict is good.
     uint64_t hash;           // of the name
     const uint64_t *run;     // where the index holds that hash
-    uint64_t slot;           // what was found there; 0: there is no such name
     struct found found;      // set when the fast path was not taken at once
     const struct plan *plan; // that will decide; NULL: none
     struct message *message; // set with it
