@@ -25,7 +25,7 @@ static void log_check(struct engine *engine, int check)
     }
     bool news = view.state != CHECK_UP || engine->by_check[check].seen != CHECK_UNKNOWN;
     enum check_state before = engine->by_check[check].seen;
-    engine->by_check[check].seen = view.state;
+    engine->by_check[check].seen = (uint8_t)view.state;
     if (news) {
         engine_tell_check(engine, check, &view, before);
         log_event(LOG_EVENT_CHECK_CHANGED, "check=%d target=%s state=%s result=%s detail=%s", check,
@@ -52,9 +52,9 @@ static void on_health_changed(void *context, int check)
         return; // acquired by a load that is not applied yet
     }
     log_check(engine, check);
-    const struct slot_list *list = &engine->by_check[check].slots;
-    for (size_t i = 0; i < list->count; i++) {
-        engine_mark_dirty(engine, list->slots[i]);
+    const struct check_links *links = &engine->by_check[check];
+    for (size_t i = 0; i < links->count; i++) {
+        engine_mark_dirty(engine, engine->check_slots[links->first + i]);
     }
 }
 
@@ -181,9 +181,6 @@ void engine_free(struct engine *engine)
     rtt_free(engine->rtt);
     free(engine->rtt_users.slots);
     free(engine->load_users.slots);
-    for (size_t i = 0; i < engine->by_check_size; i++) {
-        free(engine->by_check[i].slots.slots);
-    }
     geo_free(engine->geo);
     if (engine->geo_lines != engine->lines) {
         lines_free(engine->geo_lines);
@@ -194,6 +191,7 @@ void engine_free(struct engine *engine)
     zone_table_clear(&engine->zones);
     engine_models_close(engine);
     free(engine->by_check);
+    free(engine->check_slots);
     free(engine->steered);
     free(engine->is_dirty);
     free(engine->dirty.slots);
@@ -253,39 +251,47 @@ struct member_view engine_member_view(void *state, const struct member *member)
     return result;
 }
 
-static void index_pool(struct engine *engine, const struct pool *pool, uint32_t slot)
+// Counts the plans of each check, or, when there is room for them, writes their slots down.
+static void index_plans(struct engine *engine)
 {
-    for (size_t i = 0; i < pool->member_count; i++) {
-        if (pool->members[i].check >= 0) {
-            struct slot_list *list = &engine->by_check[pool->members[i].check].slots;
-            MEM_GROW(list->slots, list->count, list->capacity);
-            list->slots[list->count++] = slot;
+    for (size_t slot = 0; slot < engine->steered_size; slot++) {
+        const struct steered *steered = engine->steered[slot];
+        const struct policy *policy = steered ? steered->rrset->policy : NULL;
+        for (size_t i = 0; policy && i < policy->pool_count; i++) {
+            const struct pool *pool = &policy->pools[i];
+            for (size_t j = 0; j < pool->member_count; j++) {
+                if (pool->members[j].check >= 0) {
+                    struct check_links *links = &engine->by_check[pool->members[j].check];
+                    if (engine->check_slots) {
+                        engine->check_slots[links->first + links->count] = (uint32_t)slot;
+                    }
+                    links->count++;
+                }
+            }
         }
     }
 }
 
 void engine_index_checks(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->by_check_size; i++) {
-        free(engine->by_check[i].slots.slots);
-    }
     free(engine->by_check);
+    free(engine->check_slots);
+    engine->check_slots = NULL;
     engine->by_check_size = (size_t)health_count(engine->health);
     engine->by_check = mem_alloc_array(engine->by_check_size, sizeof(*engine->by_check));
+    index_plans(engine);
+    uint32_t sum = 0;
     for (size_t i = 0; i < engine->by_check_size; i++) {
+        struct check_links *links = &engine->by_check[i];
         struct check_view view;
         bool used = health_view(engine->health, (int)i, &view);
-        engine->by_check[i].seen = used ? view.state : CHECK_UNKNOWN;
+        links->seen = (uint8_t)(used ? view.state : CHECK_UNKNOWN);
+        links->first = sum;
+        sum += links->count;
+        links->count = 0;
     }
-    for (size_t slot = 0; slot < engine->steered_size; slot++) {
-        if (engine->steered[slot] == NULL) {
-            continue;
-        }
-        const struct policy *policy = engine->steered[slot]->rrset->policy;
-        for (size_t i = 0; i < policy->pool_count; i++) {
-            index_pool(engine, &policy->pools[i], (uint32_t)slot);
-        }
-    }
+    engine->check_slots = mem_alloc_array(sum + 1UL, sizeof(*engine->check_slots));
+    index_plans(engine);
 }
 
 int64_t engine_tick(struct engine *engine)

@@ -20,10 +20,11 @@ static double ms(int64_t ns)
 static void check_name(const struct engine *engine, int check, size_t user, char *text, size_t size)
 {
     text[0] = '\0';
-    if ((size_t)check >= engine->by_check_size || user >= engine->by_check[check].slots.count) {
+    if ((size_t)check >= engine->by_check_size || user >= engine->by_check[check].count) {
         return;
     }
-    const struct steered *steered = engine->steered[engine->by_check[check].slots.slots[user]];
+    uint32_t slot = engine->check_slots[engine->by_check[check].first + user];
+    const struct steered *steered = engine->steered[slot];
     char name[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
     if (steered != NULL) {
         snprintf(text, size, "%s %s", name_format(steered->owner->name, name),
@@ -33,7 +34,7 @@ static void check_name(const struct engine *engine, int check, size_t user, char
 
 static size_t check_users(const struct engine *engine, int check)
 {
-    return (size_t)check < engine->by_check_size ? engine->by_check[check].slots.count : 0;
+    return (size_t)check < engine->by_check_size ? engine->by_check[check].count : 0;
 }
 
 static json_t *check_status(const struct engine *engine, int index, const struct check_view *view)

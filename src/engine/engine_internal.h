@@ -92,10 +92,11 @@ struct engine {
     struct steered **steered; // by slot
     size_t steered_size;
     struct check_links {
-        struct slot_list slots; // of the plans that follow from the check
-        enum check_state seen;  // that the log has told
+        uint32_t first, count; // in check_slots: of the plans that follow from the check
+        uint8_t seen;          // enum check_state that the log has told
     } * by_check;
     size_t by_check_size;
+    uint32_t *check_slots;
     uint64_t state_changes, states_saved; // changes so far; at the last save
     char *states_path;                    // NULL: not saved
     struct check_states *recalled;        // of before the restart, until the first load is applied

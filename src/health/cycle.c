@@ -18,6 +18,9 @@
 #include "health/registry.h"
 
 #include "base/hash.h"
+#include "base/memory.h"
+
+#include <string.h>
 
 #define LATE_FAILURE_NS (500 * NS_PER_MS)
 #define JITTER_PART     10
@@ -190,14 +193,23 @@ void check_leave(struct health *health, struct check *check)
 
 // --- results ---
 
-// Details may quote what a target sent: one line of ASCII is all that may pass.
+// Details may quote what a target sent: one line of ASCII is all that may pass. Most results have
+// none, and most that have one repeat the one before.
 static void detail_set(struct check *check, const char *detail)
 {
-    size_t i = 0;
-    for (; detail[i] && i < DETAIL_MAX - 1; i++) {
-        check->detail[i] = detail[i] >= 0x20 && detail[i] < 0x7f ? detail[i] : '?';
+    char clean[DETAIL_MAX];
+    size_t size = 0;
+    for (; detail[size] && size < DETAIL_MAX - 1; size++) {
+        clean[size] = '?';
+        if (detail[size] >= 0x20 && detail[size] < 0x7f) {
+            clean[size] = detail[size];
+        }
     }
-    check->detail[i] = '\0';
+    clean[size] = '\0';
+    if (strcmp(clean, check->detail ? check->detail : "") != 0) {
+        free(check->detail);
+        check->detail = size > 0 ? mem_copy(clean, size + 1) : NULL;
+    }
 }
 
 static bool failed_late(const struct check *check, enum probe_verdict verdict, int64_t now)

@@ -135,6 +135,7 @@ static void check_end(struct health *health, struct check *check)
     health->checks[check->index] = NULL;
     health->check_count--;
     health->unsettled_count -= !check->had_result;
+    free(check->detail);
     free(check);
 }
 
@@ -278,7 +279,7 @@ bool health_view(const struct health *health, int index, struct check_view *view
         .spec = check->spec,
         .since_ns = check->since_ns,
         .last_reason = check->last_reason,
-        .last_detail = check->detail,
+        .last_detail = check->detail ? check->detail : "",
         .last_latency_ns = check->latency_ns,
         .run = check->machine.run,
         .waits_for =

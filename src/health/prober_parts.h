@@ -24,6 +24,7 @@ struct prober_uv {
     struct probe_command *commands;
     size_t command_count;
     size_t handle_count; // uv handles that are not yet closed
+    size_t handle_peak;  // the most since memory was given back
     bool closing;
 };
 

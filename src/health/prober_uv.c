@@ -46,9 +46,21 @@ static void commands_free(struct prober_uv *prober)
     free(prober->commands);
 }
 
+enum { BURST_HANDLES = 1024 };
+
 void prober_handle_opened(struct prober_uv *prober)
 {
     prober->handle_count++;
+    prober->handle_peak = MAX(prober->handle_peak, prober->handle_count);
+}
+
+// After a burst of probes, as when all checks begin, the memory that it took is given back.
+static void burst_over(struct prober_uv *prober)
+{
+    if (prober->handle_peak >= BURST_HANDLES && prober->handle_count < prober->handle_peak / 16) {
+        prober->handle_peak = prober->handle_count;
+        mem_trim();
+    }
 }
 
 void prober_handle_closed(struct prober_uv *prober)
@@ -60,7 +72,9 @@ void prober_handle_closed(struct prober_uv *prober)
         probe_tls_free(prober->tls);
         commands_free(prober);
         free(prober);
+        return;
     }
+    burst_over(prober);
 }
 
 static void timer_closed(uv_handle_t *handle)

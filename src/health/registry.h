@@ -10,7 +10,7 @@
 #include "health/schedule.h"
 #include "health/state.h"
 
-enum { DETAIL_MAX = 104 };
+enum { DETAIL_MAX = 104 }; // with the end
 
 // A check is in exactly one phase: waiting in the heap for its due time; ready, in a queue, when
 // more are due than may be under way; or probing.
@@ -40,12 +40,12 @@ struct check {
     int64_t started_ns, since_ns, latency_ns;
     int64_t failing_started_ns, failing_ns; // start and end of the first probe that failed
     enum probe_reason last_reason;
-    char detail[DETAIL_MAX];
+    char *detail; // NULL: the last result had none
     uint64_t probe_count, failure_count, change_count;
     struct history history;
 };
 
-_Static_assert(sizeof(struct check) <= 940, "a check fits in 1 KB with its places in the tables");
+_Static_assert(sizeof(struct check) <= 856, "a check fits in 1 KB with its places in the tables");
 
 struct health {
     const struct clock *clock;

@@ -13,6 +13,7 @@
 // probe, a reload or a timer changed is published before the loop sleeps again.
 #include "server/serve.h"
 
+#include "base/memory.h"
 #include "server/notify.h"
 #include "server/server.h"
 
@@ -213,6 +214,7 @@ static void serve_begin(struct server *server)
                   xdp_mode_names[xdp_mode(interface)], xdp_queue_count(interface));
     }
     uv_timer_start(&server->collect, on_collect, COLLECT_MS, COLLECT_MS);
+    mem_trim(); // loading took more than serving will
     notify_send("READY=1");
 }
 
