@@ -101,6 +101,14 @@ struct api_metrics {
 #undef X
 };
 
+// A certificate that a check has seen. GET /metrics has a row for each of those that end first.
+enum { API_CERTIFICATES_MAX = 1000 };
+struct api_certificate {
+    int check;
+    int32_t days; // until it ends; negative: since
+    char target[SOCKADDR_TEXT_MAX];
+};
+
 // The end of a reload: whether it was taken, all that was found, and the generation that answers.
 struct api_reload_result {
     bool taken;
@@ -139,6 +147,8 @@ struct api_backend {
     json_t *(*ramps)(void *state);
     bool (*ramp_set)(void *state, const char *ramp, const char *mode);
     void (*metrics)(void *state, struct api_metrics *metrics);
+    // Fills in the `max` certificates that end first, in that order; the number of them.
+    size_t (*certificates)(void *state, struct api_certificate *rows, size_t max);
     unsigned (*worker_count)(void *state);
     const struct worker_counters *(*worker)(void *state, unsigned index);
     // Health. A check in full, or NULL when there is none of that number; manual states, doubt.

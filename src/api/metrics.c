@@ -4,6 +4,7 @@
 // WORKER_COUNTERS). Sums over all workers and the counters of each worker are families of their
 // own, so that a sum over labels counts nothing twice. Control thread.
 #include "api/call.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 
@@ -65,6 +66,19 @@ static void print_workers(FILE *out, const struct api_backend *backend)
     }
 }
 
+static void print_certificates(FILE *out, const struct api_backend *backend)
+{
+    struct api_certificate *rows = mem_alloc_array(API_CERTIFICATES_MAX, sizeof(*rows));
+    size_t count = backend->certificates(backend->state, rows, API_CERTIFICATES_MAX);
+    print_head(out, "certificate_days", "", "gauge",
+               "Days until the certificate that a check sees ends; the first to end have a row");
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "signpost_certificate_days{check=\"%d\",target=\"%s\"} %d\n", rows[i].check,
+                rows[i].target, (int)rows[i].days);
+    }
+    free(rows);
+}
+
 void handle_metrics(struct api_call *call)
 {
     char *text = NULL;
@@ -76,6 +90,7 @@ void handle_metrics(struct api_call *call)
     print_head(out, "build_info", "", "gauge", "The version that runs");
     fprintf(out, "signpost_build_info{version=\"%s\"} 1\n", SIGNPOST_VERSION);
     print_metrics(out, &metrics);
+    print_certificates(out, call->backend);
     print_workers(out, call->backend);
     int failed = fclose(out);
     SP_ASSERT(failed == 0);

@@ -166,6 +166,10 @@ static void print_metrics(void)
                 "`signpost_worker_NAME_total{worker=\"N\"}`.");
     printf("| metric | type | meaning |\n|---|---|---|\n"
            "| `signpost_build_info` | gauge | The version that runs, as label |\n");
+    printf("| `signpost_certificate_days` | gauge | Days until the certificate that a check sees "
+           "ends (negative: since), with the labels `check` and `target`; at most %d rows, those "
+           "that end first |\n",
+           API_CERTIFICATES_MAX);
 #define X(name, type, help)                                                                        \
     printf("| `signpost_%s%s` | %s | %s |\n", #name, type[0] == 'c' ? "_total" : "", type, help);
     API_METRICS(X)

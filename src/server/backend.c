@@ -215,6 +215,36 @@ static void count_checks(const struct health *health, struct api_metrics *metric
     }
 }
 
+static int ends_before(const void *one, const void *other)
+{
+    const struct api_certificate *a = one, *b = other;
+    return a->days != b->days ? (a->days > b->days) - (a->days < b->days) : a->check - b->check;
+}
+
+static size_t backend_certificates(void *state, struct api_certificate *rows, size_t max)
+{
+    struct server *server = state;
+    const struct health *health = engine_health(server->engine);
+    struct api_certificate *all = NULL;
+    size_t count = 0, capacity = 0;
+    for (int check = 0; check < health_count(health); check++) {
+        struct check_view view;
+        if (health_view(health, check, &view) && view.has_certificate) {
+            MEM_GROW(all, count, capacity);
+            all[count] = (struct api_certificate){check, view.certificate_days, ""};
+            endpoint_format(&view.target, (uint16_t)view.spec->port, all[count].target);
+            count++;
+        }
+    }
+    if (count > 0) {
+        qsort(all, count, sizeof(*all), ends_before);
+        count = MIN(count, max);
+        memcpy(rows, all, count * sizeof(*rows));
+    }
+    free(all);
+    return count;
+}
+
 static void count_frames(const struct net *net, struct api_metrics *metrics)
 {
     for (size_t i = 0; i < net_xdp_count(net); i++) {
@@ -299,6 +329,7 @@ struct api_backend server_backend(struct server *server)
         .geo = backend_geo,
         .locate = backend_locate,
         .metrics = backend_metrics,
+        .certificates = backend_certificates,
         .worker_count = backend_worker_count,
         .worker = backend_worker,
         .health_check = backend_health_check,

@@ -285,7 +285,11 @@ def test_sessions_are_resumed(daemon, authority, tmp_path, version):
         log = tmp_path / 'log'
         eventually(lambda: log.read_text().split()[:3] == ['<.>', '<r>', '<r>'],
                    what='a resumed session')
-        assert seen()['last_result'] == 'OK' and seen()['certificate_days'] == 30
+        check = seen()
+        assert check['last_result'] == 'OK' and check['certificate_days'] == 30
+        row = (f'signpost_certificate_days{{check="{check["check"]}",'
+               f'target="127.0.0.1:{port}"}} 30\n')
+        assert row in server.api('GET', '/metrics')[1]
     finally:
         program.close()
 

@@ -131,6 +131,15 @@ static void fake_metrics(void *state, struct api_metrics *metrics)
     metrics->checks_down = 3;
 }
 
+static size_t fake_certificates(void *state, struct api_certificate *rows, size_t max)
+{
+    (void)state;
+    SP_ASSERT(max >= 2);
+    rows[0] = (struct api_certificate){7, -2, "192.0.2.1:443"};
+    rows[1] = (struct api_certificate){3, 41, "[2001:db8::1]:443"};
+    return 2;
+}
+
 static unsigned fake_worker_count(void *state)
 {
     (void)state;
@@ -161,6 +170,7 @@ static struct api_backend fake_backend(struct fake *fake)
         .simulate = fake_simulate,
         .reload = fake_reload,
         .metrics = fake_metrics,
+        .certificates = fake_certificates,
         .worker_count = fake_worker_count,
         .worker = fake_worker,
         .state = fake,

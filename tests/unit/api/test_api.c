@@ -287,6 +287,9 @@ static void test_metrics(void **state)
     assert_int_equal(call(&fake, "GET", "/metrics"), 200);
     assert_non_null(strstr(caught.text, "\nsignpost_generation 41\n"));
     assert_non_null(strstr(caught.text, "\nsignpost_checks_down 3\n"));
+    assert_non_null(strstr(
+        caught.text, "\nsignpost_certificate_days{check=\"7\",target=\"192.0.2.1:443\"} -2\n"
+                     "signpost_certificate_days{check=\"3\",target=\"[2001:db8::1]:443\"} 41\n"));
     assert_non_null(strstr(caught.text, "\nsignpost_queries_udp_total 42\n"));
     assert_non_null(strstr(caught.text, "\nsignpost_worker_queries_udp_total{worker=\"0\"} 5\n"));
     assert_non_null(strstr(caught.text, "\nsignpost_worker_queries_udp_total{worker=\"1\"} 37\n"));
