@@ -22,7 +22,6 @@ struct denial {
 struct zone_entry {
     uint32_t slot;
     uint8_t apex_size;
-    uint8_t apex[NAME_MAX_SIZE]; // folded
     struct node *apex_node;
     // The SOA as negative answers carry it: owner pointer to be patched, TTL = min(TTL, MINIMUM)
     // (RFC 2308, section 5).
@@ -32,6 +31,7 @@ struct zone_entry {
     // Every node, for the next change of the zone. The list is NULL when the zone has most of all
     // names: then the index is the list.
     struct zone_nodes nodes;
+    uint8_t apex[]; // folded
 };
 
 // The list, made when need be; the caller gives it back.

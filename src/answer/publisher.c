@@ -365,7 +365,7 @@ void change_zone(struct change *change, const struct zone *zone, plan_maker *pla
     size_t apex_size = name_size(zone_apex(zone));
     name_fold(zone_apex(zone), apex_size, apex);
     const struct zone_entry *old = zone_entry_find(change, apex);
-    struct zone_entry *new = mem_alloc(sizeof(*new));
+    struct zone_entry *new = mem_alloc(sizeof(*new) + apex_size);
     new->slot = old ? old->slot : zone_slot_take(change);
     new->apex_size = (uint8_t)apex_size;
     memcpy(new->apex, apex, apex_size);

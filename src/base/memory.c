@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Heap blocks and arenas. An arena is a list of chunks; each new chunk is twice the last, up to a
-// limit, so that a small zone costs little and a large one few calls. Sanitizer builds still see
-// overruns between chunks only; that is the price of the bump pointer.
+// Heap blocks and arenas. An arena is a list of chunks; each new chunk is half of all before it,
+// within limits, so that a small zone costs little and a large one few calls. Sanitizer builds
+// still see overruns between chunks only; that is the price of the bump pointer.
 #include "base/memory.h"
 
 #include <malloc.h>
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHUNK_FIRST_SIZE = 4096, CHUNK_SIZE_MAX = 4 << 20, ALIGNMENT = 16 };
+enum { CHUNK_SIZE_MIN = 512, CHUNK_SIZE_MAX = 4 << 20, ALIGNMENT = 16 };
 
 struct chunk {
     struct chunk *next;
@@ -21,7 +21,6 @@ struct chunk {
 
 struct arena {
     struct chunk *head;
-    size_t next_size;
     size_t total;
 };
 
@@ -95,9 +94,7 @@ char *mem_printf(const char *format, ...)
 
 struct arena *arena_new(void)
 {
-    struct arena *arena = mem_alloc(sizeof(*arena));
-    arena->next_size = CHUNK_FIRST_SIZE;
-    return arena;
+    return mem_alloc(sizeof(struct arena));
 }
 
 void arena_free(struct arena *arena)
@@ -114,14 +111,14 @@ void arena_free(struct arena *arena)
 
 static struct chunk *chunk_add(struct arena *arena, size_t need)
 {
-    size_t size = MAX(need, arena->next_size);
+    const size_t usual = MIN(MAX(arena->total / 2, (size_t)CHUNK_SIZE_MIN), (size_t)CHUNK_SIZE_MAX);
+    const size_t size = MAX(need, usual);
     struct chunk *chunk = check(malloc(sizeof(*chunk) + size), size);
     chunk->next = arena->head;
     chunk->used = 0;
     chunk->size = size;
     arena->head = chunk;
     arena->total += sizeof(*chunk) + size;
-    arena->next_size = MIN(arena->next_size * 2, (size_t)CHUNK_SIZE_MAX);
     return chunk;
 }
 

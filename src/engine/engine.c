@@ -138,6 +138,15 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     return engine;
 }
 
+struct zone_state *zone_state_new(const uint8_t *apex, const char *path)
+{
+    const size_t apex_size = name_size(apex), path_size = strlen(path) + 1;
+    struct zone_state *state = mem_alloc(sizeof(*state) + apex_size + path_size);
+    state->apex = memcpy(state->texts, apex, apex_size);
+    state->path = memcpy(state->texts + apex_size, path, path_size);
+    return state;
+}
+
 void zone_state_free(struct zone_state *state)
 {
     if (state == NULL) {
@@ -148,7 +157,6 @@ void zone_state_free(struct zone_state *state)
     }
     free(state->steered);
     zone_free(state->zone);
-    free(state->path);
     free(state);
 }
 

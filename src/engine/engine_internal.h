@@ -37,13 +37,13 @@ struct steered {
 
 // A zone that is being served, or is about to be.
 struct zone_state {
-    uint8_t apex[NAME_MAX_SIZE];
-    char *path;
+    const uint8_t *apex; // this and the path are in `texts`
+    const char *path;
     struct file_stamp stamp;
-    bool has_includes; // its stamp does not tell whether it changed
     struct zone *zone; // in a load: NULL when the served version is still the newest
     struct steered **steered;
     size_t steered_count, steered_capacity;
+    uint8_t texts[];
 };
 
 struct slot_list {
@@ -136,6 +136,7 @@ struct load {
     struct zone_table zones;       // every zone there is
 };
 
+struct zone_state *zone_state_new(const uint8_t *apex, const char *path); // copied
 void zone_state_free(struct zone_state *state); // with its model; its steered RRsets must be gone
 // The served zone of this apex, or NULL.
 struct zone_state *engine_zone_find(const struct engine *engine, const uint8_t *apex);

@@ -65,6 +65,19 @@ void engine_models_forget(const struct engine *engine)
     engine->models->zone = NULL;
 }
 
+// What is left of the zone and its state goes to new blocks: those that the reader made lie among
+// the models, and would keep pages of them in memory.
+static struct zone_state *released(const struct engine *engine, struct zone_state *state)
+{
+    SP_ASSERT(state->steered_count == 0);
+    struct zone_state *kept = zone_state_new(state->apex, state->path);
+    kept->stamp = state->stamp;
+    kept->zone = zone_release(state->zone, &engine->models->source);
+    state->zone = NULL;
+    zone_state_free(state);
+    return kept;
+}
+
 void engine_release_models(struct engine *engine)
 {
     size_t names = 0;
@@ -73,9 +86,10 @@ void engine_release_models(struct engine *engine)
     }
     bool any = false;
     for (size_t i = 0; i < engine->zones.count && names > NAMES_KEPT_MAX; i++) {
-        struct zone *zone = engine->zones.items[i]->zone;
+        struct zone_state **state = &engine->zones.items[i];
+        const struct zone *zone = (*state)->zone;
         if (!zone_is_released(zone) && !zone_has_policy(zone) && !zone_has_alias(zone)) {
-            zone_release(zone, &engine->models->source);
+            *state = released(engine, *state);
             any = true;
         }
     }

@@ -12,7 +12,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -59,22 +58,6 @@ static bool shared_read_if_new(const struct engine *engine, struct load *load)
 
 // --- zones
 
-static bool file_has_includes(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    char *line = NULL;
-    size_t size = 0;
-    bool found = false;
-    while (file != NULL && !found && getline(&line, &size, file) > 0) {
-        found = strncasecmp(line, "$INCLUDE", 8) == 0;
-    }
-    free(line);
-    if (file != NULL) {
-        fclose(file);
-    }
-    return found;
-}
-
 static struct zone_reader reader_of(const struct config *config, const struct lines *lines,
                                     const struct shared *shared, struct diags *diags)
 {
@@ -106,7 +89,6 @@ static void zone_read(const struct engine *engine, struct load *load, struct zon
                   load->shared ? load->shared : engine->shared, &load->diags);
     reader.defaults.serial = (uint32_t)(state->stamp.modified_ns / NS_PER_SECOND);
     if (format == ZONE_FORMAT_MASTER) {
-        state->has_includes = file_has_includes(state->path);
         state->zone = zone_file_read(state->path, state->apex, &reader);
     } else {
         state->zone = zone_yaml_read(state->path, state->apex, &reader);
@@ -116,27 +98,25 @@ static void zone_read(const struct engine *engine, struct load *load, struct zon
 static void zone_read_if_new(const struct engine *engine, struct load *load, const char *path,
                              bool all)
 {
-    struct zone_state *state = mem_alloc(sizeof(*state));
+    uint8_t apex[NAME_MAX_SIZE];
     enum zone_format format;
-    if (!zone_path_apex(path, state->apex, &format)) {
+    if (!zone_path_apex(path, apex, &format)) {
         diags_error(&load->diags, (struct place){.file = path}, NULL,
                     "the file is not named after a zone, as example.com.yaml is");
-        free(state);
         return;
     }
-    long twin = zone_table_find(&load->zones, state->apex);
+    long twin = zone_table_find(&load->zones, apex);
     if (twin >= 0) {
         diags_error(&load->diags, (struct place){.file = path}, NULL,
                     "the zone is in %s too; keep one of them", load->zones.items[twin]->path);
-        free(state);
         return;
     }
-    state->path = mem_strdup(path);
+    struct zone_state *state = zone_state_new(apex, path);
     state->stamp = file_stamp_of(path);
     zone_table_add(&load->zones, state);
     const struct zone_state *served = engine_zone_find(engine, state->apex);
-    bool same = served != NULL && strcmp(served->path, path) == 0 && !served->has_includes &&
-                file_stamp_equal(&served->stamp, &state->stamp);
+    bool same = served != NULL && strcmp(served->path, path) == 0 &&
+                !zone_has_includes(served->zone) && file_stamp_equal(&served->stamp, &state->stamp);
     if (all || !same) {
         zone_read(engine, load, state, format);
     }

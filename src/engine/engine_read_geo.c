@@ -169,11 +169,8 @@ static void keep_zones(const struct engine *engine, struct load *load)
 {
     for (size_t i = 0; i < engine->zones.count; i++) {
         const struct zone_state *served = engine->zones.items[i];
-        struct zone_state *state = mem_alloc(sizeof(*state));
-        memcpy(state->apex, served->apex, sizeof(state->apex));
-        state->path = mem_strdup(served->path);
+        struct zone_state *state = zone_state_new(served->apex, served->path);
         state->stamp = served->stamp;
-        state->has_includes = served->has_includes;
         zone_table_add(&load->zones, state);
     }
 }

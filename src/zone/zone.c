@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { TTL_MAX = INT32_MAX, INDEX_FIRST_SIZE = 64 };
+enum { TTL_MAX = INT32_MAX, INDEX_FIRST_SIZE = 16 };
 
 // An index slot: the upper half of the hash tells most strangers apart without touching the owner.
 struct slot {
@@ -24,17 +24,17 @@ struct zone {
     struct arena *arena;
     const uint8_t *apex;
     const char *path;
-    uint8_t *kept;     // apex and path, after zone_release
     uint64_t hash_key; // random: owner names may be chosen to collide
     struct owner **owners;
     size_t owner_count, owner_capacity;
     struct slot *slots;
     size_t slot_count; // a power of two
-    bool has_alias;
+    bool has_alias, has_includes;
     const struct owner_source *source; // after zone_release; then owners, slots and arena are gone
     struct owner *last;                // records of one owner follow each other in most documents
     bool has_precedence;
     enum line_precedence precedence;
+    uint8_t kept[]; // apex and path, after zone_release
 };
 
 struct zone *zone_new(const uint8_t *apex)
@@ -56,7 +56,6 @@ void zone_free(struct zone *zone)
     arena_free(zone->arena);
     free(zone->owners);
     free(zone->slots);
-    free(zone->kept);
     free(zone);
 }
 
@@ -77,25 +76,24 @@ bool zone_has_policy(const struct zone *zone)
     return false;
 }
 
-void zone_release(struct zone *zone, const struct owner_source *source)
+struct zone *zone_release(struct zone *zone, const struct owner_source *source)
 {
     SP_ASSERT(zone->source == NULL && !zone_has_policy(zone));
     const size_t apex_size = name_size(zone->apex);
     const size_t path_size = zone->path ? strlen(zone->path) + 1 : 0;
-    zone->kept = mem_alloc(apex_size + path_size);
-    zone->apex = memcpy(zone->kept, zone->apex, apex_size);
+    struct zone *kept = mem_alloc(sizeof(*kept) + apex_size + path_size);
+    kept->apex = memcpy(kept->kept, zone->apex, apex_size);
+    kept->owner_count = zone->owner_count;
+    kept->has_alias = zone->has_alias;
+    kept->has_includes = zone->has_includes;
+    kept->has_precedence = zone->has_precedence;
+    kept->precedence = zone->precedence;
+    kept->source = source;
     if (zone->path != NULL) {
-        zone->path = memcpy(zone->kept + apex_size, zone->path, path_size);
+        kept->path = memcpy(kept->kept + apex_size, zone->path, path_size);
     }
-    arena_free(zone->arena);
-    free(zone->owners);
-    free(zone->slots);
-    zone->arena = NULL;
-    zone->owners = NULL;
-    zone->slots = NULL;
-    zone->owner_capacity = zone->slot_count = 0;
-    zone->last = NULL;
-    zone->source = source;
+    zone_free(zone);
+    return kept;
 }
 
 const uint8_t *zone_apex(const struct zone *zone)
@@ -116,6 +114,16 @@ const char *zone_path(const struct zone *zone)
 void zone_set_path(struct zone *zone, const char *path)
 {
     zone->path = arena_strdup(zone->arena, path);
+}
+
+bool zone_has_includes(const struct zone *zone)
+{
+    return zone->has_includes;
+}
+
+void zone_set_includes(struct zone *zone)
+{
+    zone->has_includes = true;
 }
 
 bool zone_precedence(const struct zone *zone, enum line_precedence *precedence)

@@ -46,6 +46,9 @@ struct arena *zone_arena(struct zone *zone);
 // The document that the zone was read from, for messages; NULL until it is set.
 const char *zone_path(const struct zone *zone);
 void zone_set_path(struct zone *zone, const char *path); // copied
+// Whether the document includes others: its own file does not tell whether it changed.
+bool zone_has_includes(const struct zone *zone);
+void zone_set_includes(struct zone *zone);
 // Which line wins in the flat form: that of the reader unless the document says otherwise. False
 // while it was not set.
 bool zone_precedence(const struct zone *zone, enum line_precedence *precedence);
@@ -81,9 +84,10 @@ struct owner_source {
 bool zone_is_released(const struct zone *zone);
 // Whether some RRset has a policy: the document is needed for as long as the zone is served.
 bool zone_has_policy(const struct zone *zone);
-// Gives back all memory of the owners of a zone without policies. The source is borrowed. Pointers
-// to owners, RRsets and records end here.
-void zone_release(struct zone *zone, const struct owner_source *source);
+// Gives back a zone without policies; what is left of it is in one new block, so that nothing stays
+// among the memory that the reader took. The source is borrowed. Pointers to the zone, its owners,
+// RRsets and records end here.
+struct zone *zone_release(struct zone *zone, const struct owner_source *source);
 
 // What a zone without SOA or NS gets.
 struct zone_defaults {

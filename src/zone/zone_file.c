@@ -199,6 +199,12 @@ static void record_add(struct source *source)
              scanner->r_data_length, source_place(source), source_diags(source));
 }
 
+// Not zeroed: it is large, and zs_init does that.
+static zs_scanner_t *scanner_alloc(void)
+{
+    return mem_resize(NULL, 1, sizeof(zs_scanner_t));
+}
+
 static void source_scan(struct source *source, const uint8_t *origin, uint32_t ttl);
 
 static void source_release(struct source *source)
@@ -228,6 +234,7 @@ static void include_read(struct source *source, const uint8_t *origin)
 {
     struct file_reader *reader = source->reader;
     const zs_scanner_t *scanner = source->scanner;
+    zone_set_includes(reader->zone);
     struct source child = {
         .reader = reader,
         .parent = source,
@@ -246,7 +253,7 @@ static void include_read(struct source *source, const uint8_t *origin)
         diags_error(source_diags(source), source_place(source), "$INCLUDE", "%s: %s", child.path,
                     fault);
     } else {
-        child.scanner = mem_alloc(sizeof(*child.scanner));
+        child.scanner = scanner_alloc();
         source_scan(&child, origin, scanner->default_ttl);
     }
     source_release(&child);
@@ -481,7 +488,7 @@ struct zone *zone_file_read(const char *path, const uint8_t *apex, const struct 
     if (fault) {
         diags_error(reader->diags, (struct place){source.path, 0, 0}, NULL, "%s", fault);
     } else {
-        source.scanner = mem_alloc(sizeof(*source.scanner));
+        source.scanner = scanner_alloc();
         source_scan(&source, apex, ttl_left_out);
     }
     source_release(&source);

@@ -116,10 +116,16 @@ static void test_release(void **state)
     struct zone *zone = fixture->zone;
     const struct owner_source source = {find, at, fixture};
     zone_set_path(zone, "zones/example.test.zone");
+    zone_set_precedence(zone, PRECEDENCE_PROVINCE_FIRST);
     assert_false(zone_is_released(zone));
-    zone_release(zone, &source);
+    zone = zone_release(zone, &source);
     assert_true(zone_is_released(zone));
+    fixture->zone = zone;
     assert_string_equal(zone_path(zone), "zones/example.test.zone");
+    enum line_precedence precedence;
+    assert_true(zone_precedence(zone, &precedence));
+    assert_int_equal(precedence, PRECEDENCE_PROVINCE_FIRST);
+    assert_false(zone_has_alias(zone));
     assert_true(name_equal(zone_apex(zone), zone_apex(fixture->model)));
     assert_int_equal(zone_owner_count(zone), zone_owner_count(fixture->model));
     for (size_t i = 0; i < zone_owner_count(zone); i++) {

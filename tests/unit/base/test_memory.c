@@ -89,6 +89,7 @@ static void test_arena_waste_is_bounded(void **state)
     for (int i = 0; i < 1000000; i++) {
         arena_alloc(arena, 48);
         asked += 48;
+        assert_true(arena_size(arena) < asked / 4 * 7 + 1200); // the newest chunk may be free
     }
     assert_true(arena_size(arena) < asked + (8 << 20));
     arena_free(arena);
