@@ -75,8 +75,8 @@ suite_tidy() {
     pytest_suite tidy tests/tidy
 }
 
-# Whole-daemon tests on the release binary; those marked `sanitizer` also on the other two. The three
-# run side by side: what they do most of the time is wait.
+# Whole-daemon tests on the release binary; those marked `sanitizer` also on the other two. The
+# three run side by side: what they do most of the time is wait.
 suite_func() {
     local status=0 build runs=() run
     [[ -n $(find tests/func -name 'test_*.py') ]] || return 0
