@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Compression compares each suffix of a name with the names written so far, label by label, and
-// remembers the first few. Bounded: targets x labels, whatever is written.
+// Compression: the names written so far are a tree. Each target holds the labels that its name
+// added to it, above the place where its pointer leads. A name climbs from the root: one comparison
+// a target, and one a label that is found. Bounded: targets + labels, whatever is written.
 #include "dns/writer.h"
 
 #include <string.h>
@@ -13,8 +14,15 @@ void writer_begin(struct writer *writer, uint8_t *message, size_t size, size_t l
     writer->message = message;
     writer->size = size;
     writer->limit = limit;
-    writer->targets[0] = HEADER_SIZE; // the question's name
-    writer->target_count = 1;
+    writer->target_count = 0;
+    if (size > HEADER_SIZE && message[HEADER_SIZE] != 0) { // the question's name
+        unsigned last = HEADER_SIZE;
+        while (message[last + message[last] + 1U] != 0) {
+            last += message[last] + 1U;
+        }
+        writer->targets[writer->target_count++] =
+            (struct writer_target){HEADER_SIZE, (uint16_t)last, 0};
+    }
 }
 
 static bool label_equal(const uint8_t *a, const uint8_t *b)
@@ -30,57 +38,55 @@ static bool label_equal(const uint8_t *a, const uint8_t *b)
     return true;
 }
 
-// Whether the (possibly compressed) name at `offset` of our own message equals `name`.
-static bool equals_written(const struct writer *writer, unsigned offset, const uint8_t *name)
+// Where labels begin that follow each other.
+struct label_starts {
+    unsigned count;
+    uint16_t at[NAME_MAX_SIZE / 2 + 1];
+};
+
+static void find_starts(const uint8_t *bytes, unsigned at, unsigned last,
+                        struct label_starts *starts)
 {
-    for (;;) {
-        const uint8_t *at = writer->message + offset;
-        if (at[0] >= 0xc0) {
-            offset = get_u16(at) & 0x3fff; // our own pointers only lead backwards
-            continue;
-        }
-        if (!label_equal(at, name)) {
-            return false;
-        }
-        if (at[0] == 0) {
-            return true;
-        }
-        offset += at[0] + 1U;
-        name += name[0] + 1;
+    starts->count = 0;
+    for (; at <= last && bytes[at] != 0; at += bytes[at] + 1U) {
+        starts->at[starts->count++] = (uint16_t)at;
     }
 }
 
-// Offset of a written suffix that equals `name`, looking at the suffixes of one target. The labels
-// of both are counted so that only suffixes of equal depth are compared.
-static unsigned find_in_target(const struct writer *writer, unsigned offset, const uint8_t *name,
-                               unsigned labels)
+// The longest suffix that was written before.
+struct suffix {
+    unsigned labels;  // 0: none
+    unsigned pointer; // where it stands
+};
+
+// Climbs on along the labels of a target that begins where the suffix ends.
+static void climb(const struct writer *writer, const struct writer_target *target,
+                  const uint8_t *name, const struct label_starts *own, struct suffix *suffix)
 {
-    unsigned depth = 0;
-    unsigned starts[NAME_MAX_SIZE / 2 + 1];
-    for (unsigned at = offset; writer->message[at] != 0;) {
-        if (writer->message[at] >= 0xc0) {
-            at = get_u16(writer->message + at) & 0x3fff;
-            continue;
+    struct label_starts written;
+    find_starts(writer->message, target->first, target->last, &written);
+    while (written.count > 0 && suffix->labels < own->count) {
+        const unsigned at = written.at[--written.count];
+        const uint8_t *label = name + own->at[own->count - suffix->labels - 1];
+        if (at >= POINTER_REACH || !label_equal(writer->message + at, label)) {
+            return;
         }
-        starts[depth++] = at;
-        at += writer->message[at] + 1U;
+        *suffix = (struct suffix){suffix->labels + 1, at};
     }
-    if (depth < labels || starts[depth - labels] >= POINTER_REACH ||
-        !equals_written(writer, starts[depth - labels], name)) {
-        return 0;
-    }
-    return starts[depth - labels];
 }
 
-static unsigned find_written(const struct writer *writer, const uint8_t *name, unsigned labels)
+static struct suffix find_written(const struct writer *writer, const uint8_t *name,
+                                  const struct label_starts *own)
 {
-    for (unsigned i = 0; i < writer->target_count; i++) {
-        unsigned offset = find_in_target(writer, writer->targets[i], name, labels);
-        if (offset != 0) {
-            return offset;
+    struct suffix suffix = {0};
+    for (unsigned i = 0; i < writer->target_count && suffix.labels < own->count; i++) {
+        const struct writer_target *target = &writer->targets[i];
+        const uint8_t *label = name + own->at[own->count - suffix.labels - 1];
+        if (target->rest == suffix.pointer && label_equal(writer->message + target->last, label)) {
+            climb(writer, target, name, own, &suffix);
         }
     }
-    return 0;
+    return suffix;
 }
 
 static bool put_bytes(struct writer *writer, const void *bytes, size_t size)
@@ -97,23 +103,21 @@ static bool put_bytes(struct writer *writer, const void *bytes, size_t size)
 static bool put_name(struct writer *writer, const uint8_t *name)
 {
     size_t start = writer->size;
-    unsigned labels = name_label_count(name);
-    unsigned pointer = 0;
-    for (; labels > 0; labels--, name = name_parent(name)) {
-        pointer = find_written(writer, name, labels);
-        if (pointer != 0) {
-            break;
-        }
-        if (!put_bytes(writer, name, name[0] + 1U)) {
-            return false;
-        }
+    struct label_starts own;
+    find_starts(name, 0, NAME_MAX_SIZE, &own);
+    const struct suffix suffix = find_written(writer, name, &own);
+    const unsigned left = own.count - suffix.labels; // labels to be written out
+    const unsigned last = left > 0 ? own.at[left - 1] : 0;
+    if (left > 0 && !put_bytes(writer, name, last + name[last] + 1U)) {
+        return false;
     }
     uint8_t tail[2];
-    put_u16(tail, 0xc000 | pointer);
-    bool fits = pointer ? put_bytes(writer, tail, 2) : put_bytes(writer, "", 1);
-    bool is_new = start < POINTER_REACH && writer->size - start > 2;
-    if (fits && is_new && writer->target_count < COMPRESSION_TARGETS_MAX) {
-        writer->targets[writer->target_count++] = (uint16_t)start;
+    put_u16(tail, 0xc000 | suffix.pointer);
+    bool fits = suffix.labels > 0 ? put_bytes(writer, tail, 2) : put_bytes(writer, "", 1);
+    if (fits && left > 0 && start < POINTER_REACH &&
+        writer->target_count < COMPRESSION_TARGETS_MAX) {
+        writer->targets[writer->target_count++] = (struct writer_target){
+            (uint16_t)start, (uint16_t)(start + last), (uint16_t)suffix.pointer};
     }
     return fits;
 }

@@ -14,10 +14,16 @@
 // (docs/reference/limits).
 enum { COMPRESSION_TARGETS_MAX = 16 };
 
+// The labels of a name that were written out, because no name before it ended like that.
+struct writer_target {
+    uint16_t first, last; // offsets of labels
+    uint16_t rest;        // offset of the label that the pointer behind them leads to; 0: the root
+};
+
 struct writer {
     uint8_t *message;
     size_t size, limit;
-    uint16_t targets[COMPRESSION_TARGETS_MAX]; // offsets of names written so far
+    struct writer_target targets[COMPRESSION_TARGETS_MAX];
     unsigned target_count;
 };
 
