@@ -73,6 +73,11 @@ void *mem_copy(const void *bytes, size_t size)
     return copy;
 }
 
+void *mem_scratch(size_t size)
+{
+    return check(malloc(size), size);
+}
+
 char *mem_strdup(const char *text)
 {
     return mem_copy(text, strlen(text) + 1);

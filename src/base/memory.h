@@ -23,6 +23,9 @@ void *mem_alloc_aligned(size_t size, size_t alignment);
 // Like realloc for `count` elements of `size`; new bytes are not zeroed.
 void *mem_resize(void *block, size_t count, size_t size);
 void *mem_copy(const void *bytes, size_t size);
+// Room for something large that is filled at once: not zeroed. Not a thread-local array: the C
+// library writes zeros over those of every thread that starts.
+void *mem_scratch(size_t size);
 char *mem_strdup(const char *text);
 char *mem_printf(const char *format, ...) PRINTF_LIKE(1, 2);
 

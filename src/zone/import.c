@@ -193,18 +193,19 @@ static const char *value_text(const struct import_rows *rows, const struct dump_
 static bool value_read(const struct import_rows *rows, const struct dump_row *from,
                        struct import_row *row)
 {
-    static _Thread_local uint8_t rdata[RDATA_MAX_SIZE];
+    uint8_t *rdata = mem_scratch(RDATA_MAX_SIZE);
     const char *value = from->fields[DUMP_VALUE], *reason = "the text is too long";
     bool text = (row->type == TYPE_TXT || row->type == TYPE_SPF) && *value != '"';
     size_t size = text ? text_rdata(value, rdata)
                        : rdata_parse(row->type, value_text(rows, from, row->type),
-                                     rows->import->apex, rdata, sizeof(rdata), &reason);
+                                     rows->import->apex, rdata, RDATA_MAX_SIZE, &reason);
+    row->rdata = size > 0 ? arena_copy(rows->dump->arena, rdata, size) : NULL;
+    row->rdata_size = (uint16_t)size;
+    free(rdata);
     if (size == 0) {
         return fault(rows, from, "\"%.120s\" is no value of type %s: %s", value,
                      from->fields[DUMP_TYPE], reason);
     }
-    row->rdata = arena_copy(rows->dump->arena, rdata, size);
-    row->rdata_size = (uint16_t)size;
     return true;
 }
 

@@ -8,6 +8,7 @@
 // them (yaml_value.c), else presentation text.
 #include "zone/zone_writer.h"
 
+#include "base/memory.h"
 #include "zone/yaml_out.h"
 #include "zone/yaml_zone.h"
 
@@ -304,7 +305,7 @@ static bool mapping_write(const struct record_out *record, char *text)
 static void plain_text_write(const struct record_out *record, const uint8_t *rdata,
                              size_t rdata_size)
 {
-    static _Thread_local char text[TEXT_MAX];
+    char *text = mem_scratch(TEXT_MAX);
     size_t used = 0;
     bool cut = false;
     for (size_t at = 0; at < rdata_size; at += 1U + rdata[at]) {
@@ -326,6 +327,21 @@ static void plain_text_write(const struct record_out *record, const uint8_t *rda
         record_loss(record, "octoDNS has no pieces of texts: they are joined");
     }
     yaml_out_text(record->writer->out, text);
+    free(text);
+}
+
+static void any_value_write(const struct record_out *record, const char *text)
+{
+    char *copy = mem_strdup(text);
+    const bool written = mapping_write(record, copy);
+    free(copy);
+    if (written) {
+        return;
+    }
+    if (record->dialect == DIALECT_OCTODNS && yaml_value_keys(record->rrset->type, NULL, 0) > 0) {
+        record_loss(record, "octoDNS wants a mapping for this value, and it is written as text");
+    }
+    yaml_out_text(record->writer->out, text);
 }
 
 void record_value_write(const struct record_out *record, const uint8_t *rdata, size_t rdata_size)
@@ -335,15 +351,7 @@ void record_value_write(const struct record_out *record, const uint8_t *rdata, s
         plain_text_write(record, rdata, rdata_size);
         return;
     }
-    static _Thread_local char text[TEXT_MAX], copy[TEXT_MAX];
-    uint16_t type = record->rrset->type;
-    rdata_format(type, rdata, rdata_size, text, sizeof(text));
-    memcpy(copy, text, strlen(text) + 1);
-    if (mapping_write(record, copy)) {
-        return;
-    }
-    if (record->dialect == DIALECT_OCTODNS && yaml_value_keys(type, NULL, 0) > 0) {
-        record_loss(record, "octoDNS wants a mapping for this value, and it is written as text");
-    }
-    yaml_out_text(record->writer->out, text);
+    char *text = mem_scratch(TEXT_MAX);
+    any_value_write(record, rdata_format(record->rrset->type, rdata, rdata_size, text, TEXT_MAX));
+    free(text);
 }

@@ -28,7 +28,7 @@ static struct record_out record_begin(const struct zone *zone, const struct owne
 
 static void rrset_file_write(const struct record_out *record)
 {
-    static _Thread_local char text[TEXT_MAX];
+    char *text = mem_scratch(TEXT_MAX);
     const struct rrset *rrset = record->rrset;
     char type[RR_TYPE_TEXT_MAX];
     if (rrset->policy) {
@@ -39,10 +39,11 @@ static void rrset_file_write(const struct record_out *record)
     }
     for (size_t i = 0; i < rrset->record_count; i++) {
         rdata_format(rrset->type, rrset->records[i].rdata, rrset->records[i].rdata_size, text,
-                     sizeof(text));
+                     TEXT_MAX);
         fprintf(record->writer->out, "%s\t%u\tIN\t%s\t%s\n", record->name, rrset->ttl,
                 rr_type_format(rrset->type, type), text);
     }
+    free(text);
 }
 
 // Whether the RRset is the SOA record, which comes first.
@@ -91,16 +92,13 @@ static void field_write(FILE *out, const char *text, char end)
     fprintf(out, "\"%c", end);
 }
 
-static void row_write(const struct rows_out *rows, const struct record_out *record,
-                      const char *line, const uint8_t *rdata, size_t rdata_size,
-                      const struct member *member)
+static void row_text_write(const struct rows_out *rows, const struct record_out *record,
+                           const char *line, const char *value, const struct member *member)
 {
-    static _Thread_local char value[TEXT_MAX];
     static const char *const statuses[] = {"obey", "up", "down"};
     char name[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX], number[16];
     FILE *out = rows->writer->out;
     owner_text(record->zone, record->owner->name, name);
-    rdata_format(record->rrset->type, rdata, rdata_size, value, sizeof(value));
     rr_type_format(record->rrset->type, type);
     const char *status = member && member->disabled ? "paused"
                          : member                   ? statuses[member->status]
@@ -123,6 +121,16 @@ static void row_write(const struct rows_out *rows, const struct record_out *reco
     snprintf(number, sizeof(number), "%u", weight);
     field_write(out, number, ',');
     field_write(out, status, '\n');
+}
+
+static void row_write(const struct rows_out *rows, const struct record_out *record,
+                      const char *line, const uint8_t *rdata, size_t rdata_size,
+                      const struct member *member)
+{
+    char *text = mem_scratch(TEXT_MAX);
+    rdata_format(record->rrset->type, rdata, rdata_size, text, TEXT_MAX);
+    row_text_write(rows, record, line, text, member);
+    free(text);
 }
 
 static void policy_rows(const struct rows_out *rows, const struct record_out *record)

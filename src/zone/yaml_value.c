@@ -439,14 +439,9 @@ size_t yaml_value_read(const struct yaml_record *record, const struct yaml *at,
     return text_scan(record, at, text, rdata);
 }
 
-bool yaml_member_read(const struct yaml_record *record, const struct yaml *at,
-                      struct member *member)
+static void member_make(const struct yaml_record *record, const struct yaml *at,
+                        const uint8_t *rdata, size_t size, struct member *member)
 {
-    static _Thread_local uint8_t rdata[RDATA_MAX_SIZE];
-    size_t size = yaml_value_read(record, at, rdata);
-    if (size == 0) {
-        return false;
-    }
     struct arena *arena = record->yz->arena;
     *member = (struct member){
         .rdata = arena_copy(arena, rdata, size),
@@ -463,7 +458,18 @@ bool yaml_member_read(const struct yaml_record *record, const struct yaml *at,
         member->text =
             arena_strdup(arena, rdata_format(record->type, rdata, size, text, sizeof(text)));
     }
-    return true;
+}
+
+bool yaml_member_read(const struct yaml_record *record, const struct yaml *at,
+                      struct member *member)
+{
+    uint8_t *rdata = mem_scratch(RDATA_MAX_SIZE);
+    const size_t size = yaml_value_read(record, at, rdata);
+    if (size > 0) {
+        member_make(record, at, rdata, size, member);
+    }
+    free(rdata);
+    return size > 0;
 }
 
 struct yaml_values yaml_values_find(const struct yaml_record *record)

@@ -202,7 +202,7 @@ static void record_add(struct source *source)
 // Not zeroed: it is large, and zs_init does that.
 static zs_scanner_t *scanner_alloc(void)
 {
-    return mem_resize(NULL, 1, sizeof(zs_scanner_t));
+    return mem_scratch(sizeof(zs_scanner_t));
 }
 
 static void source_scan(struct source *source, const uint8_t *origin, uint32_t ttl);

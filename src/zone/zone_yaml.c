@@ -91,7 +91,7 @@ static bool record_is_first(const struct yaml_record *record)
 
 static void static_read(const struct yaml_record *record)
 {
-    static _Thread_local uint8_t rdata[RDATA_MAX_SIZE];
+    uint8_t *rdata = mem_scratch(RDATA_MAX_SIZE);
     struct yaml_values values = yaml_values_find(record);
     struct yaml value = {0};
     while (yaml_values_next(&values, &value)) {
@@ -101,6 +101,7 @@ static void static_read(const struct yaml_record *record)
                      yaml_place(&value), record->yz->reader->diags);
         }
     }
+    free(rdata);
     if (!values.given) {
         yaml_error(record->at, "missing \"value\", \"values\", \"records\" or \"dynamic\"");
     }
