@@ -63,13 +63,18 @@ def eventually(condition, timeout: float = WAIT, what: str = 'the condition'):
         time.sleep(0.005)
 
 
+def unquote(value: str) -> str:
+    """A quoted text of the log: as JSON has it, but control characters are \\xNN."""
+    return json.loads(re.sub(r'(?<!\\)((?:\\\\)*)\\x', r'\1\\u00', value))
+
+
 class LogLine:
     def __init__(self, text: str):
         self.text = text
         parts = text.split(' ', 3)
         self.event = parts[2] if len(parts) > 2 else ''
         self.level = parts[1] if len(parts) > 1 else ''
-        self.fields = {key: json.loads(value) if value.startswith('"') else value
+        self.fields = {key: unquote(value) if value.startswith('"') else value
                        for key, value in FIELD.findall(parts[3] if len(parts) > 3 else '')}
 
 
