@@ -43,8 +43,11 @@ static size_t escape_read(const char *at, uint8_t *octet)
     }
     int high = *at == 'x' ? hex_digit(at[1]) : -1;
     int low = high >= 0 ? hex_digit(at[2]) : -1;
+    if (low < 0) {
+        return 0;
+    }
     *octet = (uint8_t)(high << 4 | low);
-    return low >= 0 ? 3 : 0;
+    return 3;
 }
 
 bool check_octets(const char *text, uint8_t *octets, size_t *size, const char **reason)
