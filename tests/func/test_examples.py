@@ -2,10 +2,14 @@
 """examples/ as committed, on ports of the kernel's choice: what its comments promise holds."""
 
 import collections
+import contextlib
+import fcntl
 import random
 import re
 import shutil
 import socket
+import tempfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -221,25 +225,43 @@ def test_weighted(server):
     assert abs(drawn['192.0.2.61'] / 20000 - 0.75) < 0.0125  # four standard deviations
 
 
+@contextlib.contextmanager
+def alone(name: str):
+    """One at a time of all test runs on this machine: the ports of the examples are fixed."""
+    with open(Path(tempfile.gettempdir()) / f'signpost-{name}.lock', 'w', encoding='ascii') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.mark.sanitizer
-def test_health_checked_names(server):
+def test_health_checked_names(daemon):
     """Both names have the two members; a port on one of them brings it alone into the answers."""
+    folder = Examples()
+    try:
+        with alone('examples'):
+            server = daemon(folder=folder)
+            for name, port, good, bad in (('tcp', 8080, 'open', 'off'), ('http', 8081, 200, 503)):
+                follow_targets(server, f'{name}.example.com', port, good, bad)
+            server.stop()
+    finally:
+        folder.remove()
+
+
+def follow_targets(server, name, port, good, bad):
     both = ['127.0.0.11', '127.0.0.12']
-    for name, port, good, bad in (('tcp', 8080, 'open', 'off'), ('http', 8081, 200, 503)):
-        name = f'{name}.example.com'
-        assert sorted(server.values(name)) == both, 'a service of this machine is in the way'
-        first, second = Target(both[0], port, good), Target(both[1], port, 'off')
-        try:
-            eventually(lambda: server.values(name) == both[:1], what='the first is up')
-            second.switch(good)
-            eventually(lambda: sorted(server.values(name)) == both, what='both are up')
-            first.switch(bad)
-            eventually(lambda: server.values(name) == both[1:], what='the first is down')
-            second.switch('off')
-            eventually(lambda: sorted(server.values(name)) == both, what='all are down: all')
-        finally:
-            first.close()
-            second.close()
+    assert sorted(server.values(name)) == both, 'a service of this machine is in the way'
+    first, second = Target(both[0], port, good), Target(both[1], port, 'off')
+    try:
+        eventually(lambda: server.values(name) == both[:1], what='the first is up')
+        second.switch(good)
+        eventually(lambda: sorted(server.values(name)) == both, what='both are up')
+        first.switch(bad)
+        eventually(lambda: server.values(name) == both[1:], what='the first is down')
+        second.switch('off')
+        eventually(lambda: sorted(server.values(name)) == both, what='all are down: all')
+    finally:
+        first.close()
+        second.close()
 
 
 # --- what the README and the guides print

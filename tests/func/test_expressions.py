@@ -93,7 +93,13 @@ def test_heartbeats(daemon):
     def seen():
         return next(check for check in server.get('/v1/health')['checks']
                     if check['check'] == number)
-    eventually(lambda: (server.folder.path / 'run/signpost.sock').exists())
+
+    def is_open():
+        try:
+            return server.get('/v1/health')
+        except (FileNotFoundError, ConnectionRefusedError):  # not yet bound, or not yet listening
+            return None
+    eventually(is_open, what='the control socket')
     eventually(lambda: len(server.get('/v1/health')['checks']) == 3, what='the checks')
     number = next(check['check'] for check in server.get('/v1/health')['checks']
                   if check['kind'] == 'heartbeat')
