@@ -128,7 +128,11 @@ def answers_per_second(folder: Path, rate: int, seconds: float) -> float:
     text = run(*inside('client'), 'taskset', '-c', LOAD_CORE, 'kxdpgun', '-t', str(seconds),
                '-Q', str(rate), '-i', str(folder / 'queries'), '-p', str(PORT), '-I', 'wire',
                SERVER)
-    return float(re.search(r'total replies:\s+\d+ \((\d+) pps\)', text)[1])
+    found = re.search(r'total replies:\s+\d+ \((\d+) pps\)', text)
+    if found is None:
+        say(f'kxdpgun at {rate} queries/s counted nothing:\n{text}')
+        return 0.0
+    return float(found[1])
 
 
 def rows(mode: str) -> list[Row]:
