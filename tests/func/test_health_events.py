@@ -72,6 +72,9 @@ def test_server_sent_events(daemon):
         assert first.next() is None and again.next() is None
 
 
+END = {'what': 'end'}  # for the end of the stream, which comes as None
+
+
 def test_a_slow_reader_is_ended_and_nobody_else(daemon):
     with targets(1, 'open') as members:
         server = daemon(zone_of(members), health={'allow': ['127.0.0.0/8'], 'state': 'off'})
@@ -79,7 +82,7 @@ def test_a_slow_reader_is_ended_and_nobody_else(daemon):
         pattern = 'value:' + 'x' * 200
         seen = []
         reader = threading.Thread(
-            target=lambda: seen.extend(iter(lambda: quick.next()['what'] != 'end', False)))
+            target=lambda: seen.extend(iter(lambda: (quick.next() or END)['what'] != 'end', False)))
         reader.start()
         for _ in range(750):
             assert manual(server, pattern=pattern, state='up')[0] == 201
