@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "dns/types.h"
 #include "dns/wire.h"
+#include "zone/rdata.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,8 @@
 // struct health: the registry of checks, their state machine and their schedule.
 //
 // Control thread only. It owns no socket and reads no clock of its own: time comes from a struct
-// clock, probes go out through a struct prober. Daemon and simulation differ only in these two.
+// clock, probes go out through a struct prober (health/prober.h). Daemon and simulation differ only
+// in these two.
 //
 // One check per distinct (address, definition), shared by all members that need it and counted.
 // The state machine is a table (health/state.h): unknown -> up/down, rise and fall. When most
@@ -14,29 +15,10 @@
 #include "base/clock.h"
 #include "health/doubt.h"
 #include "health/history.h"
+#include "health/prober.h"
 #include "zone/check.h"
 
 struct health;
-
-// One execution of a check. `state` is free for the prober between start() and the end; `kept` is
-// what it keeps of the check from one probe to the next (NULL at first), until forget().
-struct probe {
-    void *state;
-    void *kept;
-};
-
-// How probes leave the process. start() begins one probe of `target`, which must end in exactly one
-// health_probe_done(health, probe, ...) later (never from inside start()), within the definition's
-// timeout; or in none if cancel() was called for it.
-struct prober {
-    void (*start)(void *state, struct probe *probe, const struct address *target,
-                  const struct check_spec *spec);
-    void (*cancel)(void *state, struct probe *probe);
-    // The check ends, and no probe of it is under way: release probe->kept. Called only when it is
-    // not NULL.
-    void (*forget)(void *state, struct probe *probe);
-    void *state;
-};
 
 enum check_state { CHECK_UNKNOWN, CHECK_UP, CHECK_DOWN };
 extern const char *const check_state_names[3];

@@ -7,7 +7,6 @@
 // say, and a message that is not exactly right is refused as a whole. Pure; one thread at a time.
 #pragma once
 
-#include "health/health.h"
 #include "health/prober_uv.h"
 
 enum { WIRE_MESSAGE_MAX = 64 << 10, WIRE_HEAD_SIZE = 4, WIRE_COMMANDS_MAX = 256 };

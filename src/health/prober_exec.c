@@ -9,6 +9,7 @@
 // so.
 #include "health/prober_parts.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
 // a random token in its data, which only a host that got it can send back.
 #include "health/prober_parts.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "dns/wire.h"

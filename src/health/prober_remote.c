@@ -10,6 +10,7 @@
 // first probe to forget(); its `life` tells which process has been told its definition.
 #include "health/prober_remote.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "health/probe_wire.h"
 

@@ -3,7 +3,7 @@
 // struct prober_remote: probes made by a process of their own, which has none of the server's
 // files, memory and secrets, and may have another user.
 //
-// It implements struct prober (health/health.h). When the process ends, hangs or says something
+// It implements struct prober (health/prober.h). When the process ends, hangs or says something
 // that it may not, it is ended; probes under way end with a local error, which moves no state, and
 // a new process is started after a pause that grows. Control thread, on its loop.
 #pragma once

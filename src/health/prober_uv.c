@@ -9,6 +9,7 @@
 // handles, which free it.
 #include "health/prober_parts.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -276,17 +277,6 @@ struct prober_uv *prober_uv_new(uv_loop_t *loop, const struct prober_options *op
     prober->tls = probe_tls_new();
     commands_copy(prober, options);
     return prober;
-}
-
-static void report_to_registry(void *context, struct probe *probe,
-                               const struct probe_result *result)
-{
-    health_probe_done(context, probe, result);
-}
-
-void prober_uv_attach(struct prober_uv *prober, struct health *health)
-{
-    prober_uv_report(prober, report_to_registry, health);
 }
 
 void prober_uv_report(struct prober_uv *prober, probe_ended *ended, void *context)

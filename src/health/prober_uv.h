@@ -12,7 +12,7 @@
 // (uv_run) until it has closed the handles; the memory goes with the last of them.
 #pragma once
 
-#include "health/health.h"
+#include "health/prober.h"
 
 #include <sys/types.h>
 #include <uv.h>
@@ -36,14 +36,10 @@ struct prober_options {
     size_t command_count;
 };
 
-// Where results go.
-typedef void probe_ended(void *context, struct probe *probe, const struct probe_result *result);
-
 // The options are copied.
 struct prober_uv *prober_uv_new(uv_loop_t *loop, const struct prober_options *options);
 void prober_uv_free(struct prober_uv *prober); // NULL allowed
-// Before the first probe starts: results go to this registry, or to a function.
-void prober_uv_attach(struct prober_uv *prober, struct health *health);
+// Before the first probe starts: where results go.
 void prober_uv_report(struct prober_uv *prober, probe_ended *ended, void *context);
 // For health_new; the prober_uv must outlive the registry.
 const struct prober *prober_uv_prober(const struct prober_uv *prober);

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "dns/name.h"
 #include "dns/types.h"
-#include "zone/readers.h"
+#include "zone/rdata.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -9,6 +9,7 @@
 
 #include "base/text_file.h"
 #include "zone/import_parts.h"
+#include "zone/rdata.h"
 #include "zone/readers.h"
 
 #include <stdarg.h>

@@ -12,7 +12,6 @@
 #include "base/address.h"
 #include "base/memory.h"
 #include "dns/svcb.h"
-#include "zone/readers.h"
 #include "zone/svcb_text.h"
 
 #include <libzscanner/scanner.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Rdata inside zone/: the form of each type, and a scanner that is kept between records.
-// Pure but for memory; a scanner belongs to one thread.
+// Rdata: the form of each type on the wire and as people write it, and a scanner that is kept
+// between records. Pure but for memory; a scanner belongs to one thread.
 #pragma once
 
 #include "base/base.h"
@@ -18,7 +18,15 @@ bool rdata_equal(uint16_t type, const uint8_t *a, size_t a_size, const uint8_t *
 // Whether a zone may hold records of this type: not OPT, TSIG, AXFR, ANY and the like.
 bool rr_type_is_data(uint16_t type);
 
-// As rdata_parse (readers.h), for many records in a row: setting up a scanner costs as much as a
+// One value in presentation form to rdata in wire form, relative names completed with `origin`.
+// Returns the rdata size, or 0 with *reason set to a static text.
+size_t rdata_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t *rdata,
+                   size_t capacity, const char **reason);
+// The inverse, for explain and dumps: RFC 3597 form where no better is known. Returns `text`.
+const char *rdata_format(uint16_t type, const uint8_t *rdata, size_t rdata_size, char *text,
+                         size_t capacity);
+
+// As rdata_parse, for many records in a row: setting up a scanner costs as much as a
 // hundred records. Made at its first use.
 struct rdata_scanner;
 struct rdata_scanner *rdata_scanner_new(void);

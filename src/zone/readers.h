@@ -42,14 +42,6 @@ struct zone *zone_yaml_read_text(const char *path, const char *text, const uint8
 enum zone_format { ZONE_FORMAT_MASTER, ZONE_FORMAT_YAML };
 bool zone_path_apex(const char *path, uint8_t apex[NAME_MAX_SIZE], enum zone_format *format);
 
-// One value in presentation form to rdata in wire form, relative names completed with `origin`.
-// Returns the rdata size, or 0 with *reason set to a static text.
-size_t rdata_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t *rdata,
-                   size_t capacity, const char **reason);
-// The inverse, for explain and dumps: RFC 3597 form where no better is known. Returns `text`.
-const char *rdata_format(uint16_t type, const uint8_t *rdata, size_t rdata_size, char *text,
-                         size_t capacity);
-
 // shared.yaml: objects used by many zones.
 struct shared {
     struct arena *arena;

@@ -6,6 +6,7 @@
 // In octoDNS's dialect the part that octoDNS knows stands under `octodns.healthcheck` and the rest
 // under `signpost.check`, which changes it. Values are mappings with octoDNS's keys where it has
 // them (yaml_value.c), else presentation text.
+#include "zone/rdata.h"
 #include "zone/zone_writer.h"
 
 #include "base/memory.h"

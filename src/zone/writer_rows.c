@@ -8,7 +8,6 @@
 
 #include "base/memory.h"
 #include "zone/rdata.h"
-#include "zone/readers.h"
 
 #include <jansson.h>
 #include <stdarg.h>

@@ -5,6 +5,7 @@
 // A mapping is turned into presentation form by the table of its type's fields, each checked by its
 // kind, and then parsed like any other text; so there is one path to rdata and no value can say
 // more than its fields. Types without a row take presentation text. Called by the YAML zone reader.
+#include "zone/rdata.h"
 #include "zone/yaml_zone.h"
 
 #include "base/memory.h"

@@ -6,7 +6,6 @@
 #include "fuzz.h"
 
 #include "zone/rdata.h"
-#include "zone/readers.h"
 
 enum { TEXT_SIZE_MAX = 5 * RDATA_MAX_SIZE };
 

@@ -10,6 +10,7 @@
 #include "base/rcu.h"
 #include "dns/types.h"
 #include "dns/wire.h"
+#include "zone/rdata.h"
 #include "zone/readers.h"
 
 #include <setjmp.h>

@@ -169,6 +169,12 @@ static void bench_changed(void *context, int check)
     (void)check;
 }
 
+static void bench_ended(void *context, struct probe *probe, const struct probe_result *result)
+{
+    (void)context;
+    health_probe_done(bench.health, probe, result);
+}
+
 static void bench_open(const char *allow)
 {
     struct prefix prefix = {0};
@@ -178,7 +184,7 @@ static void bench_open(const char *allow)
     bench.prober = prober_uv_new(&bench.loop, &options);
     bench.health =
         health_new(clock_system(), prober_uv_prober(bench.prober), 1, bench_changed, NULL);
-    prober_uv_attach(bench.prober, bench.health);
+    prober_uv_report(bench.prober, bench_ended, NULL);
 }
 
 static void bench_close(void)

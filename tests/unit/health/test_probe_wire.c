@@ -5,6 +5,7 @@
 #include "health/probe_wire.h"
 
 #include "base/hash.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <math.h>

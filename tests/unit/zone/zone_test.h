@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "dns/types.h"
 #include "zone/document.h"
+#include "zone/rdata.h"
 #include "zone/readers.h"
 #include "zone/document.h"
 
