@@ -306,8 +306,12 @@ struct territory_class territory_class(const struct territory *territory, uint32
 {
     SP_ASSERT(index < territory->class_count);
     const struct class_range *range = &territory->classes[index];
-    struct territory_class class = {.rules = territory->rules + range->offset,
-                                    .rule_count = range->count};
+    struct territory_class class = {
+        0}; // where no rule holds anybody there is no list to point into
+    if (range->count > 0) {
+        class.rules = territory->rules + range->offset;
+        class.rule_count = range->count;
+    }
     if (range->order > 0) {
         class.order = territory->orders[range->order - 1];
         class.order_count = territory->site_count;

@@ -218,6 +218,27 @@ static void test_none_for_everybody(void **state)
     world_free(&world);
 }
 
+// A rule for a network that nobody is in: one class, without rules.
+static void test_no_rule_for_anybody(void **state)
+{
+    (void)state;
+    struct world world = world_new(&dice, 5);
+    struct territories *set = territories_new();
+    uint32_t nobody = UINT32_MAX - 1;
+    struct rule rule = {.asns = &nobody, .asn_count = 1};
+    struct pool pool = {.name = "p"};
+    struct policy policy = {
+        .form = FORM_DYNAMIC, .pools = &pool, .pool_count = 1, .rules = &rule, .rule_count = 1};
+    struct territory *territory = territory_acquire(set, &policy, world.lines, world.geo);
+    assert_non_null(territory);
+    for (size_t i = 0; i < territory_class_count(territory); i++) {
+        assert_int_equal(territory_class(territory, (uint32_t)i).rule_count, 0);
+    }
+    territory_release(set, territory);
+    territories_free(set);
+    world_free(&world);
+}
+
 // Equal targets share one; a change of targets, shares, form, pool order or data does not.
 static void test_interning(void **state)
 {
@@ -288,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_territories_equal_brute_force),
         cmocka_unit_test(test_none_for_everybody),
+        cmocka_unit_test(test_no_rule_for_anybody),
         cmocka_unit_test(test_interning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
