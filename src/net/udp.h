@@ -6,8 +6,7 @@
 #include "net/responder.h"
 
 struct udp_socket {
-    struct event_source source; // SOURCE_UDP
-    int fd;
+    int fd;        // -1: none
     bool wildcard; // answers must leave from the address that was asked
 };
 

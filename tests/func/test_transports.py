@@ -4,9 +4,11 @@
 import contextlib
 import os
 import random
+import re
 import socket
 import struct
 import subprocess
+from pathlib import Path
 
 import dns.edns
 import dns.message
@@ -209,6 +211,28 @@ def test_answers_come_from_the_address_that_was_asked(daemon, wired):
 
         found = wired.inside(ask_all)
         assert found and all(answer == ['192.0.2.1'] for _, answer in found), found
+
+
+def watched(process: Path) -> set[str]:
+    """What the epolls of a process watch, by the names that /proc gives it."""
+    epolls = [link.name for link in (process / 'fd').iterdir()
+              if os.readlink(link) == 'anon_inode:[eventpoll]']
+    return {os.readlink(process / 'fd' / number) for name in epolls
+            for number in re.findall(r'^tfd: *(\d+)',
+                                     (process / 'fdinfo' / name).read_text(), re.MULTILINE)}
+
+
+def inodes(process: Path, transport: str, port: int) -> set[str]:
+    """The sockets of a port, by the same names."""
+    rows = [line.split() for line in (process / 'net' / transport).read_text().splitlines()[1:]]
+    return {f'socket:[{row[9]}]' for row in rows if int(row[1].split(':')[1], 16) == port}
+
+
+def test_no_epoll_watches_a_udp_socket(server):
+    """It would be called for each datagram that leaves, which costs 4 % of a query."""
+    process, port = Path('/proc') / str(server.process.pid), server.address()[1]
+    assert not inodes(process, 'udp', port) & watched(process)
+    assert inodes(process, 'tcp', port) & watched(process)  # so the names are comparable
 
 
 def counter(namespace: str, name: str) -> int:
