@@ -7,6 +7,7 @@
 // serve: XDP is a matter of speed and never of service.
 #include "net/xdp_internal.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "net/socket.h"
 
@@ -19,7 +20,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { BUSY_TRIES_MAX = 100, BUSY_WAIT_NS = 20 * NS_PER_MS };
 
 struct xdp_interface {
     char name[IF_NAMESIZE];
@@ -146,11 +150,29 @@ static struct xdp_socket *socket_open(const char *interface, unsigned queue)
     return socket;
 }
 
+// The kernel gives a queue back some milliseconds after the process that had it has ended: who
+// comes at once, as after a restart, waits for that.
+static struct xdp_socket *socket_open_patiently(const char *interface, unsigned queue)
+{
+    struct xdp_socket *socket = NULL;
+    for (unsigned tries = 0; socket == NULL && tries < BUSY_TRIES_MAX; tries++) {
+        socket = socket_open(interface, queue);
+        if (socket == NULL && errno != EBUSY) {
+            break;
+        }
+        if (socket == NULL) {
+            nanosleep(&(struct timespec){.tv_nsec = BUSY_WAIT_NS}, NULL);
+            errno = EBUSY;
+        }
+    }
+    return socket;
+}
+
 static bool open_sockets(struct xdp_interface *interface, unsigned queues)
 {
     interface->sockets = mem_alloc_array(queues, sizeof(struct xdp_socket *));
     while (interface->socket_count < queues) {
-        struct xdp_socket *socket = socket_open(interface->name, interface->socket_count);
+        struct xdp_socket *socket = socket_open_patiently(interface->name, interface->socket_count);
         if (socket == NULL) {
             return false;
         }

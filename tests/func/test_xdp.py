@@ -2,12 +2,15 @@
 """XDP sockets over a veth pair: what they take, that they say the same as the kernel's sockets, and
 that whatever they do not take is served all the same."""
 
+import ctypes
 import json
+import mmap
 import random
 import signal
 import socket
 import struct
 import subprocess
+import threading
 
 import pytest
 
@@ -20,6 +23,9 @@ pytestmark = pytest.mark.sanitizer
 CLIENTS = [client for client in LINES if client != '2001:4860:4860::8888']
 MODES = ['native', 'generic']
 QUEUES = 2
+# linux/if_xdp.h
+AF_XDP, SOL_XDP, XDP_RX_RING, XDP_UMEM_REG = 44, 283, 2, 4
+XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING = 5, 6
 CLIENT_COOKIE = b'\x00\x0a\x00\x08'  # one bit from ECS; its answer depends on who asks and when
 
 
@@ -245,6 +251,48 @@ def test_no_such_interface(module_daemon):
         folder, world = serve(wire, module_daemon, interfaces=['nowhere'])
         try:
             assert any('nowhere is served without XDP sockets: cannot find the interface' in text
+                       for text in warnings_of(world.server))
+            assert world.ask('example.com', 'SOA').answer
+            assert world.taken() == 0
+        finally:
+            world.server.stop()
+            folder.remove()
+
+
+def hold_queue():
+    """An XDP socket of somebody else on queue 0 of the server's end of the wire."""
+    held, libc = socket.socket(AF_XDP, socket.SOCK_RAW), ctypes.CDLL(None, use_errno=True)
+    memory = mmap.mmap(-1, 4 * 4096)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    held.setsockopt(SOL_XDP, XDP_UMEM_REG, struct.pack('QQIIII', start, len(memory), 4096, 0, 0, 0))
+    for ring in (XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_RX_RING):
+        held.setsockopt(SOL_XDP, ring, 4)
+    where = struct.pack('HHIII', AF_XDP, 0, socket.if_nametoindex('wire'), 0, 0)
+    assert libc.bind(held.fileno(), where, len(where)) == 0, ctypes.get_errno()
+    return held
+
+
+def test_waits_for_the_queue_of_its_predecessor(module_daemon):
+    """As after a restart: the kernel gives a queue back a little after its holder has gone."""
+    with wire_between(CLIENTS) as wire, wire.inside(hold_queue, wire.server) as held:
+        leaving = threading.Timer(0.3, held.close)
+        leaving.start()
+        folder, world = serve(wire, module_daemon, interfaces=['wire'])
+        try:
+            leaving.join()
+            world.server.log.wait('xdp-serving')
+            assert world.ask('example.com', 'SOA').answer
+            assert world.taken() > 0
+        finally:
+            world.server.stop()
+            folder.remove()
+
+
+def test_a_queue_that_stays_taken(module_daemon):
+    with wire_between(CLIENTS) as wire, wire.inside(hold_queue, wire.server):
+        folder, world = serve(wire, module_daemon, interfaces=['wire'])
+        try:
+            assert any('wire is served without XDP sockets: cannot open a socket' in text
                        for text in warnings_of(world.server))
             assert world.ask('example.com', 'SOA').answer
             assert world.taken() == 0
