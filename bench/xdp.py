@@ -203,7 +203,8 @@ class Row:
             sample = json.loads(run(
                 *inside('client'), 'taskset', '-c', LOAD_CORE, str(FLOOD), '--edns',
                 '--mac', server_link()['address'], '--from', CLIENT,
-                '--duration', str(options.seconds), '--window', str(options.window), f'{SERVER}:{PORT}', str(folder / 'queries')))
+                '--duration', str(options.seconds), '--window', str(options.window),
+                f'{SERVER}:{PORT}', str(folder / 'queries')))
             cpu += cpu_seconds(pid)
         if sample['wrong'] or not sample['answered']:
             raise RuntimeError(f'{self.name}: unexpected answers: {sample}')
