@@ -23,14 +23,10 @@ static void datagram_timeout(uv_timer_t *timer)
     attempt_end(attempt);
 }
 
-static void datagram_ready(uv_poll_t *poll, int status, int events)
+static void datagram_ready(struct attempt *attempt, bool failed)
 {
-    struct attempt *attempt = poll->data;
     uint8_t octets[DATAGRAM_MAX];
-    (void)events;
-    if (status < 0) {
-        attempt->poll_events = 0;
-    }
+    (void)failed; // what is wrong, the socket says
     for (int i = 0; i < DATAGRAMS_PER_TURN && !attempt->dialog.ended; i++) {
         ssize_t got = recv(attempt->fd, octets, sizeof(octets), 0);
         if (got < 0 && errno == EAGAIN) {
@@ -46,7 +42,7 @@ static void datagram_ready(uv_poll_t *poll, int status, int events)
         }
         dialog_feed(&attempt->dialog, octets, (size_t)got);
     }
-    if (attempt->dialog.ended || !attempt_watch(attempt, UV_READABLE, datagram_ready)) {
+    if (attempt->dialog.ended || !attempt_watch(attempt, EPOLLIN, datagram_ready)) {
         attempt_end(attempt);
     }
 }
@@ -70,7 +66,7 @@ static bool datagram_send(struct attempt *attempt)
         return false;
     }
     attempt->layer_ns = attempt_now();
-    return attempt_watch(attempt, UV_READABLE, datagram_ready);
+    return attempt_watch(attempt, EPOLLIN, datagram_ready);
 }
 
 static void datagram_start(struct attempt *attempt)

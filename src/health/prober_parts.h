@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the files of the prober share: prober_uv.c (attempts, the seam), prober_stream.c (TCP and
-// TLS), prober_datagram.c (UDP), prober_icmp.c, prober_exec.c. Nobody else includes it.
+// What the files of the prober share: prober_uv.c (attempts, the seam), prober_watch.c (their
+// sockets), prober_stream.c (TCP and TLS), prober_datagram.c (UDP), prober_icmp.c, prober_exec.c.
+// Nobody else includes it.
 #pragma once
 
 #include "health/dialog.h"
@@ -9,12 +10,29 @@
 #include "health/prober_uv.h"
 #include "health/probe_tls.h"
 
+#include <sys/epoll.h>
+
 struct pinger;
 struct attempt;
+
+// The sockets of attempts under way, by descriptor. Zero-initialise; made at first use.
+struct watch {
+    int fd;          // an epoll set
+    uv_poll_t *poll; // of the set; NULL: there is none yet
+    struct watched {
+        struct attempt *attempt; // NULL: none
+        uint32_t serial;         // of uses of the descriptor
+    } * slots;
+    size_t slot_count;
+};
+
+// Something can be done on the socket; `failed`: it has an error, or both directions have ended.
+typedef void attempt_ready(struct attempt *attempt, bool failed);
 
 struct prober_uv {
     struct prober prober;
     uv_loop_t *loop;
+    struct watch watch;
     probe_ended *ended;
     void *ended_context;
     struct gate gate;
@@ -55,9 +73,9 @@ struct attempt {
     int64_t started_ns, layer_ns; // when the probe, and when the layer under way began
     bool has_timer;
     uv_timer_t timer;
-    uv_poll_t *poll; // of `fd`; NULL: not watched
-    int poll_events; // 0: not known
     int fd;          // -1: none
+    unsigned events; // of epoll, that `fd` is watched for; 0: not watched
+    attempt_ready *ready;
     // Streams.
     enum phase phase;
     bool tls;
@@ -86,15 +104,14 @@ void attempt_end(struct attempt *attempt);
 void attempt_end_soon(struct attempt *attempt);
 // One timer an attempt.
 void attempt_timer(struct attempt *attempt, uv_timer_cb callback, uint64_t delay_ms);
-// Watches attempt->fd for these events; false with the result set when it cannot be watched.
-bool attempt_watch(struct attempt *attempt, int events, uv_poll_cb callback);
+// Watches attempt->fd for these events (EPOLLIN, EPOLLOUT); false with the result set when it
+// cannot be watched.
+bool attempt_watch(struct attempt *attempt, unsigned events, attempt_ready *ready);
 void attempt_unwatch(struct attempt *attempt); // closes attempt->fd
+void watch_close(struct prober_uv *prober);
 
 // Handles of the prober itself.
 void prober_handle_opened(struct prober_uv *prober);
 void prober_handle_closed(struct prober_uv *prober);
 
 void pinger_close(struct pinger *pinger); // NULL allowed
-
-// A connection to a local port that nobody listens on may, by chance, meet itself.
-bool stream_met_itself(int fd);

@@ -15,7 +15,7 @@
 
 enum { READ_SIZE = 16384, READS_PER_TURN = 4 };
 
-static void stream_ready(uv_poll_t *poll, int status, int events);
+static void stream_ready(struct attempt *attempt, bool failed);
 
 // --- ends ---
 
@@ -28,10 +28,28 @@ static void stream_forget(struct attempt *attempt)
     dialog_forget(&attempt->dialog);
 }
 
+// Whether all that is wanted is a connection: nothing is said, and nothing heard.
+static bool is_connect_only(const struct attempt *attempt)
+{
+    return attempt->recipe.spec->kind == CHECK_TCP && attempt->recipe.send.count == 0 &&
+           !recipe_expects(&attempt->recipe);
+}
+
+// A connection over which nothing was said is given up by a reset: there is nothing to wait for,
+// and a port in TIME_WAIT for each probe of the last minute would be many.
+static void stream_give_up(struct attempt *attempt)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(attempt->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 // The verdict is in attempt->result.
 static void stream_end(struct attempt *attempt)
 {
     bool good = attempt->result.reason == PROBE_OK;
+    if (good && is_connect_only(attempt)) {
+        stream_give_up(attempt);
+    }
     if (attempt->link.ssl && attempt->phase == PHASE_TALK) {
         tls_remember(&attempt->link, good);
     } else if (attempt->link.ssl) {
@@ -79,13 +97,17 @@ static void connection_broke(struct attempt *attempt, int error)
 
 // --- connecting ---
 
-bool stream_met_itself(int fd)
+// A connection to a local port that nobody listens on may, by chance, meet itself: its own end is
+// then where it went to.
+static bool stream_met_itself(int fd, const struct address *target, uint16_t port)
 {
-    struct sockaddr_storage own = {0}, peer = {0};
-    socklen_t own_size = sizeof(own), peer_size = sizeof(peer);
-    return getsockname(fd, (struct sockaddr *)&own, &own_size) == 0 &&
-           getpeername(fd, (struct sockaddr *)&peer, &peer_size) == 0 && own_size == peer_size &&
-           memcmp(&own, &peer, own_size) == 0;
+    struct sockaddr_storage own;
+    socklen_t size = sizeof(own);
+    struct address here;
+    uint16_t here_port;
+    return getsockname(fd, (struct sockaddr *)&own, &size) == 0 &&
+           address_from_sockaddr((struct sockaddr *)&own, &here, &here_port) && here_port == port &&
+           address_equal(&here, target);
 }
 
 // False with the result set.
@@ -98,7 +120,7 @@ static bool stream_connect(struct attempt *attempt)
     attempt->layer_ns = attempt_now();
     attempt->fd = gate_connect(&attempt->prober->gate, SOCK_STREAM, (const struct sockaddr *)&to,
                                size, &attempt->result);
-    return attempt->fd >= 0 && attempt_watch(attempt, UV_WRITABLE, stream_ready);
+    return attempt->fd >= 0 && attempt_watch(attempt, EPOLLOUT, stream_ready);
 }
 
 static void authority_write(struct attempt *attempt)
@@ -199,7 +221,7 @@ static bool stream_redirect(struct attempt *attempt)
 
 // --- talking ---
 
-static void stream_turn(struct attempt *attempt);
+static void talk_turn(struct attempt *attempt);
 
 static void talk_begin(struct attempt *attempt)
 {
@@ -219,12 +241,12 @@ static void talk_begin(struct attempt *attempt)
                            : spec->path           ? spec->path
                                                   : "/";
     dialog_begin(&attempt->dialog);
-    stream_turn(attempt);
+    talk_turn(attempt);
 }
 
 // Sends what the dialog has to say. False when the connection broke, or has to be waited for with
 // *events set.
-static bool talk_send(struct attempt *attempt, int *events, bool *broke)
+static bool talk_send(struct attempt *attempt, unsigned *events, bool *broke)
 {
     struct octets *out = &attempt->dialog.out;
     while (attempt->sent < out->count) {
@@ -240,7 +262,7 @@ static bool talk_send(struct attempt *attempt, int *events, bool *broke)
         }
         if (put < 0) {
             *broke = step == TLS_FAILED;
-            *events |= step == TLS_WANTS_WRITE ? UV_WRITABLE : UV_READABLE;
+            *events |= step == TLS_WANTS_WRITE ? EPOLLOUT : EPOLLIN;
             return false;
         }
         attempt->sent += (size_t)put;
@@ -251,7 +273,7 @@ static bool talk_send(struct attempt *attempt, int *events, bool *broke)
 enum got { GOT_OCTETS, GOT_NOTHING, GOT_END, GOT_ERROR };
 
 static enum got talk_read(struct attempt *attempt, uint8_t *octets, size_t room, size_t *count,
-                          int *events)
+                          unsigned *events)
 {
     enum tls_step step = TLS_FAILED;
     ssize_t got;
@@ -263,7 +285,7 @@ static enum got talk_read(struct attempt *attempt, uint8_t *octets, size_t room,
     }
     *count = got > 0 ? (size_t)got : 0;
     if (got < 0) {
-        *events |= step == TLS_WANTS_WRITE ? UV_WRITABLE : UV_READABLE;
+        *events |= step == TLS_WANTS_WRITE ? EPOLLOUT : EPOLLIN;
         return step == TLS_FAILED ? GOT_ERROR : GOT_NOTHING;
     }
     return got == 0 ? GOT_END : GOT_OCTETS;
@@ -282,7 +304,7 @@ static void redirect_failed(struct attempt *attempt)
 // The dialog has its verdict: the last words (QUIT) are sent if they can be, and not waited for.
 static void talk_end(struct attempt *attempt)
 {
-    int events = 0;
+    unsigned events = 0;
     bool broke = false;
     if (stream_redirect(attempt)) {
         if (!stream_connect(attempt)) {
@@ -298,7 +320,7 @@ static void talk_turn(struct attempt *attempt)
 {
     struct dialog *dialog = &attempt->dialog;
     uint8_t octets[READ_SIZE];
-    int events = UV_READABLE;
+    unsigned events = EPOLLIN;
     bool broke = false;
     bool sent = talk_send(attempt, &events, &broke);
     for (int i = 0; i < READS_PER_TURN && !dialog->ended; i++) {
@@ -345,6 +367,34 @@ static struct tls_memory *memory_of(struct attempt *attempt)
     return &((struct kept *)attempt->probe->kept)->tls;
 }
 
+static void shake_turn(struct attempt *attempt)
+{
+    const struct check_spec *spec = attempt->recipe.spec;
+    bool need_alpn = spec->kind == CHECK_GRPC || spec->alpn;
+    unsigned events = EPOLLIN;
+    switch (tls_shake(&attempt->link, &attempt->result)) {
+    case TLS_DONE:
+        attempt->result.tls_ns = attempt_lap(&attempt->layer_ns);
+        if (tls_judge(&attempt->link, need_alpn, &attempt->result)) {
+            talk_begin(attempt);
+        } else {
+            stream_end(attempt);
+        }
+        return;
+    case TLS_FAILED:
+        stream_end(attempt);
+        return;
+    case TLS_WANTS_WRITE:
+        events = EPOLLOUT;
+        break;
+    case TLS_WANTS_READ:
+        break;
+    }
+    if (!attempt_watch(attempt, events, stream_ready)) {
+        stream_end(attempt);
+    }
+}
+
 static void shake_begin(struct attempt *attempt)
 {
     static const uint8_t http[] = "\x08http/1.1", grpc[] = "\x02h2";
@@ -365,50 +415,22 @@ static void shake_begin(struct attempt *attempt)
     attempt->phase = PHASE_SHAKE;
     if (tls_link_open(attempt->prober->tls, &attempt->link, spec, memory_of(attempt), attempt->fd,
                       attempt->name, &attempt->target, alpn, alpn_size, &attempt->result)) {
-        stream_turn(attempt);
+        shake_turn(attempt);
     } else {
-        stream_end(attempt);
-    }
-}
-
-static void shake_turn(struct attempt *attempt)
-{
-    const struct check_spec *spec = attempt->recipe.spec;
-    bool need_alpn = spec->kind == CHECK_GRPC || spec->alpn;
-    int events = UV_READABLE;
-    switch (tls_shake(&attempt->link, &attempt->result)) {
-    case TLS_DONE:
-        attempt->result.tls_ns = attempt_lap(&attempt->layer_ns);
-        if (tls_judge(&attempt->link, need_alpn, &attempt->result)) {
-            talk_begin(attempt);
-        } else {
-            stream_end(attempt);
-        }
-        return;
-    case TLS_FAILED:
-        stream_end(attempt);
-        return;
-    case TLS_WANTS_WRITE:
-        events = UV_WRITABLE;
-        break;
-    case TLS_WANTS_READ:
-        break;
-    }
-    if (!attempt_watch(attempt, events, stream_ready)) {
         stream_end(attempt);
     }
 }
 
 // --- turns ---
 
-static void connect_turn(struct attempt *attempt)
+static void connect_turn(struct attempt *attempt, bool failed)
 {
     int error = 0;
     socklen_t size = sizeof(error);
-    if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+    if (failed && getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
         error = errno;
     }
-    if (error == 0 && stream_met_itself(attempt->fd)) {
+    if (error == 0 && stream_met_itself(attempt->fd, &attempt->target, attempt->port)) {
         error = ECONNREFUSED;
     }
     if (error) {
@@ -419,11 +441,11 @@ static void connect_turn(struct attempt *attempt)
     (attempt->tls ? shake_begin : talk_begin)(attempt);
 }
 
-static void stream_turn(struct attempt *attempt)
+static void stream_ready(struct attempt *attempt, bool failed)
 {
     switch (attempt->phase) {
     case PHASE_CONNECT:
-        connect_turn(attempt);
+        connect_turn(attempt, failed);
         break;
     case PHASE_SHAKE:
         shake_turn(attempt);
@@ -432,16 +454,6 @@ static void stream_turn(struct attempt *attempt)
         talk_turn(attempt);
         break;
     }
-}
-
-static void stream_ready(uv_poll_t *poll, int status, int events)
-{
-    struct attempt *attempt = poll->data;
-    (void)events;
-    if (status < 0) { // libuv has stopped watching; what is wrong, the socket knows better
-        attempt->poll_events = 0;
-    }
-    stream_turn(attempt);
 }
 
 const struct attempt_kind attempt_stream = {stream_start, stream_forget};

@@ -13,7 +13,6 @@
 #include "base/memory.h"
 
 #include <string.h>
-#include <unistd.h>
 
 int64_t attempt_now(void)
 {
@@ -47,7 +46,7 @@ static void commands_free(struct prober_uv *prober)
     free(prober->commands);
 }
 
-enum { BURST_HANDLES = 1024 };
+enum { BURST_HANDLES = 512 };
 
 void prober_handle_opened(struct prober_uv *prober)
 {
@@ -86,13 +85,6 @@ static void timer_closed(uv_handle_t *handle)
     prober_handle_closed(prober);
 }
 
-static void poll_closed(uv_handle_t *handle)
-{
-    struct prober_uv *prober = handle->data;
-    free(handle);
-    prober_handle_closed(prober);
-}
-
 void attempt_timer(struct attempt *attempt, uv_timer_cb callback, uint64_t delay_ms)
 {
     if (!attempt->has_timer) {
@@ -102,42 +94,6 @@ void attempt_timer(struct attempt *attempt, uv_timer_cb callback, uint64_t delay
         attempt->has_timer = true;
     }
     uv_timer_start(&attempt->timer, callback, delay_ms, 0);
-}
-
-bool attempt_watch(struct attempt *attempt, int events, uv_poll_cb callback)
-{
-    if (attempt->poll && attempt->poll_events == events) {
-        return true;
-    }
-    if (attempt->poll == NULL) {
-        uv_poll_t *poll = mem_alloc(sizeof(*poll));
-        int error = uv_poll_init(attempt->prober->loop, poll, attempt->fd);
-        if (error) {
-            free(poll);
-            probe_result_set(&attempt->result, PROBE_LOCAL_ERROR, "%s", uv_strerror(error));
-            return false;
-        }
-        poll->data = attempt;
-        prober_handle_opened(attempt->prober);
-        attempt->poll = poll;
-    }
-    attempt->poll_events = events;
-    uv_poll_start(attempt->poll, events, callback);
-    return true;
-}
-
-void attempt_unwatch(struct attempt *attempt)
-{
-    if (attempt->poll) {
-        attempt->poll->data = attempt->prober; // the attempt may be gone when it has closed
-        uv_close((uv_handle_t *)attempt->poll, poll_closed);
-        attempt->poll = NULL;
-        attempt->poll_events = 0;
-    }
-    if (attempt->fd >= 0) { // after uv_close, which stopped the polling at once
-        close(attempt->fd);
-        attempt->fd = -1;
-    }
 }
 
 // --- attempts ---
@@ -297,6 +253,7 @@ void prober_uv_free(struct prober_uv *prober)
     }
     prober->handle_count++; // held until here, so that it ends once even without any handle
     prober->closing = true;
+    watch_close(prober);
     pinger_close(prober->pinger);
     prober->pinger = NULL;
     prober_handle_closed(prober);
