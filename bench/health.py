@@ -1,260 +1,281 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What checks cost: Signpost (inside, and with a process of its own), HAProxy and gdnsd in one run.
+"""What checks cost: Signpost, HAProxy and gdnsd in one run, and what queries notice of it.
 
-Targets are addresses of 127.0.0.0/8: one listener stands for all that answer, one whose queue is
-full for all that are black holes. Each program runs alone for a while, is given time to settle, and
-then its processor time is read for the same number of seconds. Printed: probes a second, processor
-time of one core, time per probe, memory per check, and how many probes began late.
+Targets are addresses of 127.0.0.0/8. Each program runs alone, is given time to settle, and then its
+processor time is read for the same number of seconds; how many probes were made in them is counted
+by the target. The program has one core, the target the other. bench/README.md says what each figure
+means. Ends with a failure when a bar does not hold.
 """
 
 import argparse
-import contextlib
+import json
 import os
-import re
 import resource
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-INTERVAL, TIMEOUT = 10, 2
-MEMBERS = 1000  # of an RRset
-TICK = os.sysconf('SC_CLK_TCK')
+import pinger
+from checkers import (CHECKER_CORE, INTERVAL, TIMEOUT, TLS_NAME, WORKER_CORE, Gdnsd, Haproxy, Nginx,
+                      Signpost, Target, address, embryonic_resets, installed)
+from report import print_verdicts
+from rounds import say
+from servers import ROOT
+
+LATE_SHARE_MAX = 0.01   # of the probes later than 5 % of the interval: p99 is below that
+CORE_MAX, TLS_CORE_MAX = 0.35, 1.0
+BYTES_MAX = 1024
+QUERY_RATIO_MAX = 1.05
+SETTLE_S = 2.2 * INTERVAL  # the first round comes close together, the second spreads
+STEPS = ('tcp', 'own', 'holes', 'haproxy', 'gdnsd', 'tls', 'queries')
 
 
-def address(number: int) -> str:
-    number += 1
-    return f'127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}'
+def definition(port: int, more: str = 'kind: tcp') -> str:
+    return f'{more}, port: {port}, interval: {INTERVAL}, timeout: {TIMEOUT}'
 
 
-class Targets:
-    """A port on which every address answers, and one on which none does."""
-
-    def __init__(self):
-        self.good = socket.socket()
-        self.good.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.good.bind(('0.0.0.0', 0))
-        self.good.listen(4096)
-        self.hole = socket.socket()
-        self.hole.bind(('0.0.0.0', 0))
-        self.hole.listen(0)
-        self.fill = []
-        for _ in range(4):  # connections that are never taken: what comes after them is dropped
-            one = socket.socket()
-            one.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                one.connect(('127.0.0.1', self.hole.getsockname()[1]))
-            self.fill.append(one)
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                self.good.accept()[0].close()
-            except OSError:
-                return
-
-    @property
-    def ports(self) -> tuple[int, int]:
-        return self.good.getsockname()[1], self.hole.getsockname()[1]
+def observe(program, count: int, options, counted, plain: int = 0) -> dict:
+    """One row: what the program used and did during the time of the measurement."""
+    own = program.probes if isinstance(program, Signpost) else None
+    counted()
+    before, cpu, began = own and own(), program.cpu(), time.monotonic()
+    time.sleep(options.seconds)
+    seen, cpu, after = counted(), program.cpu() - cpu, own and own()
+    took = time.monotonic() - began
+    program.check_alive()
+    row = {'name': program.name, 'checks': count, 'core': cpu / took,
+           'bytes_per_check': (program.memory() - plain) / count, 'target': seen}
+    probes = seen['taken'] if seen else 0
+    if own:
+        row['late'] = (after[1] - before[1]) / max(after[0] - before[0], 1)
+        probes = probes if seen and seen['addresses'] == count else after[0] - before[0]
+    if seen and seen.get('gap_p99_ms'):
+        row['gap_p99_s'] = seen['gap_p99_ms'] / 1e3
+    return {**row, 'rate': probes / took, 'us_per_probe': 1e6 * cpu / max(probes, 1)}
 
 
-def processes_of(pid: int) -> list[int]:
-    children = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
-    return [pid] + [other for child in children for other in processes_of(int(child))]
+def print_head():
+    print(f'\n{"":26}{"checks":>8}{"probes/s":>10}{"core":>8}{"us/probe":>10}{"bytes/check":>13}'
+          f'{"late > 5 %":>12}{"gap p99 s":>11}')
 
 
-def cpu_of(pid: int) -> float:
-    total = 0
-    for one in processes_of(pid):
-        fields = Path(f'/proc/{one}/stat').read_text().rsplit(') ', 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
+def print_row(row: dict):
+    late = f'{100 * row["late"]:.2f} %' if 'late' in row else '-'
+    gap = f'{row["gap_p99_s"]:.2f}' if 'gap_p99_s' in row else '-'
+    print(f'{row["name"]:26}{row["checks"]:8}{row["rate"]:10.0f}{100 * row["core"]:6.1f} %'
+          f'{row["us_per_probe"]:10.1f}{row["bytes_per_check"]:13.0f}{late:>12}{gap:>11}',
+          flush=True)
 
 
-def memory_of(pid: int) -> int:
-    return sum(int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{one}/status').read_text())[1]) << 10
-               for one in processes_of(pid))
+class Bench:
+    def __init__(self, options):
+        self.options, self.rows, self.bars = options, [], []
+        self.target = Target(options.build / 'bench' / 'bench-target', WORKER_CORE)
+        self.addresses = [address(number) for number in range(options.checks)]
+        self.good = [('good', definition(self.target.good), self.addresses)]
+        self.plain = 0  # octets of a server with the members but without checks
+        self.queries: dict = {}
+
+    def bar(self, text: str, value: float, most: float):
+        self.bars.append({'text': text, 'value': value, 'bar': f'<= {most:,}',
+                          'holds': value <= most})
+
+    def judge(self, row: dict, core: float, memory: bool = True):
+        name, count = row['name'], row['checks']
+        self.bar(f'{name}: share late', row['late'], LATE_SHARE_MAX)
+        self.bar(f'{name}: of a core', row['core'], core)
+        if memory:
+            self.bar(f'{name}: bytes a check', row['bytes_per_check'], BYTES_MAX)
+        # Each is probed, on time: gaps shrink by up to a tenth, and never grow.
+        self.bar(f'{name}: nominal / real rate', count / INTERVAL / row['rate'], 1.0)
+
+    def counted(self) -> dict:
+        return json.loads(self.target.tell())
+
+    def add(self, row: dict):
+        self.rows.append(row)
+        print_row(row)
+
+    def signpost(self, name: str, groups, process: str = 'inside', checked: bool = True):
+        return Signpost(self.options.binary, name, groups, process, checked)
+
+    def run_without(self):
+        """What the same members take without checks."""
+        program = self.signpost('without checks', self.good, checked=False)
+        try:
+            program.start({CHECKER_CORE})
+            time.sleep(2)
+            self.plain = program.memory()
+        finally:
+            program.stop()
+
+    def run_tcp(self, name: str, groups, process: str) -> None:
+        program = self.signpost(name, groups, process)
+        try:
+            program.start({CHECKER_CORE})
+            time.sleep(SETTLE_S)
+            row = observe(program, self.options.checks, self.options, self.counted, self.plain)
+        finally:
+            program.stop()
+        self.add(row)
+        self.judge(row, CORE_MAX, memory=process == 'inside')
+
+    def run_peer(self, kind):
+        if not installed(kind):
+            say(f'{kind.__name__}: not installed, left out')
+            return
+        program = kind(self.target.good, self.addresses)
+        last = embryonic_resets()
+
+        def counted() -> dict:
+            nonlocal last
+            seen, before, last = self.counted(), last, embryonic_resets()
+            return seen if seen['taken'] > 0 else {**seen, 'taken': last - before}
+        try:
+            program.start({CHECKER_CORE})
+            time.sleep(SETTLE_S)
+            self.add(observe(program, self.options.checks, self.options, counted))
+        finally:
+            program.stop()
+
+    def run_tls(self):
+        if not installed(Nginx):
+            say('nginx: not installed, HTTPS is left out')
+            return
+        count = self.options.tls_checks
+        nginx = Nginx()
+        more = f'kind: https, host: {TLS_NAME}, ca: {nginx.certificate}'
+        groups = [('tls', definition(nginx.port, more), self.addresses[:count])]
+        program = self.signpost('https', groups)
+        last = [0, 0]
+
+        def counted() -> dict:
+            now = nginx.requests()
+            seen = {'taken': now[0] - last[0], 'resumed': now[1] - last[1], 'addresses': count}
+            last[:] = now
+            return seen
+        try:
+            nginx.start({WORKER_CORE})
+            program.start({CHECKER_CORE})
+            time.sleep(SETTLE_S)
+            row = observe(program, count, self.options, counted)
+        finally:
+            program.stop()
+            nginx.stop()
+        self.add(row)
+        self.judge(row, TLS_CORE_MAX, memory=False)
+        full = 1 - row['target']['resumed'] / max(row['target']['taken'], 1)
+        self.bar('https: share of full handshakes', full, 0.05)
+
+    def run_queries(self):
+        """Queries to a server that probes and to one that does not, in turns."""
+        idle = self.signpost('without checks', self.good, checked=False)
+        busy = self.signpost('with checks', self.good)
+        try:
+            for program in (idle, busy):
+                program.start({WORKER_CORE, CHECKER_CORE})
+                program.spread_threads(WORKER_CORE, CHECKER_CORE)
+            time.sleep(SETTLE_S)
+            self.counted()
+            began = time.monotonic()
+            seen = pinger.compare([idle.port(), busy.port()], self.options.rounds,
+                                  self.options.queries, CHECKER_CORE)
+            rate = self.counted()['taken'] / (time.monotonic() - began)
+        finally:
+            busy.stop()
+            idle.stop()
+        self.queries = {'without': seen[0], 'with': seen[1], 'probes_per_s': rate}
+        for key in ('p50_us', 'p99_us'):
+            values = [sorted(one[key] for one in rounds)[len(rounds) // 2] for rounds in seen]
+            self.queries[key] = pinger.ratio(seen[1], seen[0], key)
+            print(f'queries, {key[:3]}: {values[0]:.1f} us without checks, {values[1]:.1f} us '
+                  f'beside {rate:.0f} probes a second, ratio {self.queries[key]:.3f}', flush=True)
+        self.bar('queries: p99 with / without checks', self.queries['p99_us'], QUERY_RATIO_MAX)
+
+    def steps(self) -> dict:
+        holes = [('good', definition(self.target.good), self.addresses[::2]),
+                 ('hole', definition(self.target.hole), self.addresses[1::2])]
+        return {
+            'tcp': lambda: self.run_tcp('tcp', self.good, 'inside'),
+            'own': lambda: self.run_tcp('tcp, process of its own', self.good, 'own'),
+            'holes': lambda: self.run_tcp('tcp, half black holes', holes, 'inside'),
+            'haproxy': lambda: self.run_peer(Haproxy),
+            'gdnsd': lambda: self.run_peer(Gdnsd),
+            'tls': self.run_tls,
+            'queries': self.run_queries,
+        }
+
+    def run(self):
+        print_head()
+        self.run_without()
+        for name, step in self.steps().items():
+            if name in self.options.only:
+                step()
+        costs = {row['name']: row['us_per_probe'] for row in self.rows}
+        for peer in ('haproxy', 'gdnsd'):
+            if peer in costs and 'tcp' in costs:
+                print(f'time a probe, signpost / {peer}: {costs["tcp"] / costs[peer]:.3f}')
 
 
-class Signpost:
-    def __init__(self, folder: Path, process: str, checked: bool = True):
-        self.folder, self.checked = folder, checked
-        self.name = f'signpost ({process})' if checked else 'signpost without checks'
-        self.process = process
-
-    def write(self, targets, count, holes):
-        zones = self.folder / 'zones'
-        zones.mkdir()
-        port, hole = targets.ports
-        lines = []
-        for first in range(0, count, MEMBERS):
-            numbers = range(first, min(first + MEMBERS, count))
-            for kind, chosen, at in (('good', [n for n in numbers if n % 2 or not holes], port),
-                                     ('hole', [n for n in numbers if not n % 2 and holes], hole)):
-                if not chosen:
-                    continue
-                check = f'kind: tcp, port: {at}, interval: {INTERVAL}, timeout: {TIMEOUT}'
-                values = ', '.join(address(n) for n in chosen)
-                lines.append(f'{kind}{first}: {{type: A, ttl: 60, values: [{values}], signpost: '
-                             f'{{answers: 4, check: {{{check}}}}}}}' if self.checked else
-                             f'{kind}{first}: {{type: A, ttl: 60, values: [{values}], signpost: '
-                             '{answers: 4}}')
-        (zones / 'example.org.yaml').write_text('\n'.join(lines) + '\n')
-        (self.folder / 'signpost.yaml').write_text(
-            f'listen: ["127.0.0.1:0"]\nworkers: 1\ncontrol: {self.folder}/s.sock\n'
-            'defaults: {ns: [ns.example.org.], hostmaster: a@example.org}\n'
-            'health: {allow: [127.0.0.0/8], first_round: 5, '
-            f'process: {self.process}, state: "{self.folder}/run"}}\n')
-
-    def start(self):
-        return [str(ROOT / 'build/signpost'), 'serve', '-c', str(self.folder / 'signpost.yaml')]
-
-    def metric(self, name: str) -> int:
-        client = socket.socket(socket.AF_UNIX)
-        client.connect(str(self.folder / 's.sock'))
-        client.sendall(b'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-        text = b''
-        while piece := client.recv(65536):
-            text += piece
-        return int(re.search(rf'^signpost_{name} (\d+)'.encode(), text, re.M)[1])
-
-    def probes(self):
-        return self.metric('probes'), self.metric('probes_late')
+def build_tools(build: Path):
+    for command in (['meson', 'configure', str(build), '-Dbench=true'],
+                    ['ninja', '-C', str(build), 'signpost', 'bench/bench-target']):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f'bench: {" ".join(command)} failed:\n{done.stdout}{done.stderr}')
 
 
-class Haproxy:
-    name = 'haproxy'
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def write(self, targets, count, holes):
-        port, hole = targets.ports
-        lines = ['global', '  nbthread 1', '  spread-checks 10', 'defaults', '  mode tcp',
-                 f'  timeout check {TIMEOUT}s', '  timeout connect 2s', '  timeout client 2s',
-                 '  timeout server 2s', 'frontend nobody', f'  bind 127.0.0.1:{free_port(True)}',
-                 '  default_backend all', 'backend all']
-        for n in range(count):
-            at = hole if holes and not n % 2 else port
-            lines.append(f'  server s{n} {address(n)}:{at} check inter {INTERVAL}s')
-        (self.folder / 'haproxy.cfg').write_text('\n'.join(lines) + '\n')
-
-    def start(self):
-        return ['haproxy', '-db', '-q', '-f', str(self.folder / 'haproxy.cfg')]
-
-    def probes(self):
-        return None
-
-
-class Gdnsd:
-    name = 'gdnsd'
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def write(self, targets, count, holes):
-        port, hole = targets.ports
-        (self.folder / 'zones').mkdir()
-        for name in ('run', 'state'):
-            (self.folder / name).mkdir()
-        services = ''.join(
-            f'{name} => {{ plugin => tcp_connect, port => {at}, interval => {INTERVAL}, timeout => '
-            f'{TIMEOUT} }}\n' for name, at in (('good', port), ('hole', hole)))
-        groups = []
-        for kind in ('good', 'hole') if holes else ('good',):
-            chosen = [n for n in range(count) if not holes or (n % 2 == 1) == (kind == 'good')]
-            for first in range(0, len(chosen), 60):
-                values = ', '.join(f'a{n} => {address(n)}' for n in chosen[first:first + 60])
-                groups.append(f'{kind}{first} => {{ service_types => {kind}, {values} }}')
-        (self.folder / 'config').write_text(
-            f'options => {{ listen => 127.0.0.1, dns_port => {free_port()}, '
-            f'run_dir => {self.folder}/run, state_dir => {self.folder}/state, '
-            f'udp_threads => 1, tcp_threads => 1 }}\n'
-            f'service_types => {{ {services} }}\n'
-            f'plugins => {{ multifo => {{ {chr(10).join(groups)} }} }}\n')
-
-    def start(self):
-        return ['gdnsd', '-c', str(self.folder), 'start']
-
-    def probes(self):
-        return None
-
-
-def free_port(tcp: bool = False) -> int:
-    kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(('127.0.0.1', 0))
-        return one.getsockname()[1]
-
-
-def measure(program, targets, count, holes, settle, seconds):
-    program.write(targets, count, holes)
-    log = open(program.folder / 'log', 'wb')
-    process = subprocess.Popen(program.start(), cwd=program.folder, stdin=subprocess.DEVNULL,
-                               stdout=log, stderr=log)
-    try:
-        time.sleep(settle)
-        if process.poll() is not None:
-            sys.exit(f'{program.name} ended:\n{(program.folder / "log").read_text()[-2000:]}')
-        before, cpu, begin = program.probes(), cpu_of(process.pid), time.monotonic()
-        time.sleep(seconds)
-        after, cpu = program.probes(), cpu_of(process.pid) - cpu
-        took = time.monotonic() - begin
-        memory = memory_of(process.pid)
-    finally:
-        process.terminate()
-        process.wait(20)
-    probes = after[0] - before[0] if before else count * took / INTERVAL
-    late = f'{100 * (after[1] - before[1]) / max(probes, 1):5.2f} %' if before else '      -'
-    return {'name': program.name, 'rate': probes / took, 'core': cpu / took,
-            'us': 1e6 * cpu / max(probes, 1), 'memory': memory, 'late': late}
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('--build', type=Path, default=ROOT / 'build', help='meson build directory (build)')
+    add('--checks', type=int, default=50_000, help='TCP checks (50,000)')
+    add('--tls-checks', type=int, default=5_000, help='HTTPS checks (5,000)')
+    add('--seconds', type=float, default=20, help='seconds of each measurement (20)')
+    add('--rounds', type=int, default=21, help='rounds of queries (21)')
+    add('--queries', type=int, default=800, help='queries a server and round (800)')
+    add('--only', default=','.join(STEPS), help='which steps, with commas (all of them)')
+    add('--output', type=Path, default=ROOT / 'build' / 'bench-health.json',
+        help='where the figures go (build/bench-health.json)')
+    options = parser.parse_args()
+    options.build = options.build.resolve()
+    options.binary = options.build / 'signpost'
+    options.only = options.only.split(',')
+    for name in options.only:
+        if name not in STEPS:
+            sys.exit(f'bench: there is no step "{name}": {", ".join(STEPS)}')
+    return options
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--checks', type=int, default=10000)
-    parser.add_argument('--seconds', type=float, default=30)
-    parser.add_argument('--settle', type=float, default=25)
-    parser.add_argument('--holes', action='store_true', help='every second target is a black hole')
-    parser.add_argument('--only', default='', help='part of the names of the programs to run')
-    options = parser.parse_args()
+    options = parse_arguments()
+    if not {WORKER_CORE, CHECKER_CORE} <= os.sched_getaffinity(0):
+        sys.exit('bench: cores 0 and 1 are needed')
+    build_tools(options.build)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    targets = Targets()
-    rows, plain = [], None
-    print(f'{options.checks} TCP checks every {INTERVAL} s, timeout {TIMEOUT} s'
-          f'{", every second target a black hole" if options.holes else ""}', flush=True)
-    print(f'{"program":26} {"probes/s":>9} {"core":>8} {"us/probe":>9} {"RSS MB":>8} '
-          f'{"bytes/check":>12} {"late > 5 %":>10}', flush=True)
-    makers = [lambda folder: Signpost(folder, 'inside', checked=False),
-              lambda folder: Signpost(folder, 'inside'), lambda folder: Signpost(folder, 'own')]
-    makers += [maker for maker, program in ((Haproxy, 'haproxy'), (Gdnsd, 'gdnsd'))
-               if shutil.which(program)]
-    for maker in makers:
-        folder = Path(tempfile.mkdtemp(prefix='signpost-bench-'))
-        try:
-            program = maker(folder)
-            if options.only not in program.name:
-                continue
-            row = measure(program, targets, options.checks, options.holes, options.settle,
-                          options.seconds)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        plain = row['memory'] if 'without' in row['name'] else plain
-        each = f'{(row["memory"] - plain) / options.checks:12.0f}' if plain and \
-            'signpost' in row['name'] else f'{row["memory"] / options.checks:12.0f}'
-        rows.append(row)
-        print(f'{row["name"]:26} {row["rate"]:9.0f} {100 * row["core"]:6.1f} % {row["us"]:9.1f} '
-              f'{row["memory"] / 1e6:8.1f} {each} {row["late"]:>10}', flush=True)
+    load = os.getloadavg()[0]
+    print(f'{options.checks} TCP checks, {options.tls_checks} HTTPS checks, every {INTERVAL} s, '
+          f'timeout {TIMEOUT} s; load before {load:.2f}, at most {hard} files')
+    bench = Bench(options)
+    try:
+        bench.run()
+    finally:
+        bench.target.stop()
+    print_verdicts(bench.bars)
+    options.output.write_text(json.dumps({'load': load, 'rows': bench.rows, 'bars': bench.bars,
+                                          'queries': bench.queries}, indent=1) + '\n')
+    say(f'written: {options.output}')
+    sys.exit(0 if all(bar['holds'] for bar in bench.bars) else 1)
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        sys.exit(f'bench: {error}')
+    except KeyboardInterrupt:
+        sys.exit(130)
