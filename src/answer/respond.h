@@ -5,6 +5,7 @@
 #pragma once
 
 #include "answer/answer.h"
+#include "answer/asked.h"
 #include "answer/generation_internal.h"
 #include "answer/samples.h"
 #include "dns/query.h"
@@ -57,6 +58,7 @@ struct worker {
     struct worker_counters counters;
     struct decided decided[2]; // of the response that resolve.c makes
     struct sampler sampler;
+    struct asked asked;
     struct pending pending[ANSWER_BATCH_MAX];
     uint32_t turns[TURNS_COUNT];
 };

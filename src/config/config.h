@@ -83,6 +83,8 @@ struct config {
     const char *cookie_secrets_path; // NULL: a secret of this process alone
     uint64_t sticky_key;
     unsigned health_doubt_share, health_doubt_targets;
+    int64_t health_idle_after_ns;
+    unsigned health_idle_factor;
     struct endpoint *health_anchors;
     size_t health_anchor_count;
     struct webhook *webhooks;

@@ -99,6 +99,15 @@ static const struct option options[] = {
       .unit = "seconds",
       .help = "How long the first round of checks may hold back the first answer."},
      FIELD(first_round_ns)},
+    {{.name = "health.idle_after", .type = OPTION_DURATION, .min = 1, .max = 86400,
+      .fallback = "600", .unit = "seconds",
+      .help = "Names that were not asked for that long are idle."},
+     FIELD(health_idle_after_ns)},
+    {{.name = "health.idle_factor", .type = OPTION_COUNT, .min = 1, .max = 1000, .fallback = "1",
+      .unit = "intervals",
+      .help = "How many intervals pass between two probes of a target whose names are all idle. "
+              "With the first query it is probed each interval again. 1: nobody rests."},
+     FIELD(health_idle_factor)},
     {{.name = "health.doubt.share", .type = OPTION_COUNT, .min = 50, .max = 100, .fallback = "70",
       .unit = "per cent",
       .help = "When more than this share of all targets that are up fails at once, the checker "

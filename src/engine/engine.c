@@ -132,6 +132,7 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine->shares = plan_shares_new();
     engine_ramps_open(engine);
     engine->loads = loads_new();
+    engine->idle = idle_new();
     engine->rtt = rtt_new();
     engine->rtt_version = rtt_version(engine->rtt);
     territories_measure(engine->territories, engine->rtt);
@@ -186,6 +187,7 @@ void engine_free(struct engine *engine)
     plan_shares_free(engine->shares);
     engine_ramps_close(engine);
     loads_free(engine->loads);
+    idle_free(engine->idle);
     rtt_free(engine->rtt);
     free(engine->rtt_users.slots);
     free(engine->load_users.slots);
@@ -300,12 +302,15 @@ void engine_index_checks(struct engine *engine)
     }
     engine->check_slots = mem_alloc_array(sum + 1UL, sizeof(*engine->check_slots));
     index_plans(engine);
+    engine_idle_index(engine);
 }
 
 int64_t engine_tick(struct engine *engine)
 {
     engine_manual_tick(engine);
-    int64_t next_ns = MIN(health_tick(engine->health), engine->manual_next_ns);
+    int64_t next_ns = engine_idle_tick(engine);
+    next_ns = MIN(next_ns, health_tick(engine->health));
+    next_ns = MIN(next_ns, engine->manual_next_ns);
     next_ns = MIN(next_ns, engine_ramps_tick(engine));
     next_ns = MIN(next_ns, engine_loads_tick(engine));
     next_ns = MIN(next_ns, engine_rtt_tick(engine));

@@ -43,8 +43,8 @@ static json_t *check_status(const struct engine *engine, int index, const struct
     int64_t since_ns = clock_monotonic_ns(engine->clock) - view->since_ns;
     check_name(engine, index, 0, name, sizeof(name));
     json_t *json = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:f, s:s, s:s, s:f, s:I, s:I, s:I, s:s, s:I, s:b, s:s}", "check",
-        index, "kind", check_kinds[view->spec->kind].name, "target",
+        "{s:i, s:s, s:s, s:s, s:s, s:f, s:s, s:s, s:f, s:I, s:I, s:I, s:s, s:I, s:b, s:b, s:s}",
+        "check", index, "kind", check_kinds[view->spec->kind].name, "target",
         endpoint_format(&view->target, (uint16_t)view->spec->port, target), "state",
         check_state_names[view->state], "since",
         api_time_format(clock_wall_ns(engine->clock) - since_ns, since), "since_seconds",
@@ -52,7 +52,8 @@ static json_t *check_status(const struct engine *engine, int index, const struct
         probe_reasons[view->last_reason].name, "detail", view->last_detail, "latency_ms",
         ms(view->last_latency_ns), "probes", (json_int_t)view->probe_count, "failures",
         (json_int_t)view->failure_count, "changes", (json_int_t)view->change_count, "name", name,
-        "users", (json_int_t)check_users(engine, index), "warning", (int)view->warning, "waits_for",
+        "users", (json_int_t)check_users(engine, index), "warning", (int)view->warning, "idle",
+        (int)view->resting, "waits_for",
         view->state == CHECK_DOWN && view->run > 0 ? check_wait_names[view->waits_for] : "");
     SP_ASSERT(json != NULL); // all texts are ASCII
     if (view->has_certificate) {

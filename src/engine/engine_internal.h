@@ -118,6 +118,7 @@ struct engine {
     uint64_t rtt_version;       // that their territories were built with
     int64_t rtt_next_ns;
     struct loads *loads;
+    struct idle *idle;
     struct slot_list load_users; // slots of policies that look at loads
     struct replaced_list replaced;
     struct slot_list refine; // slots of plans that wait for a projection
@@ -184,6 +185,13 @@ void engine_load_view(const struct engine *engine, const struct member *member,
                       const struct check_view *check, struct member_view *view);
 void engine_loads_index(struct engine *engine);
 int64_t engine_loads_tick(struct engine *engine);
+// engine_idle.c: the list of checks that may be probed less often, after a load was applied; the
+// next look at what is asked for.
+struct idle;
+struct idle *idle_new(void);
+void idle_free(struct idle *idle);
+void engine_idle_index(struct engine *engine);
+int64_t engine_idle_tick(struct engine *engine);
 // engine_rtt.c: the list of policies that go by round trips, and the next look at them.
 void engine_rtt_index(struct engine *engine);
 int64_t engine_rtt_tick(struct engine *engine);

@@ -56,6 +56,7 @@ static struct lint_world world_of(struct linting *linting)
     return (struct lint_world){
         .lines = engine->lines,
         .max_failover_ns = engine->config->max_failover_ns,
+        .idle_factor = engine->config->health_idle_factor,
         .checked_ttl_max = engine->config->checked_ttl_max,
         .ignored = ignored_rules(engine->config),
         .reach = ask_reach,
@@ -113,7 +114,8 @@ static void add_failovers(const struct lint_world *world, const struct owner *ow
 json_t *engine_failovers(const struct engine *engine, const uint8_t *apex)
 {
     json_t *list = json_array();
-    struct lint_world world = {.max_failover_ns = engine->config->max_failover_ns};
+    struct lint_world world = {.max_failover_ns = engine->config->max_failover_ns,
+                               .idle_factor = engine->config->health_idle_factor};
     for (size_t i = 0; i < engine->zones.count; i++) {
         const struct zone_state *state = engine->zones.items[i];
         if (apex != NULL && !name_equal(state->apex, apex)) {

@@ -10,6 +10,9 @@
 //     its fast interval;
 //   - never two probes of a check at once, nor two within nearly half of what is planned: a probe
 //     that started late moves the next one only if they would come too close;
+//   - a steady check whose names nobody asks for rests: its gap is longer (health_rest). When it is
+//     asked for, a probe is at most half an interval away. When one that rested fails, some others
+//     that rest are probed too, so that there is evidence of whom to believe;
 //   - due times follow from planned times, so lateness does not add up, and what a pause of the
 //     process left out is not made up for: the checks are spread over one interval again.
 // A failure that was noticed long after its deadline tells of such a pause, not of the target, and
@@ -24,6 +27,8 @@
 
 #define LATE_FAILURE_NS (500 * NS_PER_MS)
 #define JITTER_PART     10
+
+enum { WITNESSES_MAX = 64 };
 
 // --- the schedule ---
 
@@ -61,20 +66,77 @@ static int64_t fast_gap(const struct check_spec *spec)
                                       : spec->interval_ns / 2;
 }
 
-// After a result: soon when a failure wants to be confirmed, else after an interval.
+// Whether nobody asks, and nothing is under way that ought to be seen through.
+static bool may_rest(const struct health *health, const struct check *check)
+{
+    return check->rest_ns > check->spec->interval_ns && check->machine.state != CHECK_UNKNOWN &&
+           check_results_needed(&check->machine, check->spec) == 0 && !doubt_frozen(&health->doubt);
+}
+
+static int64_t next_gap(const struct health *health, const struct check *check)
+{
+    if (check->resting) {
+        return check->rest_ns;
+    }
+    bool confirm =
+        check->machine.state == CHECK_UP && check->machine.run > 0 && !doubt_frozen(&health->doubt);
+    return confirm ? fast_gap(check->spec) : check->spec->interval_ns;
+}
+
+// After a result: soon when a failure wants to be confirmed, late when nobody asks, else after an
+// interval.
 static void schedule_next(struct health *health, struct check *check, int64_t now)
 {
+    check->resting = false;
     if (check->excused) { // the process was paused, with all other checks
         check_wait_until(health, check, now + health_random_span(health, check->spec->interval_ns));
         return;
     }
-    bool confirm =
-        check->machine.state == CHECK_UP && check->machine.run > 0 && !doubt_frozen(&health->doubt);
-    int64_t gap = confirm ? fast_gap(check->spec) : check->spec->interval_ns;
+    check->resting = may_rest(health, check);
+    int64_t gap = next_gap(health, check);
     // The first probes of many checks come close together: the second ones spread them.
     gap -= health_random_span(health, gap / (check->probe_count == 1 ? 2 : JITTER_PART));
     int64_t next = MAX(check->due.time_ns + gap, check->started_ns + gap / 2);
     check_wait_until(health, check, MAX(next, now));
+}
+
+// A check that rests is probed within half an interval.
+static void wake(struct health *health, struct check *check, int64_t now)
+{
+    if (!check->resting || check->phase != PHASE_WAITING) {
+        return; // its next gap is the usual one anyway
+    }
+    int64_t due = now + health_random_span(health, check->spec->interval_ns / 2);
+    check->resting = false;
+    if (due < check->due.time_ns) {
+        due_heap_take(&health->waiting, &check->due);
+        check_wait_until(health, check, due);
+    }
+}
+
+void health_rest(struct health *health, int index, int64_t gap_ns)
+{
+    struct check *check = health->checks[index];
+    check->rest_ns = gap_ns;
+    if (gap_ns <= check->spec->interval_ns) {
+        wake(health, check, clock_monotonic_ns(health->clock));
+    }
+}
+
+// Who rests says nothing about the checker. Each of those asked that fails asks others in turn, so
+// that a checker that is cut off soon hears of it from all.
+static void ask_witnesses(struct health *health, int64_t now)
+{
+    if (health->doubt.options.share >= 100) {
+        return;
+    }
+    size_t tries = MIN(2 * health->doubt.options.targets_min, (size_t)WITNESSES_MAX);
+    for (size_t i = 0; i < tries; i++) {
+        struct check *check = health->checks[health_random_span(health, health->count)];
+        if (check != NULL) {
+            wake(health, check, now);
+        }
+    }
 }
 
 const unsigned lateness_bounds_permille[LATENESS_BARS] = {5, 10, 20, 50, 100, 200, 500, 1000};
@@ -333,9 +395,12 @@ void health_probe_done(struct health *health, struct probe *probe,
         weigh(health, check, verdict, now);
     }
     bool turned = advance(health, check, verdict, now);
-    bool hint = is_hinted(check), told = check->hinted;
+    bool hint = is_hinted(check), told = check->hinted, rested = check->resting;
     check->hinted = hint;
     schedule_next(health, check, now);
+    if (rested && verdict == VERDICT_BAD) {
+        ask_witnesses(health, now);
+    }
     if (turned || hint != told) {
         health->changed(health->context, check->index);
     }

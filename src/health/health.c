@@ -88,6 +88,7 @@ int health_acquire(struct health *health, const struct address *target,
     check->hash = hash;
     check->users = 1;
     check->hinted = true; // one result decides
+    check->acquired_ns = now;
     check->since_ns = now;
     check->index = index_take(health);
     health->checks[check->index] = check;
@@ -286,6 +287,9 @@ bool health_view(const struct health *health, int index, struct check_view *view
             check_waits_for(&check->machine, check->spec, clock_monotonic_ns(health->clock)),
         .rise_needed = check_rise_needed(&check->machine, check->spec),
         .is_anchor = check->is_anchor,
+        .resting = check->resting,
+        .users = check->users,
+        .acquired_ns = check->acquired_ns,
         .warning = check->warning,
         .has_certificate = check->has_certificate,
         .certificate_days = check->certificate_days,

@@ -68,6 +68,10 @@ const struct doubt *health_doubt(const struct health *health);
 // The operator says that what is seen is true: doubt ends and states follow the results. True when
 // there was doubt.
 bool health_trust(struct health *health);
+// While nobody asks for the names of a target it may be probed each `gap_ns` instead of each
+// interval, as long as its results are steady and believed; 0 ends that: then a probe is made
+// within half an interval. Gaps that are no longer than the interval say nothing.
+void health_rest(struct health *health, int check, int64_t gap_ns);
 // Lets a check that waits for the operator (failback_manual) come back. True when it is down.
 bool health_release_down(struct health *health, int check);
 
@@ -98,6 +102,9 @@ struct check_view {
     enum check_wait waits_for;
     unsigned rise_needed; // good results in a row that bring it back when it is down
     bool is_anchor;
+    bool resting;        // the next probe waits for longer than an interval (health_rest)
+    unsigned users;      // health_acquire without health_release
+    int64_t acquired_ns; // monotonic time of the first of them
     bool warning, has_certificate, has_load; // of the last result, health/result.h
     int32_t certificate_days;
     double load;

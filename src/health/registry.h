@@ -29,6 +29,7 @@ struct check {
     enum phase phase;
     struct check_machine machine;
     bool is_anchor;
+    bool resting; // waiting, for longer than its interval
     bool had_result;
     bool excused; // the last result was a late failure that did not count
     bool spread;  // after a pause, the due time was drawn anew
@@ -37,7 +38,8 @@ struct check {
     bool warning, has_certificate, has_load;
     int32_t certificate_days;
     double load;
-    int64_t started_ns, since_ns, latency_ns;
+    int64_t acquired_ns, started_ns, since_ns, latency_ns;
+    int64_t rest_ns;                        // the gap while nobody asks; 0: somebody does
     int64_t failing_started_ns, failing_ns; // start and end of the first probe that failed
     enum probe_reason last_reason;
     char *detail; // NULL: the last result had none
@@ -45,7 +47,7 @@ struct check {
     struct history history;
 };
 
-_Static_assert(sizeof(struct check) <= 856, "a check fits in 1 KB with its places in the tables");
+_Static_assert(sizeof(struct check) <= 872, "a check fits in 1 KB with its places in the tables");
 
 struct health {
     const struct clock *clock;

@@ -165,6 +165,11 @@ size_t data_worker_samples(struct data_worker *data_worker, uint32_t *seen, uint
     return worker_samples(data_worker->responder.worker, seen, samples);
 }
 
+const struct asked *data_worker_asked(const struct data_worker *data_worker)
+{
+    return worker_asked(data_worker->responder.worker);
+}
+
 static void watch(const struct data_worker *data_worker, int fd, struct event_source *source)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};

@@ -415,6 +415,17 @@ static void on_check_changed(void *context)
     checker_changed(server->checker);
 }
 
+static void listen_to_workers(struct server *server)
+{
+    size_t count = net_worker_count(server->net);
+    const struct asked **asked = mem_alloc_array(count, sizeof(asked[0]));
+    for (unsigned i = 0; i < count; i++) {
+        asked[i] = net_worker_asked(server->net, i);
+    }
+    engine_listen(server->engine, asked, count);
+    free(asked);
+}
+
 // Everything up to the first turn of the loop. On false nothing is left open but the loop.
 static bool start(struct server *server, struct diags *diags)
 {
@@ -434,6 +445,7 @@ static bool start(struct server *server, struct diags *diags)
     probers_report(&server->probers, checker_report, server->checker);
     probers_tell(&server->probers, engine_events(server->engine));
     engine_watch(server->engine, on_check_changed, server);
+    listen_to_workers(server);
     server->reload =
         reload_new(&server->loop, server->engine, config, server->net, on_reloaded, server);
     server->saver = saver_new(&server->loop, server->engine);

@@ -84,6 +84,12 @@ const struct check_option check_options[] = {
     NUMBER("fall", fall, PROBED, 1, 100, "3", "Bad results in a row that take it down."),
     DURATION("fast_interval", fast_interval_ns, PROBED, 0, DAY_NS, "half the interval",
              "From one probe to the next while a check that is up fails."),
+    DURATION("idle_after", idle_after_ns, PROBED, 0, DAY_NS, "`health.idle_after`",
+             "Its names are idle when none of them was asked for that long."),
+    DURATION(
+        "idle_interval", idle_interval_ns, PROBED, 0, DAY_NS, "interval x `health.idle_factor`",
+        "From one probe to the next while its names are idle and its results steady; no longer "
+        "than `interval`: always at the full rate."),
     NUMBER("flap_failures", flap_failures, PROBED, 0, 100, "10",
            "Bad results that take it down although they do not come in a row; 0: only those in a "
            "row do, and `rise` always brings it back."),
@@ -181,6 +187,16 @@ static uint64_t scalar_of(const struct check_spec *spec, const struct check_opti
     }
     SP_ASSERT(!"a text is no scalar");
     return 0;
+}
+
+int64_t check_idle_gap(const struct check_spec *spec, uint32_t factor)
+{
+    if (!check_kinds[spec->kind].probed || spec->interval_ns < NS_PER_SECOND) {
+        return 0;
+    }
+    int64_t gap_ns =
+        spec->idle_interval_ns > 0 ? spec->idle_interval_ns : spec->interval_ns * factor;
+    return gap_ns > spec->interval_ns ? gap_ns : 0;
 }
 
 uint64_t check_spec_hash(const struct check_spec *spec, uint64_t key)

@@ -46,7 +46,10 @@ struct check_spec {
     struct address target; // probed instead of the member's value; FAMILY_NONE: the value
     int64_t interval_ns, timeout_ns;
     int64_t fast_interval_ns; // while an up check fails; 0: half the interval
-    uint32_t rise, fall;      // consecutive results that turn the state
+    // Without a query for any of its names for idle_after, it is probed each idle_interval; 0: as
+    // the configuration says.
+    int64_t idle_after_ns, idle_interval_ns;
+    uint32_t rise, fall; // consecutive results that turn the state
     // Against flapping (health/state.h): bad results that take it down unless so many good ones in
     // a row come between, and good ones in a row that bring it back then. No failures: off.
     uint32_t flap_failures, flap_clean, flap_rise;
@@ -120,6 +123,11 @@ struct check_kind_info {
 };
 // CHECK_KIND_COUNT entries in enum order.
 extern const struct check_kind_info check_kinds[CHECK_KIND_COUNT];
+
+// From one probe to the next while nobody asks, where `factor` is the number of intervals of checks
+// that do not say it themselves; 0: never longer than the interval. Intervals below a second are
+// not worth the look whether somebody asks.
+int64_t check_idle_gap(const struct check_spec *spec, uint32_t factor);
 
 // Whether the kind is an expression over operands.
 static inline bool check_kind_is_expression(enum check_kind kind)

@@ -36,6 +36,7 @@ struct rule_reach {
 struct lint_world {
     const struct lines *lines;
     int64_t max_failover_ns;  // budget of names without their own; 0: none
+    uint32_t idle_factor;     // check_idle_gap; 0 is 1
     uint32_t checked_ttl_max; // seconds
     uint64_t ignored;         // bits 1 << index of rules that are switched off
     const struct rule_reach *(*reach)(void *state, const struct policy *policy);
@@ -50,7 +51,8 @@ void lint_lines(const struct lint_world *world, struct diags *findings);
 // How long clients may go on getting a dead address, in the worst case: it dies just after a good
 // probe, and a resolver asked just before the new answer was published.
 struct failover {
-    int64_t detection_ns;   // fall x interval + timeout, of the slowest part of the check
+    int64_t detection_ns; // fall x interval + timeout, of the slowest part of the check; when idle
+                          // names are probed less often, from a death while nobody asks
     int64_t publication_ns; // from the last result to the new answer
     int64_t ttl_ns;
     int64_t total_ns;

@@ -199,6 +199,13 @@ static int64_t detection_of(const struct check_spec *check)
     return slowest;
 }
 
+// What it takes longer while the name is idle. (Operands are never idle.)
+static int64_t idle_delay(const struct lint_world *world, const struct check_spec *check)
+{
+    int64_t gap_ns = check_idle_gap(check, MAX(world->idle_factor, 1U));
+    return gap_ns > 0 ? gap_ns - check->interval_ns : 0;
+}
+
 bool lint_failover(const struct lint_world *world, const struct rrset *rrset,
                    struct failover *failover)
 {
@@ -206,7 +213,8 @@ bool lint_failover(const struct lint_world *world, const struct rrset *rrset,
         return false;
     }
     *failover = (struct failover){
-        .detection_ns = detection_of(&rrset->policy->check),
+        .detection_ns =
+            detection_of(&rrset->policy->check) + idle_delay(world, &rrset->policy->check),
         .publication_ns = PUBLICATION_NS,
         .ttl_ns = (int64_t)rrset->ttl * NS_PER_SECOND,
         .budget_ns = rrset->policy->max_failover_ns > 0 ? rrset->policy->max_failover_ns

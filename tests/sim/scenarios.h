@@ -22,6 +22,7 @@ extern const struct check_spec damped; // the same with the default damping
 int64_t detection_bound(const struct check_spec *spec);
 int64_t recovery_bound(const struct check_spec *spec);
 
-// sim_damping.c and sim_doubt.c
+// sim_damping.c, sim_doubt.c and sim_idle.c
 void scenario_damping(const struct options *options);
 void scenario_isolation(const struct options *options);
+void scenario_idle(const struct options *options);

@@ -344,6 +344,7 @@ static const struct {
 } scenarios[] = {
     {"loss", scenario_loss}, {"wall", scenario_wall},       {"pause", scenario_pause},
     {"load", scenario_load}, {"damping", scenario_damping}, {"isolation", scenario_isolation},
+    {"idle", scenario_idle},
 };
 
 static bool option_number(const char *text, unsigned long long *number)

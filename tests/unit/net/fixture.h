@@ -42,6 +42,12 @@ struct worker *worker_new(uint64_t seed)
     return mem_alloc(sizeof(struct worker));
 }
 
+const struct asked *worker_asked(const struct worker *worker)
+{
+    (void)worker;
+    return NULL;
+}
+
 size_t worker_samples(struct worker *worker, uint32_t *seen, uint64_t *samples)
 {
     (void)worker;

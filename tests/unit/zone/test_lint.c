@@ -525,6 +525,15 @@ static void test_failover_of_expressions(void **state)
     policy.check = tcp;
     assert_true(lint_failover(&world, &rrset, &failover));
     assert_int_equal(failover.total_ns, 38 * NS_PER_SECOND);
+    world.idle_factor = 6; // dead while nobody asks
+    assert_true(lint_failover(&world, &rrset, &failover));
+    assert_int_equal(failover.detection_ns, (60 + 2 * 10 + 2) * NS_PER_SECOND);
+    policy.check.idle_interval_ns = 90 * NS_PER_SECOND;
+    assert_true(lint_failover(&world, &rrset, &failover));
+    assert_int_equal(failover.detection_ns, (90 + 2 * 10 + 2) * NS_PER_SECOND);
+    policy.check.idle_interval_ns = tcp.interval_ns; // never
+    assert_true(lint_failover(&world, &rrset, &failover));
+    assert_int_equal(failover.total_ns, 38 * NS_PER_SECOND);
     policy.check = beat;
     assert_true(lint_failover(&world, &rrset, &failover));
     assert_int_equal(failover.total_ns, 46 * NS_PER_SECOND);
