@@ -252,7 +252,8 @@ static unsigned slot_find(const struct page *page, uint64_t hash, const struct n
 {
     for (unsigned at = slot_start(hash); page->slots[at] != 0; at = next_slot(at)) {
         const struct node *node = slot_node(page->slots[at]);
-        if (node->zone == wanted->zone && is_named(node, node_name(wanted), wanted->name_size)) {
+        if (slot_has_tag(page->slots[at], hash) && node->zone == wanted->zone &&
+            is_named(node, node_name(wanted), wanted->name_size)) {
             return at;
         }
     }
@@ -276,6 +277,66 @@ const struct node *index_edit_put(struct index_edit *edit, const struct node *no
     page_insert(page, hash, node);
     edit->index->count++;
     return NULL;
+}
+
+enum { SORT_MIN = 64, DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS, SORTED_BITS = 24 };
+
+// Sorts by the bits of the hash that choose the page: as many as a directory of sixteen million
+// entries looks at. Radix sort, from the lowest digit on.
+static void entries_sort(struct index_entry *entries, size_t count)
+{
+    if (count < SORT_MIN) {
+        return;
+    }
+    struct index_entry *from = entries, *to = mem_scratch(count * sizeof(*to)), *const other = to;
+    for (unsigned bit = 64 - TAG_BITS - SORTED_BITS; bit < 64 - TAG_BITS; bit += DIGIT_BITS) {
+        size_t begins[DIGITS + 1] = {0};
+        for (size_t i = 0; i < count; i++) {
+            begins[(from[i].hash >> bit & (DIGITS - 1)) + 1]++;
+        }
+        for (unsigned i = 1; i < DIGITS; i++) {
+            begins[i] += begins[i - 1];
+        }
+        for (size_t i = 0; i < count; i++) {
+            to[begins[from[i].hash >> bit & (DIGITS - 1)]++] = from[i];
+        }
+        struct index_entry *last = from;
+        from = to;
+        to = last;
+    }
+    if (from != entries) {
+        memcpy(entries, from, count * sizeof(*entries));
+    }
+    free(other);
+}
+
+// How many of the entries in a row go to the page that the first one goes to; it may stop at
+// `most`.
+static size_t run_length(const struct page *page, const struct index_entry *entries, size_t most)
+{
+    size_t length = 1;
+    while (length < most &&
+           (entries[length].hash ^ entries[0].hash) << TAG_BITS >> 1 >> (63 - page->depth) == 0) {
+        length++;
+    }
+    return length;
+}
+
+void index_edit_put_new(struct index_edit *edit, struct index_entry *entries, size_t count)
+{
+    entries_sort(entries, count);
+    for (size_t at = 0; at < count;) {
+        struct page *page = own_page(edit, entries[at].hash);
+        const size_t run = run_length(page, entries + at, MIN(count - at, PAGE_FILL_MAX + 1UL));
+        if (page->used + run > PAGE_FILL_MAX) {
+            page_split(edit, entries[at].hash);
+            continue;
+        }
+        for (const size_t end = at + run; at < end; at++) {
+            page_insert(page, entries[at].hash, entries[at].node);
+        }
+        edit->index->count += run;
+    }
 }
 
 // Backward shift: closes the hole so that every remaining node is still reached from its start.

@@ -67,6 +67,13 @@ struct index_edit;
 struct index_edit *index_edit_begin(const struct index *old, struct index_key key);
 // Puts a node under its name and zone; returns the node that was there before, or NULL.
 const struct node *index_edit_put(struct index_edit *edit, const struct node *node);
+// Puts nodes that have no predecessor of their name and zone, each under the hash of its name. The
+// entries are sorted into the order of the pages, so that many cost little.
+struct index_entry {
+    uint64_t hash;
+    const struct node *node;
+};
+void index_edit_put_new(struct index_edit *edit, struct index_entry *entries, size_t count);
 // Takes the node out; it must be in.
 void index_edit_remove(struct index_edit *edit, const struct node *node);
 // The version being edited, to find in.

@@ -2,9 +2,10 @@
 //
 // From a zone to its nodes. Called by the publisher on the control thread when a zone is put.
 //
-// A table of all names of the zone is made first: owners, and the empty non-terminals between them
-// and the apex (RFC 4592, 2.2.2). It tells each name what it must know of others: whether a
-// delegation or a DNAME above it occludes it, whether a wildcard stands below it.
+// Before nodes are made, each name is told what it must know of others: whether a delegation or a
+// DNAME above it occludes it, whether a wildcard stands below it. Owners are found in the zone's
+// own index; the empty non-terminals between them and the apex (RFC 4592, 2.2.2), of which most
+// zones have few, have a table here.
 #include "answer/node.h"
 
 #include "base/hash.h"
@@ -13,65 +14,67 @@
 #include "dns/types.h"
 #include "dns/wire.h"
 
-struct name_entry {
+// A name without records between an owner and the apex.
+struct empty {
     const uint8_t *name; // folded, in the builder's arena
     uint8_t name_size;
     uint8_t flags;
-    const struct owner *owner; // NULL: empty non-terminal
 };
 
 struct builder {
-    struct arena *arena;
-    const uint8_t *apex; // folded
+    const struct zone *zone;
     uint8_t apex_size, apex_label_count;
-    struct name_entry *entries;
-    size_t count, capacity;
-    uint32_t *slots; // open addressing: entry + 1
+    uint8_t *flags; // of each owner
+    struct arena *arena;
+    uint64_t hash_key; // random: names may be chosen to collide
+    struct empty *empties;
+    size_t empty_count, empty_capacity;
+    uint32_t *slots; // open addressing: empty + 1
     size_t slot_count;
 };
 
-static size_t slot_of(const struct builder *b, const uint8_t *name, size_t size)
+static uint32_t *empty_slot(const struct builder *b, const uint8_t *folded, size_t size)
 {
-    size_t at = hash_bytes(0, name, size) & (b->slot_count - 1);
+    size_t at = hash_bytes(b->hash_key, folded, size) & (b->slot_count - 1);
     while (b->slots[at] != 0) {
-        const struct name_entry *entry = &b->entries[b->slots[at] - 1];
-        if (entry->name_size == size && memcmp(entry->name, name, size) == 0) {
+        const struct empty *empty = &b->empties[b->slots[at] - 1];
+        if (empty->name_size == size && memcmp(empty->name, folded, size) == 0) {
             break;
         }
         at = (at + 1) & (b->slot_count - 1);
     }
-    return at;
-}
-
-static struct name_entry *find(const struct builder *b, const uint8_t *name, size_t size)
-{
-    uint32_t number = b->slots[slot_of(b, name, size)];
-    return number ? &b->entries[number - 1] : NULL;
+    return &b->slots[at];
 }
 
 static void slots_grow(struct builder *b)
 {
     free(b->slots);
-    b->slot_count *= 2;
+    b->slot_count = b->slot_count ? b->slot_count * 2 : 64;
     b->slots = mem_alloc_array(b->slot_count, sizeof(*b->slots));
-    for (size_t i = 0; i < b->count; i++) {
-        b->slots[slot_of(b, b->entries[i].name, b->entries[i].name_size)] = (uint32_t)i + 1;
+    for (size_t i = 0; i < b->empty_count; i++) {
+        *empty_slot(b, b->empties[i].name, b->empties[i].name_size) = (uint32_t)i + 1;
     }
 }
 
-static struct name_entry *add(struct builder *b, const uint8_t *name, size_t size)
+// The entry of an empty non-terminal; *known: it was there before.
+static struct empty *empty_get(struct builder *b, const uint8_t *name, size_t size, bool *known)
 {
-    struct name_entry *known = find(b, name, size);
-    if (known != NULL) {
-        return known;
-    }
-    if ((b->count + 1) * 2 > b->slot_count) {
+    uint8_t folded[NAME_MAX_SIZE];
+    name_fold(name, size, folded);
+    if ((b->empty_count + 1) * 2 > b->slot_count) {
         slots_grow(b);
     }
-    MEM_GROW(b->entries, b->count, b->capacity);
-    b->entries[b->count] = (struct name_entry){.name = name, .name_size = (uint8_t)size};
-    b->slots[slot_of(b, name, size)] = (uint32_t)b->count + 1;
-    return &b->entries[b->count++];
+    uint32_t *slot = empty_slot(b, folded, size);
+    *known = *slot != 0;
+    if (!*known) {
+        MEM_GROW(b->empties, b->empty_count, b->empty_capacity);
+        b->empties[b->empty_count++] = (struct empty){
+            .name = arena_bytes(b->arena, folded, size),
+            .name_size = (uint8_t)size,
+        };
+        *slot = (uint32_t)b->empty_count;
+    }
+    return &b->empties[*slot - 1];
 }
 
 static uint8_t flags_of_owner(const struct owner *owner, bool is_apex)
@@ -87,36 +90,38 @@ static uint8_t flags_of_owner(const struct owner *owner, bool is_apex)
     return flags;
 }
 
-static void add_owner(struct builder *b, const struct owner *owner)
+// Flags of the owner, and what the names above it learn of it. An owner above goes the rest of the
+// way up itself.
+static void look_up(struct builder *b, size_t index)
 {
-    uint8_t *name = arena_alloc(b->arena, owner->name_size);
-    name_fold(owner->name, owner->name_size, name);
+    const struct owner *owner = zone_owner(b->zone, index);
+    b->flags[index] |= flags_of_owner(owner, owner->name_size == b->apex_size);
+    const uint8_t *name = owner->name;
     size_t size = owner->name_size;
-    struct name_entry *entry = add(b, name, size);
-    entry->owner = owner;
-    entry->flags |= flags_of_owner(owner, size == b->apex_size);
-    bool known = false; // then the rest of the way up is known too
+    bool known = false;
     while (size > b->apex_size && !known) {
-        bool wildcard = name_is_wildcard(name); // also one without records (RFC 4592, 2.2.2)
+        uint8_t wildcard = name_is_wildcard(name) ? NODE_HAS_WILDCARD : 0;
         size -= name[0] + 1U;
         name += name[0] + 1;
-        size_t before = b->count;
-        struct name_entry *parent = add(b, name, size);
-        parent->flags |= wildcard ? NODE_HAS_WILDCARD : 0;
-        known = b->count == before;
+        if (size == b->apex_size && wildcard == 0) {
+            return; // as from most names
+        }
+        const long above = zone_find_index(b->zone, name);
+        if (above >= 0) {
+            b->flags[above] |= wildcard;
+            return;
+        }
+        empty_get(b, name, size, &known)->flags |= wildcard; // RFC 4592, 2.2.2
     }
 }
 
-static bool is_occluded(const struct builder *b, const struct name_entry *entry)
+static bool is_occluded(const struct builder *b, const uint8_t *name, size_t size)
 {
-    const uint8_t *name = entry->name;
-    size_t size = entry->name_size;
-    while (size > b->apex_size) {
+    while (zone_has_covers(b->zone) && size > b->apex_size) {
         size -= name[0] + 1U;
         name += name[0] + 1;
-        const struct name_entry *above = find(b, name, size);
-        SP_ASSERT(above != NULL);
-        if (above->flags & (NODE_CUT | NODE_HAS_DNAME)) {
+        const long above = zone_find_index(b->zone, name);
+        if (above >= 0 && b->flags[above] & (NODE_CUT | NODE_HAS_DNAME)) {
             return true;
         }
     }
@@ -151,14 +156,11 @@ static size_t put_records(uint8_t *at, const struct rrset *rrset, struct node_rr
     return size;
 }
 
-static size_t node_size_of(const struct name_entry *entry, size_t *rrset_count)
+static size_t node_size_of(const struct owner *owner, size_t name_size, size_t *rrset_count)
 {
-    size_t size = sizeof(struct node) + entry->name_size;
+    size_t size = sizeof(struct node) + name_size;
     *rrset_count = 0;
-    if (entry->owner == NULL) {
-        return size;
-    }
-    for (const struct rrset *rrset = entry->owner->rrsets; rrset != NULL; rrset = rrset->next) {
+    for (const struct rrset *rrset = owner ? owner->rrsets : NULL; rrset; rrset = rrset->next) {
         size += sizeof(struct node_rrset) + records_size(rrset);
         *rrset_count += 1;
     }
@@ -199,58 +201,70 @@ void node_free(struct node *node)
     slab_free(node_slab(), node, node_size(node));
 }
 
-static struct node *node_build(const struct builder *b, const struct name_entry *entry,
-                               uint32_t zone_slot, node_slots_of *slots_of, void *context)
+// `owner` is NULL for an empty non-terminal.
+static struct node *node_build(const struct builder *b, const uint8_t *name, size_t name_size,
+                               uint8_t flags, const struct owner *owner,
+                               const struct node_maker *maker)
 {
     size_t rrset_count;
-    size_t size = node_size_of(entry, &rrset_count);
+    const size_t size = node_size_of(owner, name_size, &rrset_count);
     SP_ASSERT(size <= UINT32_MAX && rrset_count <= UINT16_MAX);
-    struct node *node = memset(slab_alloc(node_slab(), size), 0, size);
-    node->zone = zone_slot;
-    node->name_size = entry->name_size;
-    node->label_count = (uint8_t)name_label_count(entry->name);
+    struct node *node = slab_alloc(node_slab(), size);
+    memset(node, 0, sizeof(*node) + rrset_count * sizeof(node->rrsets[0]));
+    node->zone = maker->zone_slot;
+    node->name_size = (uint8_t)name_size;
+    node->label_count = (uint8_t)name_label_count(name);
     node->apex_label_count = b->apex_label_count;
-    node->flags = entry->flags | (is_occluded(b, entry) ? NODE_OCCLUDED : 0);
+    node->flags = flags | (is_occluded(b, name, name_size) ? NODE_OCCLUDED : 0);
     node->rrset_count = (uint16_t)rrset_count;
-    memcpy((uint8_t *)&node->rrsets[rrset_count], entry->name, entry->name_size);
-    size_t offset = sizeof(*node) + rrset_count * sizeof(node->rrsets[0]) + entry->name_size;
+    uint8_t *at = (uint8_t *)&node->rrsets[rrset_count];
+    const uint8_t *folded = at;
+    name_fold(name, name_size, at);
+    at += name_size;
     struct node_rrset *out = node->rrsets;
-    for (const struct rrset *rrset = entry->owner ? entry->owner->rrsets : NULL; rrset != NULL;
-         rrset = rrset->next, out++) {
-        struct node_slots slots =
-            slots_of(context, entry->name, entry->name_size, entry->owner, rrset);
+    for (const struct rrset *rrset = owner ? owner->rrsets : NULL; rrset; rrset = rrset->next) {
+        struct node_slots slots = maker->slots_of(maker->context, folded, name_size, owner, rrset);
         out->type = rrset->type;
         out->count = (uint16_t)rrset->record_count;
         out->plan = slots.plan;
         out->turn = slots.turn;
         out->is_ready = is_plain(rrset->type) && !(node->flags & NODE_CUT);
-        out->size = (uint32_t)put_records((uint8_t *)node + offset, rrset, out);
-        offset += out->size;
+        out->size = (uint32_t)put_records(at, rrset, out);
+        at += out->size;
+        out++;
     }
-    SP_ASSERT(offset == size);
+    SP_ASSERT(at == (uint8_t *)node + size);
     return node;
 }
 
-struct zone_nodes zone_nodes_build(const struct zone *zone, uint32_t zone_slot,
-                                   node_slots_of *slots_of, void *context)
+struct zone_nodes zone_nodes_build(const struct zone *zone, const struct node_maker *maker)
 {
-    struct builder b = {.arena = arena_new(), .slot_count = 64};
-    uint8_t apex[NAME_MAX_SIZE];
-    b.apex_size = (uint8_t)name_size(zone_apex(zone));
-    name_fold(zone_apex(zone), b.apex_size, apex);
-    b.apex = apex;
-    b.apex_label_count = (uint8_t)name_label_count(apex);
-    b.slots = mem_alloc_array(b.slot_count, sizeof(*b.slots));
-    for (size_t i = 0; i < zone_owner_count(zone); i++) {
-        add_owner(&b, zone_owner(zone, i));
+    const size_t owner_count = zone_owner_count(zone);
+    struct builder b = {
+        .zone = zone,
+        .apex_size = (uint8_t)name_size(zone_apex(zone)),
+        .apex_label_count = (uint8_t)name_label_count(zone_apex(zone)),
+        .flags = mem_alloc(owner_count),
+        .arena = arena_new(),
+        .hash_key = random_seed(),
+    };
+    for (size_t i = 0; i < owner_count; i++) {
+        look_up(&b, i);
     }
-    struct zone_nodes result = {.count = b.count};
-    result.nodes = mem_alloc_array(b.count, sizeof(*result.nodes));
-    for (size_t i = 0; i < b.count; i++) {
-        result.nodes[i] = node_build(&b, &b.entries[i], zone_slot, slots_of, context);
+    struct zone_nodes result = {.count = owner_count + b.empty_count};
+    result.nodes = mem_alloc_array(result.count, sizeof(*result.nodes));
+    for (size_t i = 0; i < owner_count; i++) {
+        const struct owner *owner = zone_owner(zone, i);
+        result.nodes[i] = node_build(&b, owner->name, owner->name_size, b.flags[i], owner, maker);
         result.labels_max = MAX(result.labels_max, (unsigned)result.nodes[i]->label_count);
     }
-    free(b.entries);
+    for (size_t i = 0; i < b.empty_count; i++) {
+        const struct empty *empty = &b.empties[i];
+        result.nodes[owner_count + i] =
+            node_build(&b, empty->name, empty->name_size, empty->flags, NULL, maker);
+    }
+    free(b.flags);
+    free(b.empties);
     free(b.slots);
     arena_free(b.arena);
     return result;

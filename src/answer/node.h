@@ -91,9 +91,16 @@ struct zone_nodes {
     unsigned labels_max;
 };
 
-// Makes them.
-struct zone_nodes zone_nodes_build(const struct zone *zone, uint32_t zone_slot,
-                                   node_slots_of *slots_of, void *context);
+// What they are made with.
+struct node_maker {
+    uint32_t zone_slot;
+    node_slots_of *slots_of;
+    void *context;
+};
+
+// Makes them: owners in the order of the zone, which is still as its reader left it, then the empty
+// non-terminals.
+struct zone_nodes zone_nodes_build(const struct zone *zone, const struct node_maker *maker);
 
 // Takes back a node that was never published, or whose grace period has passed. Control thread.
 void node_free(struct node *node);

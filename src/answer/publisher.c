@@ -42,7 +42,7 @@ struct change {
     struct index_edit *names;
     struct vector_edit *zones, *plans;
     struct pile old, new;
-    const struct node **changed; // to be asked in the self-query
+    const struct node **changed; // new ones: to be asked in the self-query, freed when dropped
     size_t changed_count, changed_capacity;
     uint32_t *freed_plans, *taken_plans; // slots: free after publishing; taken by this change
     size_t freed_plan_count, freed_plan_capacity, taken_plan_count, taken_plan_capacity;
@@ -217,6 +217,7 @@ static void plan_slot_free(struct change *change, uint32_t slot)
 struct slot_context {
     struct change *change;
     uint32_t zone_slot;
+    bool is_new; // the zone: its names have no slots
     plan_maker *plan_of;
     void *context;
 };
@@ -232,9 +233,10 @@ static struct node_slots slots_of_rrset(void *context, const uint8_t *folded, si
     if (rrset->policy == NULL && !rotated) {
         return (struct node_slots){0};
     }
-    const struct node *before =
-        index_find_in_zone(index_edit_view(change->names), hash_of(change, folded, size), folded,
-                           size, slots->zone_slot);
+    const struct node *before = slots->is_new ? NULL
+                                              : index_find_in_zone(index_edit_view(change->names),
+                                                                   hash_of(change, folded, size),
+                                                                   folded, size, slots->zone_slot);
     const struct node_rrset *last = before ? node_rrset(before, rrset->type) : NULL;
     struct node_slots result = {.turn = last ? last->turn : 0};
     if (result.turn == 0) { // 0 means that nothing rotates
@@ -281,7 +283,6 @@ static struct node *node_put(struct change *change, struct node *node)
         return (struct node *)(uintptr_t)before;
     }
     index_edit_put(change->names, node);
-    pile_add(&change->new, node, release_node);
     change->next->node_bytes += size;
     mark_changed(change, node);
     if (before != NULL) {
@@ -290,6 +291,23 @@ static struct node *node_put(struct change *change, struct node *node)
         pile_add(&change->old, (void *)(uintptr_t)before, release_node);
     }
     return node;
+}
+
+// Puts the nodes of a zone that was not there before.
+static void nodes_put_new(struct change *change, const struct zone_nodes *nodes)
+{
+    struct index_entry *entries = mem_scratch(nodes->count * sizeof(*entries));
+    for (size_t i = 0; i < nodes->count; i++) {
+        const struct node *node = nodes->nodes[i];
+        entries[i].hash = hash_of(change, node_name(node), node->name_size);
+        entries[i].node = node;
+        change->next->node_bytes += node_size(node);
+    }
+    index_edit_put_new(change->names, entries, nodes->count);
+    for (size_t i = 0; i < nodes->count; i++) { // sorted now: the self-query goes page by page
+        mark_changed(change, entries[i].node);
+    }
+    free(entries);
 }
 
 static void node_take_out(struct change *change, const struct node *node)
@@ -370,12 +388,18 @@ void change_zone(struct change *change, const struct zone *zone, plan_maker *pla
     new->apex_size = (uint8_t)apex_size;
     memcpy(new->apex, apex, apex_size);
     struct node **old_nodes = old ? zone_nodes_list(old, index_edit_view(change->names)) : NULL;
-    struct slot_context slots = {change, new->slot, plan_of, context};
-    new->nodes = zone_nodes_build(zone, new->slot, slots_of_rrset, &slots);
+    struct slot_context slots = {change, new->slot, old == NULL, plan_of, context};
+    const struct node_maker maker = {new->slot, slots_of_rrset, &slots};
+    new->nodes = zone_nodes_build(zone, &maker);
     change->next->labels_max = MAX(change->next->labels_max, new->nodes.labels_max);
     change->next->apex_labels_max = MAX(change->next->apex_labels_max, name_label_count(apex));
+    if (old == NULL) {
+        nodes_put_new(change, &new->nodes);
+    }
     for (size_t i = 0; i < new->nodes.count; i++) {
-        new->nodes.nodes[i] = node_put(change, new->nodes.nodes[i]);
+        if (old != NULL) {
+            new->nodes.nodes[i] = node_put(change, new->nodes.nodes[i]);
+        }
         if (new->nodes.nodes[i]->flags & NODE_APEX) {
             new->apex_node = new->nodes.nodes[i];
         }
@@ -451,6 +475,9 @@ void change_drop(struct change *change)
     vector_edit_drop(change->zones);
     vector_edit_drop(change->plans);
     pile_release(&change->new);
+    for (size_t i = 0; i < change->changed_count; i++) {
+        node_free((struct node *)(uintptr_t)change->changed[i]);
+    }
     free(change->old.items);
     free(change->next);
     give_back(&p->free_plans, &p->free_plan_count, &p->free_plan_capacity, change->taken_plans,
@@ -460,6 +487,8 @@ void change_drop(struct change *change)
     change_end(change);
 }
 
+enum { AHEAD = 8, CACHE_LINE = 64 }; // nodes that are fetched before they are asked for
+
 static bool self_query(struct change *change, struct diags *diags)
 {
     // The view of the edits, before they are committed: the same bytes that would be published.
@@ -468,6 +497,9 @@ static bool self_query(struct change *change, struct diags *diags)
     view.zones = (struct vector *)(uintptr_t)vector_edit_view(change->zones);
     view.plans = (struct vector *)(uintptr_t)vector_edit_view(change->plans);
     for (size_t i = 0; i < change->changed_count; i++) {
+        const struct node *ahead = change->changed[MIN(i + AHEAD, change->changed_count - 1)];
+        __builtin_prefetch(ahead);
+        __builtin_prefetch((const uint8_t *)ahead + CACHE_LINE);
         if (!self_query_node(&view, change->publisher->worker, change->changed[i], diags)) {
             return false;
         }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Heap blocks and arenas. An arena is a list of chunks; each new chunk is half of all before it,
-// within limits, so that a small zone costs little and a large one few calls. Sanitizer builds
+// within limits, so that a small zone costs little and a large one few calls. Aligned blocks fill a
+// chunk from its beginning, octets from its end. Sanitizer builds
 // still see overruns between chunks only; that is the price of the bump pointer.
 #include "base/memory.h"
 
@@ -10,12 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHUNK_SIZE_MIN = 512, CHUNK_SIZE_MAX = 4 << 20, ALIGNMENT = 16 };
+enum { CHUNK_SIZE_MIN = 512, CHUNK_SIZE_MAX = 4 << 20, ALIGNMENT = 16, LARGE_BLOCK = 1 << 20 };
 
 struct chunk {
     struct chunk *next;
-    size_t used;
-    size_t size;
+    size_t used; // from the beginning, a multiple of the alignment
+    size_t size; // to where the octets begin
     _Alignas(ALIGNMENT) unsigned char bytes[];
 };
 
@@ -28,6 +29,12 @@ void mem_exhausted(size_t size)
 {
     fprintf(stderr, "signpost: out of memory (%zu bytes refused)\n", size);
     abort();
+}
+
+void mem_give_back_early(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK);
 }
 
 void mem_trim(void)
@@ -117,7 +124,7 @@ void arena_free(struct arena *arena)
 static struct chunk *chunk_add(struct arena *arena, size_t need)
 {
     const size_t usual = MIN(MAX(arena->total / 2, (size_t)CHUNK_SIZE_MIN), (size_t)CHUNK_SIZE_MAX);
-    const size_t size = MAX(need, usual);
+    const size_t size = (MAX(need, usual) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     struct chunk *chunk = check(malloc(sizeof(*chunk) + size), size);
     chunk->next = arena->head;
     chunk->used = 0;
@@ -127,14 +134,19 @@ static struct chunk *chunk_add(struct arena *arena, size_t need)
     return chunk;
 }
 
+static struct chunk *chunk_with(struct arena *arena, size_t need)
+{
+    SP_ASSERT(need <= SIZE_MAX / 2); // its chunk's header is added to it
+    struct chunk *chunk = arena->head;
+    bool has_room = chunk != NULL && chunk->size - chunk->used >= need;
+    return LIKELY(has_room) ? chunk : chunk_add(arena, need);
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t need = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    SP_ASSERT(need >= size && need <= SIZE_MAX / 2); // its chunk's header is added to it
-    struct chunk *chunk = arena->head;
-    if (chunk == NULL || chunk->size - chunk->used < need) {
-        chunk = chunk_add(arena, need);
-    }
+    SP_ASSERT(need >= size);
+    struct chunk *chunk = chunk_with(arena, need);
     void *block = chunk->bytes + chunk->used;
     chunk->used += need;
     memset(block, 0, size);
@@ -150,9 +162,20 @@ void *arena_copy(struct arena *arena, const void *bytes, size_t size)
     return copy;
 }
 
+void *arena_bytes(struct arena *arena, const void *bytes, size_t size)
+{
+    struct chunk *chunk = chunk_with(arena, size);
+    chunk->size -= size;
+    void *copy = chunk->bytes + chunk->size;
+    if (size > 0) {
+        memcpy(copy, bytes, size);
+    }
+    return copy;
+}
+
 char *arena_strdup(struct arena *arena, const char *text)
 {
-    return arena_copy(arena, text, strlen(text) + 1);
+    return arena_bytes(arena, text, strlen(text) + 1);
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...)

@@ -12,6 +12,10 @@
 
 // Says how much was refused and ends the process.
 _Noreturn void mem_exhausted(size_t size);
+// At the start of a server: blocks past a megabyte come from the system and go back to it at once.
+// Otherwise the allocator keeps what a thread of the pool has freed, as much as the largest block
+// was that it has seen.
+void mem_give_back_early(void);
 // Gives what was freed back to the system, as far as the allocator can.
 void mem_trim(void);
 
@@ -47,6 +51,8 @@ void arena_free(struct arena *arena);
 // Zeroed, aligned for any type, valid until arena_free.
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_copy(struct arena *arena, const void *bytes, size_t size);
+// The same for octets and text: not aligned, so that short ones lie side by side.
+void *arena_bytes(struct arena *arena, const void *bytes, size_t size);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 // Bytes asked from the system so far.

@@ -28,6 +28,7 @@ struct reload {
     struct waiter *current, *next;        // who waits for this run, and for the one after
     unsigned current_scopes, next_scopes; // bits 1 << enum reload_scope of what they asked for
     bool running, again, stopping;
+    bool unsettled; // models of the last run are still whole
 };
 
 struct reload *reload_new(uv_loop_t *loop, struct engine *engine, const struct config *config,
@@ -67,6 +68,14 @@ static void waiters_tell(struct waiter *waiters, const struct api_reload_result 
     }
 }
 
+void reload_settle(struct reload *reload)
+{
+    if (reload->unsettled && !reload->running) { // a run looks at the zones
+        reload->unsettled = false;
+        engine_release_models(reload->engine);
+    }
+}
+
 static void run_begin(struct reload *reload);
 
 static void run_end(struct reload *reload, const struct api_reload_result *result)
@@ -74,9 +83,11 @@ static void run_end(struct reload *reload, const struct api_reload_result *resul
     struct waiter *waiters = reload->current;
     reload->current = NULL;
     reload->running = false;
+    reload->unsettled = true;
     reload->observer(reload->context, result);
     waiters_tell(waiters, result);
     if (reload->again && !reload->stopping) {
+        reload_settle(reload);
         run_begin(reload);
     }
 }
@@ -122,7 +133,6 @@ static void on_read_done(uv_work_t *work, int status)
     }
     SP_ASSERT(load != NULL || status == UV_ECANCELED);
     result.generation = generation_number(publisher_current(engine_publisher(reload->engine)));
-    engine_release_models(reload->engine);
     run_end(reload, &result);
     load_free(load);
 }

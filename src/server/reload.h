@@ -33,6 +33,9 @@ void reload_request(struct reload *reload, enum reload_scope scope, api_reloaded
 // The certificate; NULL when none is configured, or when it is faulty. Any thread.
 struct tls_certificate *reload_read_certificate(const struct config *config, struct diags *diags);
 
+// Gives back what the last run needed and serving does not (engine_release_models). To be called
+// when what it loaded answers already: it takes a while with a million names.
+void reload_settle(struct reload *reload);
 bool reload_is_running(const struct reload *reload);
 // Nothing more is published; everybody who waits, now or later, is told that the server stops. A
 // run that cannot be called back still ends, with a call of the observer (result.stopping).

@@ -248,6 +248,7 @@ static void on_prepare(uv_prepare_t *prepare)
     struct server *server = prepare->data;
     if (server->phase == PHASE_CHECKING || server->phase == PHASE_SERVING) {
         engine_turn(server);
+        reload_settle(server->reload);
     }
     if (server->phase == PHASE_STOPPING && !reload_is_running(server->reload) &&
         !saver_is_running(server->saver)) {
@@ -489,6 +490,7 @@ int serve(const char *config_path)
     }
     log_set_level(server.config->log_level);
     signal(SIGPIPE, SIG_IGN);
+    mem_give_back_early();
     signals_hold(true);
     json_object_seed(0); // before any other thread could be the first to ask for it
     int exit_code = run(&server);

@@ -138,7 +138,7 @@ static bool owner_read(const struct import_rows *rows, const struct dump_row *fr
     if (!name_within(owner, rows->import->apex)) {
         return fault(rows, from, "\"%.80s\" is outside the zone", text);
     }
-    row->owner = arena_copy(rows->dump->arena, owner, size);
+    row->owner = arena_bytes(rows->dump->arena, owner, size);
     return true;
 }
 
@@ -200,7 +200,7 @@ static bool value_read(const struct import_rows *rows, const struct dump_row *fr
     size_t size = text ? text_rdata(value, rdata)
                        : rdata_parse(row->type, value_text(rows, from, row->type),
                                      rows->import->apex, rdata, RDATA_MAX_SIZE, &reason);
-    row->rdata = size > 0 ? arena_copy(rows->dump->arena, rdata, size) : NULL;
+    row->rdata = size > 0 ? arena_bytes(rows->dump->arena, rdata, size) : NULL;
     row->rdata_size = (uint16_t)size;
     free(rdata);
     if (size == 0) {

@@ -445,7 +445,7 @@ static void member_make(const struct yaml_record *record, const struct yaml *at,
 {
     struct arena *arena = record->yz->arena;
     *member = (struct member){
-        .rdata = arena_copy(arena, rdata, size),
+        .rdata = arena_bytes(arena, rdata, size),
         .rdata_size = (uint16_t)size,
         .weight = 1,
         .status = STATUS_OBEY,

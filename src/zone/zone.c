@@ -14,22 +14,24 @@
 
 enum { TTL_MAX = INT32_MAX, INDEX_FIRST_SIZE = 16 };
 
-// An index slot: the upper half of the hash tells most strangers apart without touching the owner.
+// An index slot. The hash stays with it: strangers are told apart, and the index grows, without
+// touching owners.
 struct slot {
-    uint32_t tag;
+    uint32_t hash;
     uint32_t owner; // index + 1; 0: free
 };
 
 struct zone {
     struct arena *arena;
     const uint8_t *apex;
+    uint8_t apex_size;
     const char *path;
     uint64_t hash_key; // random: owner names may be chosen to collide
     struct owner **owners;
     size_t owner_count, owner_capacity;
     struct slot *slots;
     size_t slot_count; // a power of two
-    bool has_alias, has_includes;
+    bool has_alias, has_covers, has_includes, may_have_policy;
     const struct owner_source *source; // after zone_release; then owners, slots and arena are gone
     struct owner *last;                // records of one owner follow each other in most documents
     bool has_precedence;
@@ -41,7 +43,8 @@ struct zone *zone_new(const uint8_t *apex)
 {
     struct zone *zone = mem_alloc(sizeof(*zone));
     zone->arena = arena_new();
-    zone->apex = arena_copy(zone->arena, apex, name_size(apex));
+    zone->apex_size = (uint8_t)name_size(apex);
+    zone->apex = arena_bytes(zone->arena, apex, zone->apex_size);
     zone->hash_key = random_seed();
     zone->slot_count = INDEX_FIRST_SIZE;
     zone->slots = mem_alloc_array(zone->slot_count, sizeof(*zone->slots));
@@ -66,7 +69,7 @@ bool zone_is_released(const struct zone *zone)
 
 bool zone_has_policy(const struct zone *zone)
 {
-    for (size_t i = 0; zone->source == NULL && i < zone->owner_count; i++) {
+    for (size_t i = 0; zone->may_have_policy && i < zone->owner_count; i++) {
         for (const struct rrset *rrset = zone->owners[i]->rrsets; rrset; rrset = rrset->next) {
             if (rrset->policy != NULL) {
                 return true;
@@ -79,12 +82,14 @@ bool zone_has_policy(const struct zone *zone)
 struct zone *zone_release(struct zone *zone, const struct owner_source *source)
 {
     SP_ASSERT(zone->source == NULL && !zone_has_policy(zone));
-    const size_t apex_size = name_size(zone->apex);
+    const size_t apex_size = zone->apex_size;
     const size_t path_size = zone->path ? strlen(zone->path) + 1 : 0;
     struct zone *kept = mem_alloc(sizeof(*kept) + apex_size + path_size);
     kept->apex = memcpy(kept->kept, zone->apex, apex_size);
+    kept->apex_size = zone->apex_size;
     kept->owner_count = zone->owner_count;
     kept->has_alias = zone->has_alias;
+    kept->has_covers = zone->has_covers;
     kept->has_includes = zone->has_includes;
     kept->has_precedence = zone->has_precedence;
     kept->precedence = zone->precedence;
@@ -154,16 +159,16 @@ const struct owner *zone_owner(const struct zone *zone, size_t index)
     return zone->owners[index];
 }
 
-static uint64_t name_hash(const struct zone *zone, const uint8_t *name, size_t size)
+static uint32_t name_hash(const struct zone *zone, const uint8_t *name, size_t size)
 {
     uint8_t folded[NAME_MAX_SIZE];
     name_fold(name, size, folded);
-    return hash_bytes(zone->hash_key, folded, size);
+    return (uint32_t)(hash_bytes(zone->hash_key, folded, size) >> 32);
 }
 
 // The slot of the name, or the free slot where it belongs.
 static struct slot *slot_find(const struct zone *zone, const uint8_t *name, size_t size,
-                              uint64_t hash)
+                              uint32_t hash)
 {
     size_t mask = zone->slot_count - 1;
     for (size_t at = hash & mask;; at = (at + 1) & mask) {
@@ -171,28 +176,32 @@ static struct slot *slot_find(const struct zone *zone, const uint8_t *name, size
         if (slot->owner == 0) {
             return slot;
         }
-        const struct owner *owner = zone->owners[slot->owner - 1];
-        if (slot->tag == hash >> 32 && owner->name_size == size && name_equal(owner->name, name)) {
-            return slot;
+        if (slot->hash == hash) {
+            const struct owner *owner = zone->owners[slot->owner - 1];
+            if (owner->name_size == size && name_equal(owner->name, name)) {
+                return slot;
+            }
         }
     }
 }
 
+// Slots move in their order to one of two places each: memory is walked, not jumped about in.
 static void index_grow(struct zone *zone)
 {
-    free(zone->slots);
-    zone->slot_count *= 2;
+    struct slot *old = zone->slots;
+    const size_t old_count = zone->slot_count, mask = old_count * 2 - 1;
+    zone->slot_count = old_count * 2;
     zone->slots = mem_alloc_array(zone->slot_count, sizeof(*zone->slots));
-    size_t mask = zone->slot_count - 1;
-    for (size_t i = 0; i < zone->owner_count; i++) {
-        const struct owner *owner = zone->owners[i];
-        uint64_t hash = name_hash(zone, owner->name, owner->name_size);
-        size_t at = hash & mask;
-        while (zone->slots[at].owner != 0) {
-            at = (at + 1) & mask;
+    for (size_t i = 0; i < old_count; i++) {
+        if (old[i].owner != 0) {
+            size_t at = old[i].hash & mask;
+            while (zone->slots[at].owner != 0) {
+                at = (at + 1) & mask;
+            }
+            zone->slots[at] = old[i];
         }
-        zone->slots[at] = (struct slot){(uint32_t)(hash >> 32), (uint32_t)(i + 1)};
     }
+    free(old);
 }
 
 static struct owner *owner_get(struct zone *zone, const uint8_t *name)
@@ -202,16 +211,16 @@ static struct owner *owner_get(struct zone *zone, const uint8_t *name)
     if (last && last->name_size == size && memcmp(last->name, name, size) == 0) {
         return last;
     }
-    uint64_t hash = name_hash(zone, name, size);
+    const uint32_t hash = name_hash(zone, name, size);
     struct slot *slot = slot_find(zone, name, size, hash);
     if (slot->owner == 0) {
         SP_ASSERT(zone->owner_count < UINT32_MAX);
         struct owner *owner = arena_alloc(zone->arena, sizeof(*owner));
-        owner->name = arena_copy(zone->arena, name, size);
+        owner->name = arena_bytes(zone->arena, name, size);
         owner->name_size = (uint8_t)size;
         MEM_GROW(zone->owners, zone->owner_count, zone->owner_capacity);
         zone->owners[zone->owner_count++] = owner;
-        *slot = (struct slot){(uint32_t)(hash >> 32), (uint32_t)zone->owner_count};
+        *slot = (struct slot){hash, (uint32_t)zone->owner_count};
         if (zone->owner_count * 3 > zone->slot_count * 2) {
             index_grow(zone);
         }
@@ -225,9 +234,15 @@ const struct owner *zone_find(const struct zone *zone, const uint8_t *name)
     if (zone->source != NULL) {
         return zone->source->find(zone->source->state, zone, name);
     }
-    size_t size = name_size(name);
-    const struct slot *slot = slot_find(zone, name, size, name_hash(zone, name, size));
-    return slot->owner ? zone->owners[slot->owner - 1] : NULL;
+    const long index = zone_find_index(zone, name);
+    return index >= 0 ? zone->owners[index] : NULL;
+}
+
+long zone_find_index(const struct zone *zone, const uint8_t *name)
+{
+    SP_ASSERT(zone->source == NULL);
+    const size_t size = name_size(name);
+    return (long)slot_find(zone, name, size, name_hash(zone, name, size))->owner - 1;
 }
 
 const struct rrset *owner_rrset(const struct owner *owner, uint16_t type)
@@ -240,7 +255,7 @@ const struct rrset *owner_rrset(const struct owner *owner, uint16_t type)
     return NULL;
 }
 
-struct rrset *zone_rrset(struct zone *zone, const uint8_t *owner_name, uint16_t type)
+static struct rrset *rrset_get(struct zone *zone, const uint8_t *owner_name, uint16_t type)
 {
     struct owner *owner = owner_get(zone, owner_name);
     struct rrset **link = &owner->rrsets;
@@ -252,12 +267,25 @@ struct rrset *zone_rrset(struct zone *zone, const uint8_t *owner_name, uint16_t 
     *link = arena_alloc(zone->arena, sizeof(**link));
     (*link)->type = type;
     zone->has_alias |= type == TYPE_ALIAS;
+    zone->has_covers |=
+        type == TYPE_DNAME || (type == TYPE_NS && owner->name_size != zone->apex_size);
     return *link;
+}
+
+struct rrset *zone_rrset(struct zone *zone, const uint8_t *owner, uint16_t type)
+{
+    zone->may_have_policy = true;
+    return rrset_get(zone, owner, type);
 }
 
 bool zone_has_alias(const struct zone *zone)
 {
     return zone->has_alias;
+}
+
+bool zone_has_covers(const struct zone *zone)
+{
+    return zone->has_covers;
 }
 
 static bool rrset_has(const struct rrset *rrset, const uint8_t *rdata, size_t rdata_size)
@@ -287,7 +315,7 @@ void rrset_add(struct zone *zone, struct rrset *rrset, const uint8_t *rdata, siz
         rrset->record_capacity = capacity;
     }
     rrset->records[rrset->record_count++] = (struct record){
-        .rdata = arena_copy(zone->arena, rdata, rdata_size),
+        .rdata = arena_bytes(zone->arena, rdata, rdata_size),
         .rdata_size = (uint16_t)rdata_size,
     };
 }
@@ -350,7 +378,7 @@ bool zone_add(struct zone *zone, const uint8_t *owner, uint16_t type, uint32_t t
     if (fault) {
         return reject(owner, type, place, diags, fault);
     }
-    struct rrset *rrset = zone_rrset(zone, owner, type);
+    struct rrset *rrset = rrset_get(zone, owner, type);
     fault = rrset_fault(rrset, rdata, rdata_size);
     if (fault) {
         return reject(owner, type, place, diags, fault);

@@ -69,8 +69,12 @@ void rrset_add(struct zone *zone, struct rrset *rrset, const uint8_t *rdata, siz
 // NULL if there is none. Case-insensitive.
 const struct owner *zone_find(const struct zone *zone, const uint8_t *name);
 const struct rrset *owner_rrset(const struct owner *owner, uint16_t type);
+// Its place in the list of owners; -1: there is none. Not after zone_release.
+long zone_find_index(const struct zone *zone, const uint8_t *name);
 // Whether some name is an ALIAS.
 bool zone_has_alias(const struct zone *zone);
+// Whether some name may hide those below it: a delegation or a DNAME.
+bool zone_has_covers(const struct zone *zone);
 size_t zone_owner_count(const struct zone *zone);
 const struct owner *zone_owner(const struct zone *zone, size_t index);
 

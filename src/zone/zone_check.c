@@ -174,6 +174,9 @@ static struct above look_above(const struct finish *finish, const uint8_t *name)
 
 static void check_above(struct finish *finish, const struct owner *owner)
 {
+    if (!zone_has_covers(finish->zone)) {
+        return;
+    }
     struct above above = look_above(finish, owner->name);
     char name[NAME_TEXT_MAX], other[NAME_TEXT_MAX];
     if (above.dname) {

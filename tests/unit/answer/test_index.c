@@ -94,16 +94,39 @@ static void check_version(const struct version *version, unsigned stride)
 static struct node **made;
 static size_t made_count, made_capacity;
 
-static void put(struct version *version, struct index_edit *edit, unsigned name, unsigned zone)
+static struct node *node_keep(unsigned name, unsigned zone)
 {
     struct node *node = node_make(name, zone);
     node->flags = random_below(&dice, 4) ? 0 : NODE_OCCLUDED;
     MEM_GROW(made, made_count, made_capacity);
     made[made_count++] = node;
+    return node;
+}
+
+static void put(struct version *version, struct index_edit *edit, unsigned name, unsigned zone)
+{
+    struct node *node = node_keep(name, zone);
     const struct node *before = index_edit_put(edit, node);
     assert_ptr_equal(before, version->nodes[name][zone]);
     version->count += before == NULL;
     version->nodes[name][zone] = node;
+}
+
+// A part of the names that the zone does not have yet, at once.
+static void put_new(struct version *version, struct index_edit *edit, unsigned zone, unsigned part)
+{
+    struct index_entry *entries = mem_alloc_array(NAMES, sizeof(*entries));
+    size_t count = 0;
+    for (unsigned name = 0; name < NAMES; name++) {
+        if (version->nodes[name][zone] == NULL && random_below(&dice, part) == 0) {
+            const struct node *node = node_keep(name, zone);
+            entries[count++] = (struct index_entry){hash_of(node), node};
+            version->nodes[name][zone] = node;
+        }
+    }
+    index_edit_put_new(edit, entries, count);
+    version->count += count;
+    free(entries);
 }
 
 static void edit_randomly(struct version *version, struct index_edit *edit, unsigned balance)
@@ -116,6 +139,9 @@ static void edit_randomly(struct version *version, struct index_edit *edit, unsi
             index_edit_remove(edit, version->nodes[name][zone]);
             version->nodes[name][zone] = NULL;
             version->count--;
+        }
+        if (random_below(&dice, 16000) < balance) {
+            put_new(version, edit, zone, 1 + random_below(&dice, 200));
         }
         if (left % 64 == 0) { // a look at the work in progress
             struct version view = *version;
@@ -171,6 +197,28 @@ static void test_index_over_versions(void **state)
     assert_true(largest > 5000); // dozens of pages
 }
 
+// The size of an index that the nodes are put into at once.
+static size_t size_put_at_once(struct node *const *nodes, size_t count)
+{
+    struct index_entry *entries = mem_alloc_array(count, sizeof(*entries));
+    for (size_t i = 0; i < count; i++) {
+        entries[i] = (struct index_entry){hash_of(nodes[i]), nodes[i]};
+    }
+    struct index_edit *edit = index_edit_begin(index_new(), key);
+    index_edit_put_new(edit, entries, count);
+    free(entries);
+    struct index *index = index_edit_commit(edit);
+    index_edit_free(edit);
+    for (size_t i = 0; i < count; i++) {
+        assert_ptr_equal(
+            index_find(index, hash_of(nodes[i]), node_name(nodes[i]), nodes[i]->name_size, 0),
+            nodes[i]);
+    }
+    const size_t size = index_size(index);
+    index_free_all(index);
+    return size;
+}
+
 // A change of one node copies one page, whatever the size.
 static void test_edit_shares_pages(void **state)
 {
@@ -189,6 +237,7 @@ static void test_edit_shares_pages(void **state)
     index_edit_free(edit);
     size_t size = index_size(index);
     assert_in_range(size / COUNT, 12, 30); // octets a name
+    assert_in_range(size_put_at_once(nodes, COUNT), size / 8 * 7, size / 8 * 9);
     edit = index_edit_begin(index, key);
     assert_null(index_edit_put(edit, nodes[COUNT]));
     struct index *second = index_edit_commit(edit);

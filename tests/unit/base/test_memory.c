@@ -49,20 +49,24 @@ struct block {
     uint8_t fill;
 };
 
-// Random sizes, some of them larger than any chunk: zeroed, aligned, never overlapping.
+// Random sizes, some of them larger than any chunk: zeroed and aligned or copies of octets, never
+// overlapping.
 static void test_arena_blocks(void **state)
 {
     (void)state;
     struct arena *arena = arena_new();
+    static const uint8_t zeros[1 << 15];
     struct block blocks[3000];
     size_t total = 0;
     for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
         unsigned order = random_below(&dice, 16);
         size_t size = order == 0 ? 0 : random_below(&dice, 1U << order);
         size = i % 1000 == 999 ? 5 << 20 : size;
-        struct block block = {arena_alloc(arena, size), size, (uint8_t)i};
+        bool octets = size < sizeof(zeros) && random_below(&dice, 2) == 0;
+        struct block block = {octets ? arena_bytes(arena, zeros, size) : arena_alloc(arena, size),
+                              size, (uint8_t)i};
         assert_non_null(block.bytes);
-        assert_int_equal((uintptr_t)block.bytes % 16, 0);
+        assert_true(octets || (uintptr_t)block.bytes % 16 == 0);
         for (size_t k = 0; k < size; k++) {
             assert_int_equal(block.bytes[k], 0);
         }
@@ -92,6 +96,18 @@ static void test_arena_waste_is_bounded(void **state)
         assert_true(arena_size(arena) < asked / 4 * 7 + 1200); // the newest chunk may be free
     }
     assert_true(arena_size(arena) < asked + (8 << 20));
+    arena_free(arena);
+}
+
+// Short octets lie side by side.
+static void test_arena_octets_are_dense(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < 100000; i++) {
+        arena_bytes(arena, "abcde", 5);
+    }
+    assert_true(arena_size(arena) < 500000 / 4 * 7);
     arena_free(arena);
 }
 
@@ -172,9 +188,13 @@ int main(void)
 {
     dice = test_seed();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zero_sizes),   cmocka_unit_test(test_grow),
-        cmocka_unit_test(test_arena_blocks), cmocka_unit_test(test_arena_waste_is_bounded),
-        cmocka_unit_test(test_arena_texts),  cmocka_unit_test(test_refusals_end_the_process),
+        cmocka_unit_test(test_zero_sizes),
+        cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_arena_blocks),
+        cmocka_unit_test(test_arena_waste_is_bounded),
+        cmocka_unit_test(test_arena_octets_are_dense),
+        cmocka_unit_test(test_arena_texts),
+        cmocka_unit_test(test_refusals_end_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,6 +53,14 @@ static void test_add_and_find(void **state)
     assert_int_equal(owner_rrset(owner, TYPE_A)->ttl, 30); // the least
     assert_int_equal(owner_rrset(owner, TYPE_A)->ttl_most, 90);
     assert_int_equal(diags.count, 0);
+    assert_false(zone_has_covers(zone));
+    assert_true(add(zone, "@", TYPE_NS, 60, "ns.other.", &diags)); // hides nothing
+    assert_false(zone_has_covers(zone));
+    assert_true(add(zone, "sub", TYPE_NS, 60, "ns.other.", &diags));
+    assert_true(zone_has_covers(zone));
+    assert_int_equal(zone_find_index(zone, apex), 1);
+    assert_int_equal(zone_find_index(zone, owner->name), 0);
+    assert_int_equal(zone_find_index(zone, name), -1);
     zone_free(zone);
     zone_free(NULL);
     diags_clear(&diags);
