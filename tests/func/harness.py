@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -332,6 +333,22 @@ def make_query(name: str, rdtype: str = 'A', *, rdclass: str = 'IN', ecs: str | 
                                    payload=payload, want_dnssec=do, options=options)
     query.flags &= ~dns.flags.RD
     return query
+
+
+def with_flipped_bit(query: dns.message.Message, dice: random.Random, first: int = 2) -> bytes:
+    """The message with one bit wrong from octet `first` on; but OPT stays OPT and options what they
+    are: a lost client subnet or a new cookie makes an answer that depends on who asks, and when."""
+    wired = bytearray(query.to_wire())
+    fixed, at = set(), len(wired)
+    for option in reversed(query.options):
+        at -= 4 + len(option.to_wire())
+        fixed |= {at, at + 1}
+    if query.edns >= 0:
+        fixed |= {at - 10, at - 9}
+        assert wired[at - 10:at - 8] == b'\0\x29'
+    place = dice.choice([place for place in range(first, len(wired)) if place not in fixed])
+    wired[place] ^= 1 << dice.randrange(8)
+    return bytes(wired)
 
 
 def values(reply: dns.message.Message, rdtype: str = 'A') -> list[str]:

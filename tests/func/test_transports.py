@@ -17,7 +17,7 @@ import pytest
 import certificates
 import namespaces
 import wire
-from harness import SCALE, SLOW, WAIT, Folder, make_query, values
+from harness import SCALE, SLOW, WAIT, Folder, make_query, values, with_flipped_bit
 
 COUNT = int(os.environ.get('SIGNPOST_PARITY', 20_000 * SCALE / (10 if SLOW > 1 else 1)))
 TYPES = ['A', 'AAAA', 'NS', 'SOA', 'MX', 'TXT', 'CNAME', 'SRV', 'CAA', 'DS', 'DNAME', 'ANY',
@@ -82,8 +82,8 @@ def question(dice: random.Random) -> bytes:
                        payload=dice.choice([512, 900, 1232, 4096]), options=options)
     query.flags |= dice.choice([0, 0x0100, 0x0010, 0x0020, 0x0130])
     wired = bytearray(query.to_wire())
-    if dice.random() < 0.03:  # something is wrong with it
-        wired[dice.randrange(4, len(wired))] ^= 1 << dice.randrange(8)
+    if dice.random() < 0.03:
+        wired = bytearray(with_flipped_bit(query, dice, 4))
     if dice.random() < 0.01:
         wired[2] = wired[2] & 0x87 | dice.randrange(1, 16) << 3  # another opcode
     return bytes(wired)
