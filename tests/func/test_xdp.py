@@ -14,9 +14,11 @@ import threading
 
 import pytest
 
+import wire
 from harness import eventually, make_query, values, with_flipped_bit
 from namespaces import SERVER, enter, wire_between
 from test_examples import LINES, Examples
+from test_proxy import header
 
 pytestmark = pytest.mark.sanitizer
 
@@ -33,8 +35,8 @@ def family_of(address):
 
 
 class World:
-    def __init__(self, wire, server):
-        self.wire, self.server = wire, server
+    def __init__(self, space, server):
+        self.wire, self.server = space, server
 
     def ask(self, name, rdtype='A', **more):
         return self.wire.inside(lambda: self.server.ask(name, rdtype, **more))
@@ -43,16 +45,16 @@ class World:
         return self.server.metric('xdp_received_total')
 
 
-def serve(wire, module_daemon, **xdp):
-    folder = Examples(listen=[f'{SERVER[4]}:0', f'[{SERVER[6]}]:0'], workers=2, xdp=xdp)
-    server = module_daemon(folder=folder, prefix=wire.prefix, ready=False)
-    return folder, World(wire, server.wait_ready())
+def serve(space, module_daemon, xdp, **more):
+    folder = Examples(listen=[f'{SERVER[4]}:0', f'[{SERVER[6]}]:0'], workers=2, xdp=xdp, **more)
+    server = module_daemon(folder=folder, prefix=space.prefix, ready=False)
+    return folder, World(space, server.wait_ready())
 
 
 @pytest.fixture(scope='module', params=MODES)
 def world(request, module_daemon):
-    with wire_between(CLIENTS, QUEUES) as wire:
-        folder, made = serve(wire, module_daemon, interfaces=['wire'], mode=request.param)
+    with wire_between(CLIENTS, QUEUES) as space:
+        folder, made = serve(space, module_daemon, {'interfaces': ['wire'], 'mode': request.param})
         try:
             line = made.server.log.wait('xdp-serving')
             assert line.fields['mode'] == request.param
@@ -232,6 +234,86 @@ def test_floods_leave_it_well(world):
     assert world.taken() > 0
 
 
+# --- behind a proxy
+
+PROXIES = {4: '10.9.1.1', 6: '240e::1'}
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+QUESTION = make_query('lines.example.com', edns=True)
+QUESTION.id = 1
+ASK = QUESTION.to_wire()
+QUESTION.id = 2
+LAST = QUESTION.to_wire()
+
+
+@pytest.fixture(scope='module', params=MODES)
+def proxied(request, module_daemon):
+    with wire_between(CLIENTS, QUEUES) as space:
+        folder, made = serve(space, module_daemon,
+                             {'interfaces': ['wire'], 'mode': request.param},
+                             proxy={'from': list(PROXIES.values())})
+        try:
+            made.server.log.wait('xdp-serving')
+            yield made
+            made.server.stop()
+        finally:
+            folder.remove()
+
+
+def through(world, messages, family=4):
+    """The answers that the proxy gets to all of these, the last of which has one."""
+    def exchange():
+        with world.server.client(FAMILIES[family], source=PROXIES[family]) as proxy:
+            for message in messages:
+                proxy.send(message)
+            answers = [proxy.receive()]
+            while answers[-1][:2] != LAST[:2]:
+                answers.append(proxy.receive())
+            return answers
+    return world.wire.inside(exchange)
+
+
+@pytest.mark.parametrize('family', PROXIES)
+def test_who_the_proxy_names(proxied, family):
+    """The client is the one of the header, whatever stands behind its addresses; the answer goes to
+    the proxy, without a header, by the frame that brought the query."""
+    before = proxied.taken(), proxied.server.metric('proxied_total')
+    count = 0
+    for client, value in LINES.items():
+        for tail in (b'', bytes(3), bytes(400)):
+            answers = through(proxied, [header(client, tail=tail) + LAST], family)
+            assert [wire.texts(answer) for answer in answers] == [[value]], (client, tail)
+            count += 1
+    # The proxy itself.
+    for own in (header(None), header(None, command=0x20)):
+        assert wire.texts(through(proxied, [own + LAST], family)[0]) == [LINES[PROXIES[family]]]
+        count += 1
+    # A client subnet in the query goes before the header.
+    asked = make_query('lines.example.com', ecs='210.22.84.3/32')
+    asked.id = 2
+    answers = through(proxied, [header('8.8.8.8') + asked.to_wire()], family)
+    assert wire.texts(answers[0]) == [LINES['210.22.84.3']]
+    after = proxied.taken(), proxied.server.metric('proxied_total')
+    assert after == (before[0] + count + 1, before[1] + count + 1)
+
+
+def test_frames_without_a_good_header(proxied):
+    """More of them than a socket has frames: each goes back to the kernel."""
+    before = proxied.server.metric('proxy_refused_total')
+    bad = [ASK, b'', b'\0', header()[:15], header()[:20], header(command=0x22) + ASK,
+           header(tail=bytes(500)) + ASK]
+    rounds = 1200  # x 7: more than the 4096 of each queue
+    for _ in range(rounds):
+        assert len(through(proxied, [*bad, header() + LAST])) == 1
+    assert proxied.server.metric('proxy_refused_total') == before + rounds * len(bad)
+
+
+def test_others_need_no_header(proxied):
+    for client in CLIENTS:
+        if client not in PROXIES.values():
+            reply = proxied.ask('lines.example.com', family=family_of(client), source=client)
+            assert values(reply) == [LINES[client]]
+
+
 # --- when it cannot be
 
 
@@ -240,8 +322,8 @@ def warnings_of(server):
 
 
 def test_no_such_interface(module_daemon):
-    with wire_between(CLIENTS) as wire:
-        folder, world = serve(wire, module_daemon, interfaces=['nowhere'])
+    with wire_between(CLIENTS) as space:
+        folder, world = serve(space, module_daemon, {'interfaces': ['nowhere']})
         try:
             assert any('nowhere is served without XDP sockets: cannot find the interface' in text
                        for text in warnings_of(world.server))
@@ -267,10 +349,10 @@ def hold_queue():
 
 def test_waits_for_the_queue_of_its_predecessor(module_daemon):
     """As after a restart: the kernel gives a queue back a little after its holder has gone."""
-    with wire_between(CLIENTS) as wire, wire.inside(hold_queue, wire.server) as held:
+    with wire_between(CLIENTS) as space, space.inside(hold_queue, space.server) as held:
         leaving = threading.Timer(0.3, held.close)
         leaving.start()
-        folder, world = serve(wire, module_daemon, interfaces=['wire'])
+        folder, world = serve(space, module_daemon, {'interfaces': ['wire']})
         try:
             leaving.join()
             world.server.log.wait('xdp-serving')
@@ -282,8 +364,8 @@ def test_waits_for_the_queue_of_its_predecessor(module_daemon):
 
 
 def test_a_queue_that_stays_taken(module_daemon):
-    with wire_between(CLIENTS) as wire, wire.inside(hold_queue, wire.server):
-        folder, world = serve(wire, module_daemon, interfaces=['wire'])
+    with wire_between(CLIENTS) as space, space.inside(hold_queue, space.server):
+        folder, world = serve(space, module_daemon, {'interfaces': ['wire']})
         try:
             assert any('wire is served without XDP sockets: cannot open a socket' in text
                        for text in warnings_of(world.server))
@@ -296,15 +378,15 @@ def test_a_queue_that_stays_taken(module_daemon):
 
 def test_nothing_stays_behind_when_killed(module_daemon):
     """The kernel takes the filter off; the next server finds the interface free."""
-    with wire_between(CLIENTS) as wire:
+    with wire_between(CLIENTS) as space:
         for _ in range(2):
-            folder, world = serve(wire, module_daemon, interfaces=['wire'])
+            folder, world = serve(space, module_daemon, {'interfaces': ['wire']})
             world.server.log.wait('xdp-serving')
             assert world.ask('example.com', 'SOA').answer
             world.server.process.send_signal(signal.SIGKILL)
             world.server.wait_exit()
             folder.remove()
-        shown = [*enter(wire.server), 'ip', '-details', 'link', 'show', 'wire']
+        shown = [*enter(space.server), 'ip', '-details', 'link', 'show', 'wire']
         eventually(lambda: 'xdp' not in subprocess.run(
             shown, check=True, capture_output=True, text=True).stdout, what='a free interface')
 
