@@ -38,6 +38,7 @@ enum {
     PORT = 4053,      // ours
     RUNS = INT32_MAX, // of the sender a call: a timer ends it before
     SETTLE_MS = 200,
+    RANDOM_LABEL_SIZE = 16,
     BURST_DEFAULT = 32,
     CODE_MAX = 128,
 };
@@ -60,6 +61,7 @@ struct options {
     struct address from, address;
     uint16_t port;
     unsigned window, burst;
+    bool random_names;
     int64_t duration_ns, warmup_ns;
     struct query_options queries;
 };
@@ -158,6 +160,17 @@ static int program_load(const struct code *code, const char *name)
     return fd;
 }
 
+// Writes 16 octets, ASCII from 0x60 to 0x6f, over the first label: 64 random bits.
+static void random_label(struct code *code)
+{
+    for (int at = 0; at < RANDOM_LABEL_SIZE; at += 4) {
+        emit(code, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_prandom_u32);
+        arithmetic(code, BPF_AND, BPF_REG_0, 0x0f0f0f0f);
+        arithmetic(code, BPF_OR, BPF_REG_0, 0x60606060);
+        store(code, BPF_W, BPF_REG_8, HEADERS + HEADER_SIZE + 1 + at, BPF_REG_0);
+    }
+}
+
 static int sender_load(const struct flood *flood)
 {
     struct code code = {0};
@@ -190,6 +203,9 @@ static int sender_load(const struct flood *flood)
     for (; at < flood->frame_size; at++) {
         load(&code, BPF_B, BPF_REG_1, BPF_REG_0, (int)at);
         store(&code, BPF_B, BPF_REG_8, (int)at, BPF_REG_1);
+    }
+    if (flood->options.random_names) {
+        random_label(&code);
     }
     arithmetic(&code, BPF_ADD, BPF_REG_6, 1);
     store(&code, BPF_DW, BPF_REG_7, offsetof(struct shared, sent), BPF_REG_6);
@@ -264,6 +280,9 @@ static void frame_make(const struct flood *flood, const uint8_t own[6], const ui
     put_u16(udp + FRAME_UDP_SIZE, id);
     struct frame turned = {.source.family = FAMILY_IPV4, .payload_at = HEADERS};
     frame_turn(frame, &turned, size, id);
+    if (options->random_names) {
+        put_u16(udp + 6, 0); // no checksum (RFC 768): the name will change
+    }
 }
 
 static bool frames_load(struct flood *flood)
@@ -278,6 +297,11 @@ static bool frames_load(struct flood *flood)
         !own_mac(flood->options.interface, own)) {
         fprintf(stderr, "flood: the queries must be of one size, at most %d octets\n",
                 FRAME_SIZE_MAX - HEADERS);
+        queries_free(&set);
+        return false;
+    }
+    if (flood->options.random_names && set.groups[0].bytes[HEADER_SIZE] != RANDOM_LABEL_SIZE) {
+        fprintf(stderr, "flood: a label of %d octets must come first\n", RANDOM_LABEL_SIZE);
         queries_free(&set);
         return false;
     }
@@ -412,7 +436,8 @@ static const char usage[] =
     "  --warmup S      seconds before that (0.3)\n"
     "  --window N      unanswered queries, at most 60000 (512)\n"
     "  --burst N       frames sent together, at most 256 (32)\n"
-    "  --edns          an OPT record in each query\n";
+    "  --edns          an OPT record in each query\n"
+    "  --random-names  other letters in the first label, of 16 octets, of each query\n";
 
 static bool number(const char *text, double low, double high, double *value)
 {
@@ -448,11 +473,11 @@ static bool parse_option(int name, struct options *options)
     case 'f':
         return address_parse(optarg, &options->from) && options->from.family == FAMILY_IPV4;
     case 'd':
-        good = number(optarg, 0.01, 60, &value);
+        good = number(optarg, 0.01, 600, &value);
         options->duration_ns = (int64_t)(value * NS_PER_SECOND);
         return good;
     case 'w':
-        good = number(optarg, 0.01, 60, &value);
+        good = number(optarg, 0.01, 600, &value);
         options->warmup_ns = (int64_t)(value * NS_PER_SECOND);
         return good;
     case 'n':
@@ -466,6 +491,9 @@ static bool parse_option(int name, struct options *options)
     case 'e':
         options->queries.edns = true;
         return true;
+    case 'r':
+        options->random_names = true;
+        return true;
     default:
         return false;
     }
@@ -473,15 +501,12 @@ static bool parse_option(int name, struct options *options)
 
 static bool parse_options(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {{"interface", required_argument, NULL, 'i'},
-                                          {"mac", required_argument, NULL, 'm'},
-                                          {"from", required_argument, NULL, 'f'},
-                                          {"duration", required_argument, NULL, 'd'},
-                                          {"warmup", required_argument, NULL, 'w'},
-                                          {"window", required_argument, NULL, 'n'},
-                                          {"burst", required_argument, NULL, 'b'},
-                                          {"edns", no_argument, NULL, 'e'},
-                                          {0}};
+    static const struct option names[] = {
+        {"interface", required_argument, NULL, 'i'}, {"mac", required_argument, NULL, 'm'},
+        {"from", required_argument, NULL, 'f'},      {"duration", required_argument, NULL, 'd'},
+        {"warmup", required_argument, NULL, 'w'},    {"window", required_argument, NULL, 'n'},
+        {"burst", required_argument, NULL, 'b'},     {"edns", no_argument, NULL, 'e'},
+        {"random-names", no_argument, NULL, 'r'},    {0}};
     for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (!parse_option(name, options)) {
             return false;

@@ -325,10 +325,14 @@ def main() -> None:
     say(f'written: {path.relative_to(ROOT)}')
 
 
-if __name__ == '__main__':
+def run_main(program) -> None:
     try:
-        main()
+        program()
     except (RuntimeError, subprocess.SubprocessError) as error:
         sys.exit(f'bench: {error}')
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+if __name__ == '__main__':
+    run_main(main)
