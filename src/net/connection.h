@@ -26,7 +26,8 @@ enum connection_state {
     CONNECTION_SHAKES_SENDS, // or for room to send ours
     CONNECTION_READING,      // waits for queries
     CONNECTION_BLOCKED,      // holds answers that the peer does not take; reads nothing
-    CONNECTION_ENDING,       // like blocked, and closed after the last answer
+    CONNECTION_ENDING,       // like blocked, and left after the last answer
+    CONNECTION_LEAVING,      // said its last; waits for the peer to end, too
     CONNECTION_CLOSED,       // awaits its release at the end of the round
     CONNECTION_STATE_COUNT
 };
@@ -91,6 +92,8 @@ void connection_begin_more(struct tcp *tcp, struct connection *connection);
 // tcp_stream.c
 void connection_read(struct tcp *tcp, struct connection *connection);
 void connection_write(struct tcp *tcp, struct connection *connection);
+// In LEAVING: throws away what comes, until the peer's end.
+void connection_drain(struct tcp *tcp, struct connection *connection);
 
 // tcp.c
 void connection_close(struct tcp *tcp, struct connection *connection);

@@ -43,11 +43,13 @@ static const struct {
                                  PATIENCE_HANDSHAKE},
     [CONNECTION_READING] = {EPOLLIN,
                             1U << CONNECTION_BLOCKED | 1U << CONNECTION_ENDING |
-                                1U << CONNECTION_CLOSED,
+                                1U << CONNECTION_LEAVING | 1U << CONNECTION_CLOSED,
                             PATIENCE_QUERY},
     [CONNECTION_BLOCKED] = {EPOLLOUT, 1U << CONNECTION_READING | 1U << CONNECTION_CLOSED,
                             PATIENCE_PROGRESS},
-    [CONNECTION_ENDING] = {EPOLLOUT, 1U << CONNECTION_CLOSED, PATIENCE_PROGRESS},
+    [CONNECTION_ENDING] = {EPOLLOUT, 1U << CONNECTION_LEAVING | 1U << CONNECTION_CLOSED,
+                           PATIENCE_PROGRESS},
+    [CONNECTION_LEAVING] = {EPOLLIN, 1U << CONNECTION_CLOSED, PATIENCE_PROGRESS},
     [CONNECTION_CLOSED] = {0, 0, PATIENCE_COUNT},
 };
 
@@ -274,11 +276,17 @@ void tcp_event(struct tcp *tcp, struct event_source *source, uint32_t events)
     if (connection->state == CONNECTION_CLOSED) {
         return;
     }
-    if (events & (EPOLLERR | EPOLLHUP)) {
+    // Who is left has been told the end: with the peer's own end that is a hang-up, behind which
+    // bytes may wait.
+    bool leaving = connection->state == CONNECTION_LEAVING;
+    if (events & EPOLLERR || (events & EPOLLHUP && !leaving)) {
         connection_close(tcp, connection);
         return;
     }
     switch (connection->state) {
+    case CONNECTION_LEAVING:
+        connection_drain(tcp, connection);
+        break;
     case CONNECTION_READING:
         connection_read(tcp, connection);
         break;

@@ -8,7 +8,9 @@
 // claims. While answers are blocked, nothing is read: the peer's own window pushes back.
 //
 // A message that deserves no answer (a response, a runt) ends the connection after the answers
-// before it: over TCP the source is no forgery, it is a peer that does not speak DNS.
+// before it: over TCP the source is no forgery, it is a peer that does not speak DNS. What it has
+// sent behind that message is drained before the socket is closed, or the kernel would reset the
+// stream and drop the answers that are still on their way (RFC 1122, 4.2.2.13).
 #include "net/connection.h"
 
 #include "base/memory.h"
@@ -37,6 +39,18 @@ static ssize_t stream_send(const struct connection *connection, const void *byte
                                    : tls_send(connection->tls, bytes, size);
 }
 
+// All has been said. The peer is told so, and may take its time to read it.
+static void leave(struct tcp *tcp, struct connection *connection)
+{
+    if (connection->tls != NULL) {
+        tls_end(connection->tls);
+        connection->tls = NULL;
+    }
+    connection_turn(tcp, connection, CONNECTION_LEAVING);
+    shutdown(connection->fd, SHUT_WR);
+    connection_mark(tcp, connection);
+}
+
 // Sends what has gathered. What the kernel does not take moves to the connection.
 static void flush(struct tcp *tcp, struct connection *connection, bool ending)
 {
@@ -54,7 +68,7 @@ static void flush(struct tcp *tcp, struct connection *connection, bool ending)
         connection->out_at = 0;
         connection_turn(tcp, connection, ending ? CONNECTION_ENDING : CONNECTION_BLOCKED);
     } else if (ending) {
-        connection_close(tcp, connection);
+        leave(tcp, connection);
     }
 }
 
@@ -128,7 +142,9 @@ static bool process(struct tcp *tcp, struct connection *connection, const uint8_
         flush(tcp, connection, false);
     }
     if (connection->state != CONNECTION_CLOSED) {
-        size_t rest = connection->state == CONNECTION_ENDING ? 0 : size - used;
+        bool reads_on =
+            connection->state == CONNECTION_READING || connection->state == CONNECTION_BLOCKED;
+        size_t rest = reads_on ? size - used : 0;
         keep_rest(connection, bytes + used, rest);
         connection_count_held(tcp, connection);
     }
@@ -186,7 +202,8 @@ void connection_write(struct tcp *tcp, struct connection *connection)
     connection->out = NULL;
     connection->out_size = connection->out_at = 0;
     if (connection->state == CONNECTION_ENDING) {
-        connection_close(tcp, connection);
+        connection_count_held(tcp, connection);
+        leave(tcp, connection);
         return;
     }
     connection_turn(tcp, connection, CONNECTION_READING);
@@ -202,5 +219,13 @@ void connection_write(struct tcp *tcp, struct connection *connection)
     if (connection->state == CONNECTION_READING && connection->tls != NULL &&
         tls_has_pending(connection->tls)) {
         connection_read(tcp, connection);
+    }
+}
+
+void connection_drain(struct tcp *tcp, struct connection *connection)
+{
+    ssize_t got = recv(connection->fd, tcp->in, sizeof(tcp->in), 0);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        connection_close(tcp, connection);
     }
 }

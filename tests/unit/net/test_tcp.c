@@ -14,6 +14,20 @@ static void no_delay(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+// A client that lets little come that it has not read.
+static int client_narrow(const struct server *server)
+{
+    struct endpoint endpoint = net_endpoint(server->net, 0);
+    struct sockaddr_storage to;
+    socklen_t to_size = address_to_sockaddr(&endpoint.address, endpoint.port, &to);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), size = 4096;
+    assert_true(fd >= 0);
+    set_patience(fd);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, to_size), 0);
+    return fd;
+}
+
 static void test_pipelining(void **state)
 {
     (void)state;
@@ -251,6 +265,60 @@ static void test_not_dns(void **state)
     server_stop(server);
 }
 
+// What has come behind the message that ends a connection is not read as queries, and costs no
+// answer that is still on its way: a close with unread bytes would reset the stream and drop them.
+static void test_answers_outlive_the_end(void **state)
+{
+    (void)state;
+    enum { COUNT = 3, JUNK_SIZE = 65536 };
+    struct server *server = server_start((struct net_options){0}, loopback);
+    server->generation.tcp_size = 60000;
+    static uint8_t stream[COUNT * (2 + QUERY_SIZE) + JUNK_SIZE], message[65535];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        query_make(i, stream + i * (2 + QUERY_SIZE));
+    }
+    for (int half_closed = 0; half_closed < 2; half_closed++) {
+        int fd = client_narrow(server);
+        send_all_bytes(fd, stream, sizeof(stream));
+        if (half_closed) {
+            assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        }
+        sleep_ms(50); // the answers do not fit what we let come unread
+        for (uint32_t i = 0; i < COUNT; i++) {
+            assert_int_equal(receive_message(fd, message), server->generation.tcp_size);
+            assert_int_equal(answer_number(message), i);
+        }
+        uint8_t byte;
+        assert_int_equal(recv(fd, &byte, 1, 0), 0);
+        close(fd);
+    }
+    assert_int_equal(server_queries(server, TRANSPORT_TCP), 2 * COUNT);
+    server_stop(server);
+}
+
+// It is waited for no longer than for a message, and what it sends meanwhile does not matter.
+static void test_end_is_bounded(void **state)
+{
+    (void)state;
+    struct server *server =
+        server_start((struct net_options){.tcp_message_ns = 200 * NS_PER_MS}, loopback);
+    uint8_t stream[2 + QUERY_SIZE + 2] = {0}, message[65535];
+    query_make(0, stream);
+    int fd = client(server, SOCK_STREAM);
+    send_all_bytes(fd, stream, sizeof(stream));
+    assert_int_equal(receive_message(fd, message), QUERY_SIZE);
+    assert_int_equal(receive_message(fd, message), 0);
+    bool open = true;
+    for (int i = 0; open && i < PATIENCE_MS / 10; i++) {
+        sleep_ms(10);
+        open = send(fd, stream, sizeof(stream), MSG_NOSIGNAL) > 0;
+    }
+    assert_false(open);
+    assert_int_equal(server_queries(server, TRANSPORT_TCP), 1);
+    close(fd);
+    server_stop(server);
+}
+
 // The newcomer displaces whoever has done nothing for longest.
 static void test_displacement(void **state)
 {
@@ -439,13 +507,22 @@ static void test_no_descriptors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pipelining),    cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_large),         cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_blocked_peer),  cmocka_unit_test(test_never_reading_peer),
-        cmocka_unit_test(test_slow_peer),     cmocka_unit_test(test_not_dns),
-        cmocka_unit_test(test_displacement),  cmocka_unit_test(test_connect_flood),
-        cmocka_unit_test(test_address_limit), cmocka_unit_test(test_memory_bound),
-        cmocka_unit_test(test_resets),        cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_pipelining),
+        cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_blocked_peer),
+        cmocka_unit_test(test_never_reading_peer),
+        cmocka_unit_test(test_slow_peer),
+        cmocka_unit_test(test_not_dns),
+        cmocka_unit_test(test_answers_outlive_the_end),
+        cmocka_unit_test(test_end_is_bounded),
+        cmocka_unit_test(test_displacement),
+        cmocka_unit_test(test_connect_flood),
+        cmocka_unit_test(test_address_limit),
+        cmocka_unit_test(test_memory_bound),
+        cmocka_unit_test(test_resets),
+        cmocka_unit_test(test_no_descriptors),
     };
     return cmocka_run_group_tests_name("net/tcp", tests, NULL, NULL);
 }
