@@ -162,6 +162,9 @@ static bool read_once(struct tcp *tcp, struct connection *connection)
         // The peer's end: its answers were all sent, or else nothing would have been read.
         if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
             connection_close(tcp, connection);
+        } else if (connection->tls != NULL && tls_waits_for_room(connection->tls)) {
+            // Not marked: it is still the next query that is waited for.
+            connection_turn(tcp, connection, CONNECTION_BLOCKED);
         }
         return false;
     }
@@ -187,6 +190,11 @@ void connection_read(struct tcp *tcp, struct connection *connection)
 void connection_write(struct tcp *tcp, struct connection *connection)
 {
     size_t left = connection->out_size - connection->out_at;
+    if (left == 0) { // it was TLS that wanted the room
+        connection_turn(tcp, connection, CONNECTION_READING);
+        connection_read(tcp, connection);
+        return;
+    }
     ssize_t sent = stream_send(connection, connection->out + connection->out_at, left);
     if (sent < 0) {
         if (errno != EAGAIN && errno != EINTR) {

@@ -336,3 +336,8 @@ bool tls_has_pending(const struct tls_session *session)
 {
     return SSL_pending(session->ssl) > 0;
 }
+
+bool tls_waits_for_room(const struct tls_session *session)
+{
+    return SSL_want_write(session->ssl);
+}

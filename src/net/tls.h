@@ -54,5 +54,8 @@ bool tls_is_resumed(const struct tls_session *session);
 // as it was, from the same byte on.
 ssize_t tls_receive(struct tls_session *session, void *bytes, size_t size);
 ssize_t tls_send(struct tls_session *session, const void *bytes, size_t size);
+// Whether it was for want of room to send that the last tls_receive would have blocked: the peer
+// has demanded new keys (RFC 8446, 4.6.3) and does not read. What it sends is not read before that.
+bool tls_waits_for_room(const struct tls_session *session);
 // Whether bytes wait in the session that the socket no longer announces.
 bool tls_has_pending(const struct tls_session *session);

@@ -2,6 +2,8 @@
 """DNS over TLS (RFC 7858): what is negotiated, what is refused, and peers who do not play along."""
 
 import contextlib
+import ctypes
+import ctypes.util
 import os
 import random
 import shutil
@@ -314,6 +316,81 @@ def test_thread_yields_to_udp(server):
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert threads.pop('tls-worker') == {10}
     assert set().union(*threads.values()) == {ours}
+
+
+class DemandingClient:
+    """Demands new keys (RFC 8446, 4.6.3) as long as that can be sent, and reads nothing. Python's
+    ssl cannot do that: it speaks to OpenSSL itself."""
+
+    def __init__(self, server):
+        tls = self.tls = ctypes.CDLL(ctypes.util.find_library('ssl'))
+        for name in ('TLS_client_method', 'SSL_CTX_new', 'SSL_new'):
+            getattr(tls, name).restype = ctypes.c_void_p
+        self.socket = raw(server)
+        self.context = ctypes.c_void_p(tls.SSL_CTX_new(ctypes.c_void_p(tls.TLS_client_method())))
+        self.session = ctypes.c_void_p(tls.SSL_new(self.context))
+        self.socket.setblocking(True)
+        assert tls.SSL_set_fd(self.session, self.socket.fileno()) == 1
+        assert tls.SSL_connect(self.session) == 1
+        self.socket.setblocking(False)
+
+    def demand(self) -> int:
+        """How many until the server reads no more, for want of room to answer them."""
+        count = 0
+        while not self.is_stuck():
+            for _ in range(500):
+                assert self.tls.SSL_key_update(self.session, 1) == 1
+                while self.tls.SSL_do_handshake(self.session) != 1:
+                    if self.is_stuck():
+                        return count
+                count += 1
+        return count
+
+    def is_stuck(self) -> bool:
+        """Whether bytes stay both unread and unsent on the server's side."""
+        for _ in range(10):
+            unsent, unread = self.queues()
+            if unsent == 0 or unread == 0:
+                return False
+            time.sleep(0.02 * SLOW)
+        return True
+
+    def queues(self) -> list[int]:
+        """Octets that the kernel has (to send, to be read) for the server's end."""
+        ports = f':{self.socket.getpeername()[1]:04X} ', f':{self.socket.getsockname()[1]:04X} '
+        for line in Path('/proc/net/tcp').read_text().splitlines()[1:]:
+            _, local, remote, _, queues, *_ = line.split()
+            if f'{local} '.endswith(ports[0]) and f'{remote} '.endswith(ports[1]):
+                return [int(size, 16) for size in queues.split(':')]
+        raise AssertionError('the server has closed the connection')
+
+    def close(self):
+        self.tls.SSL_free(self.session)
+        self.tls.SSL_CTX_free(self.context)
+        self.socket.close()
+
+
+@pytest.mark.skipif(SLOW > 1, reason='demands so many are for the release binary')
+def test_demands_that_nobody_reads(daemon):
+    """The thread waits until there is room for its answer to them, and does not spin."""
+    with contextlib.ExitStack() as exits:
+        server = daemon(folder=secure_folder(exits, limits={'tcp_idle': 600}))
+        client = DemandingClient(server)
+        exits.callback(client.close)
+        count = client.demand()
+        worker = next(task for task in Path(f'/proc/{server.process.pid}/task').iterdir()
+                      if (task / 'comm').read_text() == 'tls-worker\n')
+
+        def core_time():
+            return int((worker / 'schedstat').read_text().split()[0]) / 1e9
+        begin, core = time.monotonic(), core_time()
+        time.sleep(0.5)
+        core, elapsed = core_time() - core, time.monotonic() - begin
+        print(f'{count} demands, then {core:.3f} s of the core in {elapsed:.3f} s')
+        assert client.is_stuck()
+        assert core < 0.1 * elapsed
+        with Client(server) as other:
+            assert wire.texts(other.exchange(WWW)) == ['192.0.2.1']
 
 
 # --- the certificate

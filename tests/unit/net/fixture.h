@@ -271,8 +271,11 @@ static inline bool closed_within(int fd, int limit_ms)
 {
     uint8_t byte;
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
-    return poll(&waiting, 1, limit_ms) == 1 && recv(fd, &byte, 1, MSG_DONTWAIT) <= 0 &&
-           errno != EAGAIN;
+    if (poll(&waiting, 1, limit_ms) != 1) {
+        return false;
+    }
+    ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
 static inline void sleep_ms(int duration_ms)

@@ -295,12 +295,45 @@ static void test_blocked(void **state)
     tls_free(tls);
 }
 
+// A client that demands new keys and never reads the answer to that: reading stops for want of room
+// to send, and says so, for the socket goes on being readable.
+static void test_demanding_client(void **state)
+{
+    (void)state;
+    struct tls *tls = tls_ready();
+    SSL_CTX *context = client_context(TLS1_3_VERSION);
+    struct pair pair = meet(tls, context, NULL);
+    char text[8];
+    unsigned demands = 0, waiting = 0;
+    while (waiting == 0) {
+        assert_true(demands++ < 1000000);
+        assert_int_equal(SSL_key_update(pair.client, SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(pair.client), 1);
+        assert_int_equal(tls_receive(pair.server, text, sizeof(text)), -1);
+        assert_int_equal(errno, EAGAIN);
+        waiting += tls_waits_for_room(pair.server);
+    }
+    print_message("%u demands\n", demands);
+    // The client reads, and all goes on.
+    assert_int_equal(SSL_write(pair.client, "query", 5), 5);
+    ssize_t got = -1;
+    while (got < 0) {
+        assert_int_equal(SSL_read(pair.client, text, sizeof(text)), -1);
+        got = tls_receive(pair.server, text, sizeof(text));
+    }
+    assert_int_equal(got, 5);
+    assert_false(tls_waits_for_room(pair.server));
+    SSL_SESSION_free(part(&pair));
+    SSL_CTX_free(context);
+    tls_free(tls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faulty_pairs),    cmocka_unit_test(test_ticket_keys),
         cmocka_unit_test(test_foreign_tickets), cmocka_unit_test(test_change_of_certificate),
-        cmocka_unit_test(test_blocked),
+        cmocka_unit_test(test_blocked),         cmocka_unit_test(test_demanding_client),
     };
     return cmocka_run_group_tests_name("net/tls", tests, setup, teardown);
 }
