@@ -348,7 +348,7 @@ class DemandingClient:
 
     def is_stuck(self) -> bool:
         """Whether bytes stay both unread and unsent on the server's side."""
-        for _ in range(10):
+        for _ in range(25):
             unsent, unread = self.queues()
             if unsent == 0 or unread == 0:
                 return False
