@@ -263,8 +263,8 @@ const struct command command_health = {
     .operands = "[VERB ARGUMENT...]",
     .summary = "Show the health checks, or say what holds over them",
     .help = "Without a verb: the table of checks, what is down first.\n\n"
-            "set PATTERN STATE: says that members are up, down or in drain (no new clients, but "
-            "better than\nan empty answer), whatever their checks say. clear PATTERN: takes that "
+            "set PATTERN STATE: says that members are up, down or in drain (no new clients, "
+            "unless all\nothers are down), whatever their checks say. clear PATTERN: takes that "
             "back. manual: lists what\nis set. release PATTERN: lets members come back whose check "
             "waits for an operator. trust: ends\nthe checker's doubt of itself. test CHECK: probes "
             "that check's target now and prints what\nit saw, layer by layer.\n\n"

@@ -23,6 +23,7 @@ struct leaves {
 // Which members are good enough, from strict to lenient.
 enum accept {
     ACCEPT_USABLE,    // up, as far as anybody knows
+    ACCEPT_DRAINED,   // up, but an operator has drained it
     ACCEPT_LAST_GOOD, // possible, and went down last
     ACCEPT_POSSIBLE,  // down, but by a check that may be wrong
     ACCEPT_ANY,       // out by an operator's word at run time: better than an empty answer

@@ -30,7 +30,7 @@ struct member_view {
     uint32_t change_in_s; // health/health.h, check_view
     int64_t since_ns;     // when the health last changed, for `all_down: last_good`
     enum member_override override;
-    bool drained;          // gets no new clients, but is better than an empty answer
+    bool drained;          // gets no new clients while there are others that are up
     bool has_load;         // it has reported `load`
     double load;           // in the unit of the targets that it is held against
     int64_t load_since_ns; // when it was reported

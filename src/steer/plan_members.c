@@ -50,6 +50,14 @@ static bool view_is_usable(const struct member *member, const struct member_view
     return member_standing(member, view) == MEMBER_USABLE;
 }
 
+// Whether it would be usable if it were not drained.
+static bool is_drained_only(const struct member *member, const struct member_view *view)
+{
+    struct member_view undrained = *view;
+    undrained.drained = false;
+    return view->drained && view_is_usable(member, &undrained);
+}
+
 // What a document has taken out is no member at all.
 static bool member_is_there(const struct member *member)
 {
@@ -152,6 +160,8 @@ static bool accepts(const struct compiler *c, const struct member *member,
     }
     bool possible = member_is_there(member) && !view->drained && view->override != OVERRIDE_DOWN;
     switch (accept) {
+    case ACCEPT_DRAINED:
+        return is_drained_only(member, view);
     case ACCEPT_LAST_GOOD:
         return possible && view->since_ns == c->last_good_ns;
     case ACCEPT_POSSIBLE:
@@ -336,15 +346,17 @@ static int take_first(struct compiler *c, int first, enum accept accept)
     return -1;
 }
 
-// What `all_down` asks for may not be there; then any member of the chain or of the values is
-// better than none, at the very last one that an operator has taken out.
+// A member that is drained and up is better than any that is down. Then comes what `all_down` asks
+// for, and if that is not there, any member of the chain or of the values rather than none, at the
+// very last one that an operator has taken out.
 int members_take_all_down(struct compiler *c, int first)
 {
     enum all_down all_down = c->policy->all_down;
     if (all_down == ALL_DOWN_VALUES && members_take_values(c, ACCEPT_POSSIBLE) > 0) {
         return -1;
     }
-    int pool = all_down == ALL_DOWN_LAST_GOOD ? take_last_good(c, first) : -1;
+    int pool = take_first(c, first, ACCEPT_DRAINED);
+    pool = pool < 0 && all_down == ALL_DOWN_LAST_GOOD ? take_last_good(c, first) : pool;
     pool = pool >= 0 ? pool : take_first(c, first, ACCEPT_POSSIBLE);
     if (pool >= 0 || members_take_values(c, ACCEPT_POSSIBLE) > 0) {
         return pool;

@@ -9,13 +9,11 @@
 
 #include <math.h>
 
-enum { POOLS = 5, MEMBERS = 6, VALUES = 3, CHECKS = 12, VALUES_POOL = 200 };
+enum { POOLS = 5, MEMBERS = 6, VALUES = 3, CHECKS = 12, VALUES_POOL = 200, PLACES_MAX = 2048 };
 
 static uint64_t dice;
 
 // --- the model
-
-enum { PLACES_MAX = 2048 };
 
 struct place_of {
     const struct member *member;
@@ -43,23 +41,18 @@ static struct member_view view_of(const struct model *m, const struct member *me
     return member->check < 0 ? nothing : m->views[member->check];
 }
 
+static bool works(const struct member *member, const struct member_view *view)
+{
+    bool said = view->override == OVERRIDE_UP || member->status == STATUS_UP;
+    bool seen = member->status == STATUS_OBEY &&
+                (view->health == HEALTH_UP || view->health == HEALTH_UNCHECKED);
+    return !member->disabled && view->override != OVERRIDE_DOWN && (said || seen);
+}
+
 static bool usable(const struct model *m, const struct member *member)
 {
     struct member_view view = view_of(m, member);
-    if (member->disabled || view.drained || view.override == OVERRIDE_DOWN) {
-        return false;
-    }
-    if (view.override == OVERRIDE_UP) {
-        return true;
-    }
-    switch (member->status) {
-    case STATUS_UP:
-        return true;
-    case STATUS_DOWN:
-        return false;
-    default:
-        return view.health == HEALTH_UP || view.health == HEALTH_UNCHECKED;
-    }
+    return works(member, &view) && !view.drained;
 }
 
 static bool there(const struct model *m, const struct member *member)
@@ -72,6 +65,12 @@ static bool possible(const struct model *m, const struct member *member)
 {
     struct member_view view = view_of(m, member);
     return there(m, member) && !view.drained && view.override != OVERRIDE_DOWN;
+}
+
+static bool drained_and_up(const struct model *m, const struct member *member)
+{
+    const struct member_view view = view_of(m, member);
+    return view.drained && works(member, &view);
 }
 
 static bool went_down_last(const struct model *m, const struct member *member)
@@ -259,8 +258,9 @@ static void nothing_usable(struct model *m, int first, struct outcome *outcome)
         outcome->kind = all_down == ALL_DOWN_NONE ? PICK_NODATA : PICK_SERVFAIL;
         return;
     }
-    if ((all_down == ALL_DOWN_LAST_GOOD && last_good(m, first, outcome)) ||
-        (all_down == ALL_DOWN_VALUES && take(m, possible, -1, outcome)) ||
+    if ((all_down == ALL_DOWN_VALUES && take(m, possible, -1, outcome)) ||
+        take_chain(m, drained_and_up, first, outcome) ||
+        (all_down == ALL_DOWN_LAST_GOOD && last_good(m, first, outcome)) ||
         take_chain(m, possible, first, outcome) || take(m, possible, -1, outcome) ||
         take_chain(m, there, first, outcome)) {
         return;
