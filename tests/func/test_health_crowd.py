@@ -2,18 +2,24 @@
 """Many targets fail in the same moment: all of it is published at once."""
 
 import contextlib
+import os
 import resource
 import selectors
 import socket
 import threading
 import time
+from pathlib import Path
 
 from harness import WAIT, eventually, make_query
 
 COUNT = 1000
-# From the first state that turns to the last answer that is new, as a client sees it. The bar is
-# 0.1 s; here all targets, the client and the daemon share what other tests leave of a machine.
-PUBLISH_MAX = 1.0
+# From the first state that turns to the last answer that is new, as a client sees it. All targets,
+# the client and the daemon share what other tests leave of a machine: the time in which they were
+# ready to run and had no core (schedstat) is taken off, whoever of them it was. On a busy machine
+# that leaves little to be judged by; what the daemon uses of a core is judged on any.
+PUBLISH_MAX = 0.1
+BUSY_MAX = 1.0
+GENERATIONS_MAX = 30  # that it may take: a publication for each would be 1,000
 INTERVAL = 4
 BATCH = 50  # queries under way
 
@@ -82,6 +88,26 @@ class Crowd(threading.Thread):
         self.selector.close()
 
 
+class Cores:
+    """What the threads of some processes got, and did not get, of the cores since it was made."""
+
+    def __init__(self, *pids: int):
+        self.pids = pids
+        self.begin = {pid: self.read(pid) for pid in pids}
+
+    @staticmethod
+    def read(pid: int) -> tuple[float, float]:
+        """Seconds on a core, and seconds of waiting for one, of all threads."""
+        stats = [path.read_text().split() for path in Path(f'/proc/{pid}/task').glob('*/schedstat')]
+        return tuple(sum(int(stat[i]) for stat in stats) / 1e9 for i in (0, 1))
+
+    def used(self, pid: int) -> float:
+        return self.read(pid)[0] - self.begin[pid][0]
+
+    def waited(self) -> float:
+        return sum(self.read(pid)[1] - self.begin[pid][1] for pid in self.pids)
+
+
 def answered_without(server, victims: list[str]) -> float:
     """Asks for all names, again and again, until no answer holds its victim; when that was."""
     queries = [bytearray(make_query(f'n{n}.example.org').to_wire()) for n in range(len(victims))]
@@ -123,8 +149,12 @@ def test_a_thousand_failures_are_published_at_once(daemon):
         assert sorted(server.values('n0.example.org')) == [victims[0], '127.200.0.1']
         crowd.holds = True
         eventually(lambda: len(crowd.held) >= COUNT, what='a probe of every target under way')
+        generation = server.get('/v1/status')['generation']
+        cores = Cores(server.process.pid, os.getpid())
         crowd.drops = True
         finished = answered_without(server, victims)
+        used, waited = cores.used(server.process.pid), cores.waited()
+        generations = server.get('/v1/status')['generation'] - generation
         checks = server.checks()
         failed = [checks[f'{victim}:{crowd.port}'] for victim in victims]
         assert {check['state'] for check in failed} == {'down'}
@@ -134,8 +164,11 @@ def test_a_thousand_failures_are_published_at_once(daemon):
         took = finished - began
         spread = first['since_seconds'] - min(check['since_seconds'] for check in failed)
         print(f'{COUNT} failures are in the answers {took * 1e3:.0f} ms after the first, '
-              f'of which {spread * 1e3:.0f} ms passed until the last one was seen')
-        assert took <= PUBLISH_MAX, f'{took:.3f} s'
+              f'of which {spread * 1e3:.0f} ms passed until the last one was seen and '
+              f'{waited * 1e3:.0f} ms somebody waited for a core; {generations} generations, '
+              f'{used * 1e3:.0f} ms of a core')
+        assert took <= BUSY_MAX and took - waited <= PUBLISH_MAX, f'{took:.3f} s'
+        assert used <= PUBLISH_MAX and generations <= GENERATIONS_MAX
     finally:
         crowd.close()
         survivor.close()
