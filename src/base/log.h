@@ -45,6 +45,8 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
       "start the server as root or as that user, or take the option out")                          \
     X(STATES_RECALLED, LOG_INFO, "states-recalled",                                                \
       "checks go on with the states of before the restart", "nothing")                             \
+    X(STATES_TOO_OLD, LOG_INFO, "states-too-old",                                                  \
+      "saved states of checks are older than health.state_age; they begin anew", "nothing")        \
     X(STATE_DAMAGED, LOG_ERROR, "state-damaged", "a file of saved states was not taken",           \
       "nothing, if states of checks (they begin anew); else set manual states again")              \
     X(STATE_NOT_SAVED, LOG_ERROR, "state-not-saved", "states could not be written to disk",        \

@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 1, CHECKS_MAX = 1 << 24 };
+enum { VERSION = 2, VERSION_WITHOUT_BEATS = 1, CHECKS_MAX = 1 << 24 };
 #define CHECKSUM_KEY 0x7369676e706f7374ULL
 // A clock that was set back a little must not cost the states.
-#define CLOCK_SLACK_NS (3600 * NS_PER_SECOND)
+#define CLOCK_SLACK_NS  (3600 * NS_PER_SECOND)
+#define BEAT_TTL_MAX_NS (86400 * NS_PER_SECOND)
 
 struct known {
     uint64_t key;
@@ -27,7 +28,37 @@ struct check_states {
     size_t count, capacity;
 };
 
-char *check_states_format(const struct health *health, const struct clock *clock, size_t *size)
+const char *const check_states_fault_texts[] = {
+    [CHECK_STATES_GOOD] = "nothing",
+    [CHECK_STATES_DAMAGED] = "it is damaged",
+    [CHECK_STATES_OTHER_VERSION] = "it is of another version",
+    [CHECK_STATES_TOO_OLD] = "it is too old",
+    [CHECK_STATES_EARLY] = "it was saved later than the clock shows",
+};
+
+static void put_text(FILE *out, const char *text)
+{
+    fputs(" :", out);
+    for (; *text; text++) {
+        fprintf(out, "%02x", (unsigned char)*text);
+    }
+}
+
+static void put_beats(FILE *out, const struct beats *beats, int64_t ahead_ns)
+{
+    for (const struct last_beat *beat = beats_first(beats); beat; beat = beat->next) {
+        uint64_t load;
+        memcpy(&load, &beat->load, sizeof(load));
+        fprintf(out, "beat %" PRId64 " %" PRId64 " %d %d %016" PRIx64, beat->at_ns + ahead_ns,
+                beat->ttl_ns, beat->down, beat->has_load, load);
+        put_text(out, beat->name);
+        put_text(out, beat->detail);
+        fputc('\n', out);
+    }
+}
+
+char *check_states_format(const struct health *health, const struct beats *beats,
+                          const struct clock *clock, size_t *size)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, size);
@@ -46,6 +77,7 @@ char *check_states_format(const struct health *health, const struct clock *clock
                 memory.since_ns + ahead, memory.has_risen ? memory.risen_ns + ahead : 0);
         count++;
     }
+    put_beats(out, beats, ahead);
     fflush(out);
     uint64_t checksum = hash_bytes(CHECKSUM_KEY, text, *size);
     fprintf(out, "end %zu %016" PRIx64 "\n", count, checksum);
@@ -117,8 +149,54 @@ static bool read_line(const char *line, int64_t ahead_ns, struct known *known)
     return true;
 }
 
+// A text without control characters, of fewer than `size` octets.
+static bool text_of(const char **at, char *text, size_t size)
+{
+    const char *from = *at;
+    if (*from++ != ':') {
+        return false;
+    }
+    size_t count = 0;
+    for (; *from != ' ' && *from != '\0'; from += 2) {
+        const char pair[] = {from[0], from[1], '\0'};
+        char *end;
+        unsigned long octet = strtoul(pair, &end, 16);
+        if (strspn(pair, "0123456789abcdef") != 2 || octet < 0x20 || count + 1 >= size) {
+            return false;
+        }
+        text[count++] = (char)octet;
+    }
+    text[count] = '\0';
+    *at = *from == ' ' ? from + 1 : from;
+    return true;
+}
+
+// A clock that was set back does not make a heartbeat good for longer than if it had just come.
+static bool read_beat(const char *line, int64_t ahead_ns, int64_t now_ns, struct beats *beats)
+{
+    uint64_t down, has_load, load;
+    int64_t at_ns;
+    char name[BEAT_NAME_MAX], detail[PROBE_DETAIL_MAX];
+    struct beat beat = {.detail = detail};
+    if (!time_of(&line, &at_ns) || !time_of(&line, &beat.ttl_ns) || !number(&line, 10, 1, &down) ||
+        !number(&line, 10, 1, &has_load) || !number(&line, 16, UINT64_MAX, &load) ||
+        !text_of(&line, name, sizeof(name)) || !text_of(&line, detail, sizeof(detail)) ||
+        *line != '\0' || beat.ttl_ns > BEAT_TTL_MAX_NS) {
+        return false;
+    }
+    beat.down = down != 0;
+    beat.has_load = has_load != 0;
+    memcpy(&beat.load, &load, sizeof(load));
+    at_ns = MIN(at_ns - ahead_ns, now_ns);
+    if (now_ns - at_ns <= BEAT_TTL_MAX_NS) { // older ones are good for nobody
+        beats_put(beats, name, &beat, at_ns);
+    }
+    return true;
+}
+
 // Everything between the first line and the last.
-static bool read_body(struct check_states *states, char *body, const char *end, int64_t ahead_ns)
+static bool read_body(struct check_states *states, char *body, const char *end, int64_t ahead_ns,
+                      int64_t now_ns, struct beats *beats)
 {
     while (body < end) {
         char *line_end = memchr(body, '\n', (size_t)(end - body));
@@ -126,6 +204,13 @@ static bool read_body(struct check_states *states, char *body, const char *end, 
             return false;
         }
         *line_end = '\0';
+        if (strncmp(body, "beat ", 5) == 0) {
+            if (!read_beat(body + 5, ahead_ns, now_ns, beats)) {
+                return false;
+            }
+            body = line_end + 1;
+            continue;
+        }
         MEM_GROW(states->items, states->count, states->capacity);
         if (!read_line(body, ahead_ns, &states->items[states->count++])) {
             return false;
@@ -133,11 +218,6 @@ static bool read_body(struct check_states *states, char *body, const char *end, 
         body = line_end + 1;
     }
     return true;
-}
-
-static bool age_is_good(int64_t age_ns, int64_t age_max_ns)
-{
-    return age_ns <= age_max_ns && age_ns >= -CLOCK_SLACK_NS;
 }
 
 struct file {
@@ -170,25 +250,42 @@ static bool read_frame(struct file *file, size_t size)
            checksum == file->checksum;
 }
 
+static enum check_states_fault read_file(struct check_states *states, struct file *file,
+                                         const struct clock *clock, struct beats *beats)
+{
+    int64_t now_ns = clock_monotonic_ns(clock), ahead_ns = clock_wall_ns(clock) - now_ns;
+    bool good = read_body(states, file->body, file->end, ahead_ns, now_ns, beats) &&
+                states->count == file->count;
+    return good ? CHECK_STATES_GOOD : CHECK_STATES_DAMAGED;
+}
+
+static enum check_states_fault judge(const struct file *file, int64_t age_ns, int64_t age_max_ns)
+{
+    if (file->version != VERSION && file->version != VERSION_WITHOUT_BEATS) {
+        return CHECK_STATES_OTHER_VERSION;
+    }
+    return age_ns > age_max_ns        ? CHECK_STATES_TOO_OLD
+           : age_ns < -CLOCK_SLACK_NS ? CHECK_STATES_EARLY
+                                      : CHECK_STATES_GOOD;
+}
+
 struct check_states *check_states_parse(const char *text, size_t size, const struct clock *clock,
-                                        int64_t age_max_ns, const char **reason)
+                                        int64_t age_max_ns, struct beats *beats,
+                                        enum check_states_fault *fault, int64_t *age_ns)
 {
     struct check_states *states = mem_alloc(sizeof(*states));
     struct file file = {.copy = mem_printf("%.*s", (int)MIN(size, (size_t)INT32_MAX), text)};
-    *reason = "it is damaged";
+    *fault = CHECK_STATES_DAMAGED;
+    *age_ns = 0;
     if (read_frame(&file, size)) {
-        int64_t wall = clock_wall_ns(clock);
-        if (file.version != VERSION) {
-            *reason = "it is of another version";
-        } else if (!age_is_good(wall - file.saved_ns, age_max_ns)) {
-            *reason = "it is too old";
-        } else if (read_body(states, file.body, file.end, wall - clock_monotonic_ns(clock)) &&
-                   states->count == file.count) {
-            *reason = NULL;
+        *age_ns = clock_wall_ns(clock) - file.saved_ns;
+        *fault = judge(&file, *age_ns, age_max_ns);
+        if (*fault == CHECK_STATES_GOOD) {
+            *fault = read_file(states, &file, clock, beats);
         }
     }
     free(file.copy);
-    if (*reason != NULL) {
+    if (*fault != CHECK_STATES_GOOD) {
         check_states_free(states);
         return NULL;
     }

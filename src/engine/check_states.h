@@ -3,26 +3,41 @@
 // The states of checks over a restart: a text file, one line a check, with a version, the time of
 // writing and a checksum. Pure text in, pure text out; any thread, but the registry's is its own.
 //
-//   signpost-health 1 SAVED
+//   signpost-health 2 SAVED
 //   KEY STATE LEVEL FLAPPING HAS-RISEN SINCE RISEN
+//   beat AT TTL DOWN HAS-LOAD LOAD NAME DETAIL
 //   end COUNT CHECKSUM
 //
-// Times are ns since 1970, keys and the checksum hexadecimal.
+// Times are ns since 1970, TTL is in ns; keys, the checksum, the bits of LOAD and the octets of the
+// texts (behind a colon) are hexadecimal. COUNT is of the checks. Version 1 had no heartbeats.
 #pragma once
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "health/beats.h"
 #include "health/health.h"
 
-// Every check that is up or down, as text of *size octets, released with free().
-char *check_states_format(const struct health *health, const struct clock *clock, size_t *size);
+// Every check that is up or down and every heartbeat, as text of *size octets, released with
+// free().
+char *check_states_format(const struct health *health, const struct beats *beats,
+                          const struct clock *clock, size_t *size);
 
 struct check_states;
 
-// NULL when the text is damaged, of another version, or older than `age_max_ns` (the reason is in
-// `reason`, a static text). Times become monotonic ones of `clock`.
+enum check_states_fault {
+    CHECK_STATES_GOOD,
+    CHECK_STATES_DAMAGED,
+    CHECK_STATES_OTHER_VERSION,
+    CHECK_STATES_TOO_OLD, // older than `age_max_ns`: nothing is wrong with it
+    CHECK_STATES_EARLY,   // saved long after what the clock shows now
+};
+extern const char *const check_states_fault_texts[CHECK_STATES_EARLY + 1];
+
+// NULL when there is a fault; *age_ns is its age if that could be read. Times become monotonic ones
+// of `clock`, and heartbeats go to `beats`.
 struct check_states *check_states_parse(const char *text, size_t size, const struct clock *clock,
-                                        int64_t age_max_ns, const char **reason);
+                                        int64_t age_max_ns, struct beats *beats,
+                                        enum check_states_fault *fault, int64_t *age_ns);
 void check_states_free(struct check_states *states); // NULL allowed
 size_t check_states_count(const struct check_states *states);
 // Lets a check that has had no result yet go on where it was; true when it is known.

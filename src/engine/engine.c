@@ -119,6 +119,7 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine->clock = clock;
     engine->started_ns = clock_monotonic_ns(clock);
     engine->health = health_new(clock, prober, random_seed(), on_health_changed, engine);
+    engine->beats = beats_new();
     engine->events = events_new(clock);
     struct doubt_options doubt = {config->health_doubt_share, config->health_doubt_targets};
     health_doubt_open(engine->health, &doubt, on_health_doubted);
@@ -167,6 +168,7 @@ void engine_free(struct engine *engine)
         return;
     }
     health_free(engine->health);
+    beats_free(engine->beats);
     events_free(engine->events);
     manual_free(engine->manual);
     free(engine->manual_path);
@@ -218,6 +220,11 @@ struct publisher *engine_publisher(struct engine *engine)
 struct health *engine_health(struct engine *engine)
 {
     return engine->health;
+}
+
+struct beats *engine_beats(struct engine *engine)
+{
+    return engine->beats;
 }
 
 struct events *engine_events(struct engine *engine)

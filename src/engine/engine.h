@@ -49,6 +49,7 @@ void engine_release_models(struct engine *engine);
 // What the engine owns, for the daemon's other parts; they live as long as it does.
 struct publisher *engine_publisher(struct engine *engine);
 struct health *engine_health(struct engine *engine);
+struct beats *engine_beats(struct engine *engine);
 struct events *engine_events(struct engine *engine);
 
 // Runs due probes and publishes what their results changed, at most one generation a call. Returns
@@ -105,8 +106,9 @@ bool engine_health_release(struct engine *engine, const char *pattern, size_t *r
 // The operator believes what the checks say: ends doubt. False when there was none.
 bool engine_health_trust(struct engine *engine);
 // What to save, as text of *size octets, released with free(); NULL when nothing changed since the
-// last call, or states are not saved.
-char *engine_states_save(struct engine *engine, size_t *size);
+// last call, or states are not saved. Heartbeats alone are written down now and then only, unless
+// it is for the `last` time.
+char *engine_states_save(struct engine *engine, bool last, size_t *size);
 // Where to; NULL: not saved.
 const char *engine_states_path(const struct engine *engine);
 

@@ -6,6 +6,7 @@
 #include "answer/samples.h"
 #include "geo/geo.h"
 #include "base/log.h"
+#include "health/beats.h"
 #include "health/health.h"
 #include "health/manual.h"
 #include "engine/check_states.h"
@@ -97,7 +98,10 @@ struct engine {
     } * by_check;
     size_t by_check_size;
     uint32_t *check_slots;
+    struct beats *beats;
     uint64_t state_changes, states_saved; // changes so far; at the last save
+    uint64_t beats_saved;                 // beats_count at the last save
+    int64_t beats_save_ns;                // not before this because of them alone
     char *states_path;                    // NULL: not saved
     struct check_states *recalled;        // of before the restart, until the first load is applied
     struct events *events;

@@ -14,6 +14,7 @@
 #define HOLD_NS       (10 * NS_PER_SECOND) // below the timeout of check_spec_begin
 #define UNDECIDED_NS  (3 * NS_PER_SECOND)  // until operands without a state count as no answer
 #define LOOK_AGAIN_MS 200
+#define PAUSE_NS      (2 * NS_PER_SECOND) // a look so late tells of a process that was stopped
 
 enum { TESTS_MAX = 16 };
 
@@ -25,16 +26,6 @@ struct held {
     struct address target;
     const struct check_spec *spec;
     int64_t begun_ns;
-};
-
-// The last heartbeat of a name.
-struct beating {
-    struct beating *next;
-    int64_t at_ns, ttl_ns;
-    bool down, has_load;
-    double load;
-    char name[65];
-    char detail[PROBE_DETAIL_MAX];
 };
 
 // A probe beside the registry.
@@ -53,10 +44,11 @@ struct checker {
     bool timed;
     struct held *held;
     struct held *spent; // reported, not yet freed
-    struct beating *beats;
+    struct beats *beats;
     struct test *tests;
     unsigned test_count;
-    int64_t begun_ns;
+    int64_t look_ns;  // when the next look is due
+    int64_t begun_ns; // since when heartbeats can have been heard
 };
 
 static int64_t now_ns(void)
@@ -66,19 +58,19 @@ static int64_t now_ns(void)
 
 // --- what heartbeats and expressions are now ---
 
-static struct beating *beat_find(const struct checker *checker, const char *name)
+// One that ran out while this process could not hear the next is none.
+static const struct last_beat *beat_find(const struct checker *checker,
+                                         const struct check_spec *spec)
 {
-    struct beating *beat = checker->beats;
-    while (beat && strcmp(beat->name, name) != 0) {
-        beat = beat->next;
-    }
-    return beat;
+    const struct last_beat *beat = beats_find(checker->beats, spec->beat);
+    int64_t ttl_ns = beat && beat->ttl_ns ? beat->ttl_ns : spec->ttl_ns;
+    return beat && beat->at_ns + ttl_ns < checker->begun_ns ? NULL : beat;
 }
 
 // False while nothing can be said: no beat has come yet, and one may still be in time.
 static bool beat_look(const struct held *held, int64_t now, struct probe_result *result)
 {
-    const struct beating *beat = beat_find(held->checker, held->spec->beat);
+    const struct last_beat *beat = beat_find(held->checker, held->spec);
     int64_t ttl_ns = beat && beat->ttl_ns ? beat->ttl_ns : held->spec->ttl_ns;
     int64_t age_ns = now - (beat ? beat->at_ns : held->checker->begun_ns);
     if (age_ns > ttl_ns) {
@@ -176,6 +168,7 @@ static void look(uv_timer_t *timer);
 static void look_in(struct checker *checker, uint64_t delay_ms)
 {
     uv_timer_start(&checker->timer, look, delay_ms, 0);
+    checker->look_ns = now_ns() + (int64_t)delay_ms * NS_PER_MS;
     checker->timed = true;
 }
 
@@ -183,6 +176,10 @@ static void look(uv_timer_t *timer)
 {
     struct checker *checker = timer->data;
     checker->timed = false;
+    int64_t now = now_ns();
+    if (now - checker->look_ns > PAUSE_NS) { // whoever beat meanwhile was not heard
+        checker->begun_ns = now;
+    }
     while (report_one(checker)) {
     }
     spent_free(checker);
@@ -254,8 +251,9 @@ struct checker *checker_new(uv_loop_t *loop, const struct prober *inner)
     return checker;
 }
 
-void checker_attach(struct checker *checker, struct health *health)
+void checker_attach(struct checker *checker, struct health *health, struct beats *beats)
 {
+    checker->beats = beats;
     checker->health = health;
 }
 
@@ -291,11 +289,6 @@ void checker_free(struct checker *checker)
     }
     SP_ASSERT(checker->held == NULL);
     checker_end_tests(checker);
-    while (checker->beats) {
-        struct beating *next = checker->beats->next;
-        free(checker->beats);
-        checker->beats = next;
-    }
     uv_close((uv_handle_t *)&checker->timer, checker_closed);
 }
 
@@ -315,22 +308,10 @@ static bool beat_is_awaited(const struct checker *checker, const char *name)
 
 bool checker_beat(struct checker *checker, const char *name, const struct beat *beat)
 {
-    struct beating *beating = beat_find(checker, name);
     if (!beat_is_awaited(checker, name)) { // nobody can fill the memory with names
         return false;
     }
-    if (beating == NULL) {
-        beating = mem_alloc(sizeof(*beating));
-        snprintf(beating->name, sizeof(beating->name), "%s", name);
-        beating->next = checker->beats;
-        checker->beats = beating;
-    }
-    beating->at_ns = now_ns();
-    beating->ttl_ns = beat->ttl_ns;
-    beating->down = beat->down;
-    beating->has_load = beat->has_load;
-    beating->load = beat->load;
-    snprintf(beating->detail, sizeof(beating->detail), "%s", beat->detail ? beat->detail : "");
+    beats_put(checker->beats, name, beat, now_ns());
     checker_changed(checker);
     return true;
 }

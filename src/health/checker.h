@@ -9,6 +9,7 @@
 // moment, and a history of ten results is not a second long. Thread of the loop.
 #pragma once
 
+#include "health/beats.h"
 #include "health/health.h"
 
 #include <uv.h>
@@ -17,7 +18,8 @@ struct checker;
 
 // `inner` is copied; its results go to checker_report.
 struct checker *checker_new(uv_loop_t *loop, const struct prober *inner);
-void checker_attach(struct checker *checker, struct health *health);
+// `beats` may hold those of before a restart; neither is looked at after health_free.
+void checker_attach(struct checker *checker, struct health *health, struct beats *beats);
 // After health_free; the loop must turn once more to close its timer. NULL allowed.
 void checker_free(struct checker *checker);
 // For health_new; the checker must outlive the registry.
@@ -29,13 +31,6 @@ void checker_changed(struct checker *checker);
 
 // --- heartbeats ---
 
-struct beat {
-    bool down;      // it says so itself
-    int64_t ttl_ns; // how long it is good for; 0: as long as the check says
-    bool has_load;
-    double load;
-    const char *detail; // printable; NULL: none
-};
 // Names and details are copied and bounded. False when there is no check of this name.
 bool checker_beat(struct checker *checker, const char *name, const struct beat *beat);
 

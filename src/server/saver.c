@@ -53,7 +53,7 @@ static void on_timer(uv_timer_t *timer)
     if (saver->running) {
         return;
     }
-    saver->text = engine_states_save(saver->engine, &saver->size);
+    saver->text = engine_states_save(saver->engine, false, &saver->size);
     if (saver->text != NULL) {
         saver->running = true;
         uv_queue_work(timer->loop, &saver->work, on_work, on_written);
@@ -96,7 +96,7 @@ void saver_free(struct saver *saver)
         return;
     }
     SP_ASSERT(!saver->running);
-    saver->text = engine_states_save(saver->engine, &saver->size);
+    saver->text = engine_states_save(saver->engine, true, &saver->size);
     if (saver->text != NULL) {
         write_out(saver);
         write_end(saver);

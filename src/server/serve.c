@@ -442,7 +442,7 @@ static bool start(struct server *server, struct diags *diags)
     server->checker = checker_new(&server->loop, probers_prober(&server->probers));
     server->engine = engine_new(config, server->clock, checker_prober(server->checker));
     health_limit(engine_health(server->engine), probers_room());
-    checker_attach(server->checker, engine_health(server->engine));
+    checker_attach(server->checker, engine_health(server->engine), engine_beats(server->engine));
     probers_report(&server->probers, checker_report, server->checker);
     probers_tell(&server->probers, engine_events(server->engine));
     engine_watch(server->engine, on_check_changed, server);

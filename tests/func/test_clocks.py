@@ -2,6 +2,8 @@
 """The wall clock jumps under the whole daemon: no state moves, no answer changes."""
 
 import datetime
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -79,5 +81,36 @@ def test_jumps_change_nothing(daemon, folder, tmp_path):
                 assert time.monotonic() - begin < 20, f'{what}: probes came to a stop'
             assert changes == {target: check['changes']
                                for target, check in server.checks().items()}, what
+        assert [line.text for line in server.log.since(mark)
+                if line.event in ('check-changed', 'doubt-began')] == []
+
+
+@pytest.mark.sanitizer
+def test_a_stopped_process_blames_nobody(daemon):
+    """As after a suspend: probes ran out meanwhile, heartbeats were not heard."""
+    beat = {'kind': 'heartbeat', 'name': 'writer', 'ttl': '4s'}
+    with targets(3, 'open') as members:
+        server = daemon({'example.org.yaml': {
+            'www': record(members, kind='tcp', check={'interval': 0.5, 'fall': 1}),
+            'beat': {'type': 'A', 'value': '192.0.2.1', 'signpost': {'check': beat}}}},
+            health={'allow': ['127.0.0.0/8'], 'first_round': 0})
+
+        def push():
+            return server.api('POST', '/v1/health/beat', {'name': 'writer'})[0] == 200
+
+        def checks():
+            return server.get('/v1/health')['checks']
+        eventually(push)
+        eventually(lambda: {check['state'] for check in checks()} == {'up'})
+        assert push()
+        mark = server.log.mark()
+        for length in (4.5, 6):
+            os.kill(server.process.pid, signal.SIGSTOP)
+            time.sleep(length)  # that is what happens
+            os.kill(server.process.pid, signal.SIGCONT)
+            before = {check['check']: check['probes'] for check in checks()}
+            eventually(lambda: push() and all(check['probes'] > before[check['check']]
+                                              for check in checks()), what='a probe of each')
+        assert {check['state'] for check in checks()} == {'up'}
         assert [line.text for line in server.log.since(mark)
                 if line.event in ('check-changed', 'doubt-began')] == []

@@ -99,9 +99,12 @@ static void probe_all(struct health *health)
     }
 }
 
-static struct check_states *parse(const char *text, size_t size, const char **reason)
+static struct beats *beats;
+
+static struct check_states *parse(const char *text, size_t size, enum check_states_fault *fault)
 {
-    return check_states_parse(text, size, &fake, 600 * S, reason);
+    int64_t age_ns;
+    return check_states_parse(text, size, &fake, 600 * S, beats, fault, &age_ns);
 }
 
 static void states_come_back_with_their_age(void **state)
@@ -112,11 +115,11 @@ static void states_come_back_with_their_age(void **state)
     probe_all(health);
     int64_t saved_ns = now_ns;
     size_t size;
-    const char *reason;
-    char *text = check_states_format(health, &fake, &size);
+    enum check_states_fault fault;
+    char *text = check_states_format(health, beats, &fake, &size);
     now_ns = 7 * S;                       // another boot: the monotonic clock begins anew
     wall_ns += saved_ns - 7 * S + 60 * S; // a minute later
-    struct check_states *states = parse(text, size, &reason);
+    struct check_states *states = parse(text, size, &fault);
     assert_non_null(states);
     assert_int_equal(check_states_count(states), CHECKS);
     unsigned up = 0;
@@ -139,10 +142,11 @@ static void states_come_back_with_their_age(void **state)
     assert_false(health_settled(next)); // they are all probed before the server is ready
     check_states_free(states);
     wall_ns += 541 * S;
-    assert_null(parse(text, size, &reason));
-    assert_string_equal(reason, "it is too old");
+    assert_null(parse(text, size, &fault));
+    assert_int_equal(fault, CHECK_STATES_TOO_OLD);
     wall_ns -= 541 * S + 7200 * S;
-    assert_null(parse(text, size, &reason)); // from a future
+    assert_null(parse(text, size, &fault));
+    assert_int_equal(fault, CHECK_STATES_EARLY);
     free(text);
     health_free(health);
     health_free(next);
@@ -154,17 +158,18 @@ static void every_cut_and_flip_is_seen(void **state)
 {
     (void)state;
     struct health *health = registry(8);
+    beats_put(beats, "writer", &(struct beat){.has_load = true, .load = 0.5}, now_ns);
     probe_all(health);
     size_t size;
-    const char *reason;
-    char *text = check_states_format(health, &fake, &size);
+    enum check_states_fault fault;
+    char *text = check_states_format(health, beats, &fake, &size);
     for (size_t cut = 0; cut < size; cut++) {
-        assert_null(parse(text, cut, &reason));
+        assert_null(parse(text, cut, &fault));
     }
     for (size_t i = 0; i < size; i++) {
         for (unsigned bit = 0; bit < 8; bit++) {
             text[i] = (char)(text[i] ^ 1 << bit);
-            struct check_states *states = parse(text, size, &reason);
+            struct check_states *states = parse(text, size, &fault);
             // The case of a hexadecimal digit means nothing.
             if (states != NULL && !(bit == 5 && i > size - 18)) {
                 fail_msg("bit %u of octet %zu", bit, i);
@@ -173,14 +178,69 @@ static void every_cut_and_flip_is_seen(void **state)
             text[i] = (char)(text[i] ^ 1 << bit);
         }
     }
-    text[strcspn(text, " ") + 1] = '2'; // another version, with its own checksum
+    text[strcspn(text, " ") + 1] = '3'; // another version, with its own checksum
     size_t body = (size_t)(strstr(text, "\nend ") + 1 - text);
     snprintf(strstr(text, "\nend ") + 5, 32, "8 %016llx\n",
              (unsigned long long)hash_bytes(0x7369676e706f7374ULL, text, body));
-    assert_null(parse(text, size, &reason));
-    assert_string_equal(reason, "it is of another version");
+    assert_null(parse(text, size, &fault));
+    assert_int_equal(fault, CHECK_STATES_OTHER_VERSION);
     free(text);
     health_free(health);
+}
+
+// A heartbeat grows older by the wall clock, whatever that does.
+static void heartbeats_come_back_with_their_age(void **state)
+{
+    (void)state;
+    struct health *health = registry(0);
+    enum check_states_fault fault;
+    size_t size;
+    int64_t boot_ns = now_ns, base_ns = wall_ns;
+    beats_put(beats, "writer 1",
+              &(struct beat){.ttl_ns = 40 * S, .has_load = true, .load = 0.1, .detail = "42 rows"},
+              now_ns);
+    beats_put(beats, "caf\xc3\xa9", &(struct beat){.down = true}, now_ns - 9 * S);
+    char *text = check_states_format(health, beats, &fake, &size);
+    static const struct {
+        int64_t later_ns, age_ns; // of the wall clock at the restart; of the heartbeat then
+    } rows[] = {{0, 0}, {25 * S, 25 * S}, {599 * S, 599 * S}, {-1800 * S, 0}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        beats_free(beats);
+        beats = beats_new();
+        now_ns = 3 * S; // another boot
+        wall_ns = base_ns + boot_ns - now_ns + rows[i].later_ns;
+        struct check_states *states = parse(text, size, &fault);
+        assert_non_null(states);
+        const struct last_beat *beat = beats_find(beats, "writer 1");
+        assert_non_null(beat);
+        assert_true(now_ns - beat->at_ns == rows[i].age_ns && beat->ttl_ns == 40 * S);
+        assert_true(beat->has_load && beat->load > 0.09 && beat->load < 0.11 && !beat->down);
+        assert_string_equal(beat->detail, "42 rows");
+        beat = beats_find(beats, "caf\xc3\xa9");
+        assert_true(beat != NULL && beat->down && !beat->has_load && beat->detail[0] == '\0');
+        check_states_free(states);
+    }
+    free(text);
+    health_free(health);
+    now_ns = boot_ns;
+    wall_ns = base_ns;
+}
+
+// What the version before has written is taken.
+static void states_without_heartbeats_are_read(void **state)
+{
+    (void)state;
+    enum check_states_fault fault;
+    char text[256];
+    int size = snprintf(text, sizeof(text), "signpost-health 1 %lld\n%016llx up 0 0 0 %lld 0\n",
+                        (long long)(now_ns + wall_ns), 77ULL, (long long)wall_ns);
+    uint64_t checksum = hash_bytes(0x7369676e706f7374ULL, text, (size_t)size);
+    size += snprintf(text + size, sizeof(text) - (size_t)size, "end 1 %016llx\n",
+                     (unsigned long long)checksum);
+    struct check_states *states = parse(text, (size_t)size, &fault);
+    assert_non_null(states);
+    assert_int_equal(check_states_count(states), 1);
+    check_states_free(states);
 }
 
 static void manual_states_come_back(void **state)
@@ -294,6 +354,7 @@ static void times_are_texts(void **state)
 static int folder_make(void **state)
 {
     (void)state;
+    beats = beats_new();
     if (mkdtemp(folder) == NULL) {
         return -1;
     }
@@ -305,6 +366,7 @@ static int folder_make(void **state)
 static int folder_remove(void **state)
 {
     (void)state;
+    beats_free(beats);
     return rmdir(folder);
 }
 
@@ -313,6 +375,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states_come_back_with_their_age),
         cmocka_unit_test(every_cut_and_flip_is_seen),
+        cmocka_unit_test(heartbeats_come_back_with_their_age),
+        cmocka_unit_test(states_without_heartbeats_are_read),
         cmocka_unit_test(manual_states_come_back),
         cmocka_unit_test(files_are_replaced_whole_or_not),
         cmocka_unit_test(times_are_texts),
