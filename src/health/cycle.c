@@ -255,6 +255,28 @@ void check_leave(struct health *health, struct check *check)
 
 // --- results ---
 
+void check_detail_drop(struct check *check)
+{
+    if (check->detail_owned) {
+        free((void *)(uintptr_t)check->detail);
+    }
+    check->detail = NULL;
+    check->detail_owned = false;
+}
+
+// Of what targets say that are well: not to be kept for each of them.
+static const char *frequent_detail(const char *detail)
+{
+    static const char *const texts[] = {"connected", "HTTP 200", "answered", "as expected",
+                                        "NOERROR",   "SERVING",  "sent",     "greeted with 220"};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        if (strcmp(texts[i], detail) == 0) {
+            return texts[i];
+        }
+    }
+    return NULL;
+}
+
 // Details may quote what a target sent: one line of ASCII is all that may pass. Most results have
 // none, and most that have one repeat the one before.
 static void detail_set(struct check *check, const char *detail)
@@ -269,8 +291,10 @@ static void detail_set(struct check *check, const char *detail)
     }
     clean[size] = '\0';
     if (strcmp(clean, check->detail ? check->detail : "") != 0) {
-        free(check->detail);
-        check->detail = size > 0 ? mem_copy(clean, size + 1) : NULL;
+        check_detail_drop(check);
+        const char *frequent = frequent_detail(clean);
+        check->detail_owned = frequent == NULL && size > 0;
+        check->detail = check->detail_owned ? mem_copy(clean, size + 1) : frequent;
     }
 }
 

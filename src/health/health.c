@@ -136,7 +136,7 @@ static void check_end(struct health *health, struct check *check)
     health->checks[check->index] = NULL;
     health->check_count--;
     health->unsettled_count -= !check->had_result;
-    free(check->detail);
+    check_detail_drop(check);
     free(check);
 }
 

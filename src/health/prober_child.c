@@ -16,7 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-enum { CHECKS_MAX = 1 << 24 };
+enum { CHECKS_MAX = 1 << 24, CROWD = 256 };
 
 // A check of the server, by its number.
 struct remote_check {
@@ -36,18 +36,30 @@ struct child {
     struct definitions *definitions;
     struct remote_check **checks; // by id; NULL where there is none
     size_t count;
+    size_t running, running_most; // most: since memory was given back
     struct wire_in in;
     struct wire_out out;
     struct wire_scratch scratch;
     bool failed;
 };
 
+// A first round has many probes under way, and the rounds after it few: what they took goes back.
+static void check_ended(struct child *child, struct remote_check *check)
+{
+    check->running = false;
+    child->running--;
+    if (child->running_most > CROWD && child->running < child->running_most / 8) {
+        child->running_most = child->running;
+        mem_trim();
+    }
+}
+
 static void on_ended(void *context, struct probe *probe, const struct probe_result *result)
 {
     struct child *child = context;
     struct remote_check *check = container_of(probe, struct remote_check, probe);
     const struct wire_result message = {check->id, check->turn, *result};
-    check->running = false;
+    check_ended(child, check);
     wire_put_result(&child->out, &message);
 }
 
@@ -90,6 +102,8 @@ static bool take_start(struct child *child, const uint8_t *message, size_t size)
     }
     check->turn = start.turn;
     check->running = true;
+    child->running++;
+    child->running_most = MAX(child->running_most, child->running);
     prober->start(prober->state, &check->probe, &check->target, check->spec);
     return true;
 }
@@ -99,7 +113,7 @@ static void check_stop(struct child *child, struct remote_check *check)
     const struct prober *prober = prober_uv_prober(child->prober);
     if (check->running) {
         prober->cancel(prober->state, &check->probe);
-        check->running = false;
+        check_ended(child, check);
     }
 }
 

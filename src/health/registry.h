@@ -31,10 +31,11 @@ struct check {
     bool is_anchor;
     bool resting; // waiting, for longer than its interval
     bool had_result;
-    bool excused; // the last result was a late failure that did not count
-    bool spread;  // after a pause, the due time was drawn anew
-    bool failing; // the last result that counts was bad
-    bool hinted;  // the owner was told that change_in_s is not zero
+    bool excused;      // the last result was a late failure that did not count
+    bool spread;       // after a pause, the due time was drawn anew
+    bool failing;      // the last result that counts was bad
+    bool hinted;       // the owner was told that change_in_s is not zero
+    bool detail_owned; // else it is one of those that most checks have
     bool warning, has_certificate, has_load;
     int32_t certificate_days;
     double load;
@@ -42,12 +43,12 @@ struct check {
     int64_t rest_ns;                        // the gap while nobody asks; 0: somebody does
     int64_t failing_started_ns, failing_ns; // start and end of the first probe that failed
     enum probe_reason last_reason;
-    char *detail; // NULL: the last result had none
+    const char *detail; // NULL: the last result had none
     uint64_t probe_count, failure_count, change_count;
     struct history history;
 };
 
-_Static_assert(sizeof(struct check) <= 872, "a check fits in 1 KB with its places in the tables");
+_Static_assert(sizeof(struct check) <= 760, "a check fits in 1 KB with its places in the tables");
 
 struct health {
     const struct clock *clock;
@@ -74,6 +75,7 @@ struct health {
 
 // The check waits for its first probe, or for a new due time.
 void check_wait_until(struct health *health, struct check *check, int64_t time_ns);
+void check_detail_drop(struct check *check);
 // Out of the schedule and of the counts, its probe cancelled.
 void check_leave(struct health *health, struct check *check);
 // Uniform in [0, span).
