@@ -108,7 +108,8 @@ static size_t respond_in(struct response *response, const struct pending *pendin
 {
     size_t size = fast_section(response, pending);
     if (size > 0) {
-        counter_add(&response->worker->counters.noerror);
+        struct worker_counters *counters = &response->worker->counters;
+        counter_add(response->flags & FLAG_TC ? &counters->truncated : &counters->noerror);
         return size;
     }
     response->answer_count = 0;

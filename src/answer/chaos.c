@@ -44,12 +44,13 @@ size_t response_chaos(struct response *response)
     struct writer writer;
     writer_begin(&writer, response->message, response->question_end, response->limit);
     response->flags = FLAG_AA;
+    struct writer_owner owner = {.name = query->name};
     uint8_t rdata[256];
     size_t length = MIN(strlen(text), sizeof(rdata) - 1);
     rdata[0] = (uint8_t)length;
     memcpy(rdata + 1, text, length);
     if ((query->type == TYPE_TXT || query->type == TYPE_ANY) &&
-        writer_put(&writer, query->name, TYPE_TXT, CLASS_CH, 0, rdata, length + 1)) {
+        writer_put(&writer, &owner, TYPE_TXT, CLASS_CH, 0, rdata, length + 1)) {
         response->answer_count = 1;
     }
     counter_add(response->answer_count ? &response->worker->counters.noerror

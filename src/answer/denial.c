@@ -23,7 +23,8 @@ static size_t write_behind(const struct zone_entry *zone, const uint8_t *labels,
     memcpy(name + labels_size, zone->apex, zone->apex_size);
     size_t end = HEADER_SIZE + labels_size + zone->apex_size + QUESTION_FIXED_SIZE;
     writer_begin(writer, message, end, DENIAL_SIZE_MAX);
-    bool fits = writer_put(writer, zone->apex, TYPE_SOA, CLASS_IN, get_u32(record + 6), record + 12,
+    struct writer_owner apex = {.name = zone->apex};
+    bool fits = writer_put(writer, &apex, TYPE_SOA, CLASS_IN, get_u32(record + 6), record + 12,
                            get_u16(record + 10));
     return fits ? end : 0;
 }

@@ -252,14 +252,17 @@ static inline size_t fast_section(struct response *response, const struct pendin
         size = put_steered(response->worker, pending, &response->client, at, room, &pick);
         response->answer_count = (uint16_t)pick.count;
         response->scope = pick.scope;
+        counter_add(&response->worker->counters.steered);
+        if (size == 0 && pick.kind == PICK_MEMBERS) { // what was picked does not fit
+            response->answer_count = 0;
+            response->flags = FLAG_AA | FLAG_TC;
+            return response->question_end;
+        }
     } else if (size <= room) {
         put_static(response->worker, found, at);
     }
     if (size == 0 || size > room) {
         return 0;
-    }
-    if (pending->plan != NULL) {
-        counter_add(&response->worker->counters.steered);
     }
     response->flags = FLAG_AA;
     return response->question_end + size;

@@ -3,77 +3,102 @@
 // Finding names: closest encloser and wildcard (RFC 4592), zones in one another, and the silent
 // following of aliases that ALIAS records and the hints of services need.
 //
-// Called by resolve.c and service.c for what the fast path leaves. Bounded whatever the data: one
-// look-up a label, CHAIN_MAX links.
+// Called by resolve.c and service.c for what the fast path leaves. Bounded whatever the data: a
+// name takes one look-up for each depth at which zones begin, and seven for its place in its zone;
+// a chain has CHAIN_MAX links.
 #include "answer/follow.h"
 
 #include <string.h>
 
-// The name within one zone, whose apex is at or above it.
-static struct place_found find_in_zone(const struct generation *generation, const uint8_t *name,
-                                       size_t size, uint32_t zone)
+// The node of the name's last `depth` labels in a zone, unless it is occluded.
+static const struct node *find_ending(const struct generation *generation, const uint8_t *name,
+                                      size_t size, const struct name_labels *labels, unsigned depth,
+                                      uint32_t zone)
 {
-    struct place_found found = {0};
-    for (const uint8_t *at = name;; size -= at[0] + 1U, at += at[0] + 1) {
-        uint64_t hash = generation_hash(generation, at, size);
-        const struct node *node = index_find_in_zone(generation->names, hash, at, size, zone);
-        if (node != NULL && !(node->flags & NODE_OCCLUDED)) {
-            found.node = at == name ? node : NULL;
+    const unsigned at = labels->at[labels->count - depth];
+    const uint64_t hash = generation_hash_padded(generation, name + at, size - at);
+    const struct node *node =
+        index_find_in_zone(generation->names, hash, name + at, size - at, zone);
+    return node != NULL && !(node->flags & NODE_OCCLUDED) ? node : NULL;
+}
+
+// The name within one zone, whose apex is at or above it. Between the apex and a node there is a
+// node at every label, and below an occluded one all are: so the deepest is found by steps that
+// double, from the apex on, and halve when one was too far.
+static struct place_found find_in_zone(const struct generation *generation, const uint8_t *name,
+                                       size_t size, const struct name_labels *labels,
+                                       const struct node *apex)
+{
+    const struct zone_entry *zone = generation_zone(generation, apex);
+    struct place_found found = {.encloser = apex};
+    unsigned low = apex->label_count, high = MIN(labels->count, zone->nodes.labels_max) + 1;
+    for (unsigned step = 1; high - low > 1;) {
+        const unsigned depth = low + MIN(step, (high - low) / 2);
+        const struct node *node = find_ending(generation, name, size, labels, depth, zone->slot);
+        if (node != NULL) {
             found.encloser = node;
-            return found;
+            low = depth;
+            step *= 2;
+        } else {
+            high = depth;
         }
     }
+    found.node = found.encloser->label_count == labels->count ? found.encloser : NULL;
+    return found;
+}
+
+// The parent's side of a cut answers for DS (RFC 4035, 3.1.4.1). NULL: it has nothing there.
+static const struct node *find_at_parent(const struct generation *generation, const uint8_t *name,
+                                         size_t size, const struct name_labels *labels)
+{
+    const struct node *parent = generation_apex(generation, name, size, labels, 0, labels->count);
+    return parent ? find_ending(generation, name, size, labels, labels->count, parent->zone) : NULL;
 }
 
 struct place_found response_find(const struct generation *generation, const uint8_t *name,
-                                 size_t size, uint16_t type)
+                                 size_t size, const struct name_labels *labels, uint16_t type)
 {
-    struct place_found found = {0};
-    uint64_t hash = generation_hash(generation, name, size);
-    if (type == TYPE_DS) { // the parent's side of a cut answers for DS (RFC 4035, 3.1.4.1)
-        found.node = index_find(generation->names, hash, name, size, NODE_OCCLUDED | NODE_APEX);
-        if (found.node != NULL &&
-            generation_apex_between(generation, name, size, found.node->apex_label_count) != NULL) {
-            found.node = NULL; // it is not the parent's
+    if (type != TYPE_DS) { // most are there, and in no zone within a zone
+        const struct node *node =
+            index_find(generation->names, generation_hash_padded(generation, name, size), name,
+                       size, NODE_OCCLUDED);
+        if (node != NULL &&
+            depths_below(&generation->apex_depths, labels->count) <= node->apex_label_count) {
+            return (struct place_found){node, node};
         }
     }
-    if (found.node == NULL) {
-        found.node = index_find(generation->names, hash, name, size, NODE_OCCLUDED);
+    const struct node *apex = generation_apex(generation, name, size, labels, 0, labels->count + 1);
+    if (apex == NULL) {
+        return (struct place_found){0};
     }
-    found.encloser = found.node;
-    unsigned labels = name_label_count(name);
-    size_t left = size;
-    for (const uint8_t *at = name; found.encloser == NULL && labels > 0;) {
-        left -= at[0] + 1U;
-        at += at[0] + 1;
-        if (--labels <= generation->labels_max) { // nothing deeper exists: no use in asking
-            hash = generation_hash(generation, at, left);
-            found.encloser = index_find(generation->names, hash, at, left, NODE_OCCLUDED);
+    if (type == TYPE_DS && apex->label_count == labels->count) {
+        const struct node *node = find_at_parent(generation, name, size, labels);
+        if (node != NULL) {
+            return (struct place_found){node, node};
         }
     }
-    const struct node *child =
-        found.encloser
-            ? generation_apex_between(generation, name, size, found.encloser->apex_label_count)
-            : NULL;
-    return child ? find_in_zone(generation, name, size, child->zone) : found;
+    return find_in_zone(generation, name, size, labels, apex);
 }
 
 const struct node *response_wildcard(const struct generation *generation,
                                      const struct node *encloser)
 {
-    uint8_t name[NAME_MAX_SIZE + 2] = {1, '*'};
+    uint8_t name[NAME_PADDED_SIZE];
     size_t size = encloser->name_size + 2U;
     if (!(encloser->flags & NODE_HAS_WILDCARD) || size > NAME_MAX_SIZE) {
         return NULL;
     }
+    name[0] = 1;
+    name[1] = '*';
     memcpy(name + 2, node_name(encloser), encloser->name_size);
-    return index_find_in_zone(generation->names, generation_hash(generation, name, size), name,
-                              size, encloser->zone);
+    block_store(name + size, (block16){0});
+    return index_find_in_zone(generation->names, generation_hash_padded(generation, name, size),
+                              name, size, encloser->zone);
 }
 
 // A name on its way along aliases.
 struct trail {
-    uint8_t name[NAME_MAX_SIZE]; // folded
+    uint8_t name[NAME_PADDED_SIZE]; // folded and padded
     size_t size;
     uint32_t ttl_max;
 };
@@ -82,7 +107,7 @@ static void trail_move(struct trail *trail, const uint8_t *record)
 {
     const uint8_t *target = record + 12;
     trail->size = name_size(target);
-    name_fold(target, trail->size, trail->name);
+    name_fold_and_pad(target, trail->size, trail->name);
     trail->ttl_max = MIN(trail->ttl_max, get_u32(record + 6));
 }
 
@@ -94,7 +119,7 @@ static bool trail_substitute(struct trail *trail, const struct node *dname)
     if (prefix + target_size > NAME_MAX_SIZE) {
         return false;
     }
-    name_fold(record + 12, target_size, trail->name + prefix);
+    name_fold_and_pad(record + 12, target_size, trail->name + prefix);
     trail->size = prefix + target_size;
     trail->ttl_max = MIN(trail->ttl_max, get_u32(record + 6));
     return true;
@@ -120,10 +145,18 @@ bool response_follow(struct response *response, const uint8_t *name, uint16_t ty
                      struct followed *found)
 {
     const struct generation *generation = response->generation;
-    struct trail trail = {.size = name_size(name), .ttl_max = UINT32_MAX};
-    name_fold(name, trail.size, trail.name);
-    for (unsigned links = 0; links <= CHAIN_MAX; links++) {
-        struct place_found place = response_find(generation, trail.name, trail.size, type);
+    if (response->followed == FOLLOWED_MAX) {
+        return false;
+    }
+    struct trail trail;
+    trail.size = name_size(name);
+    trail.ttl_max = UINT32_MAX;
+    name_fold_and_pad(name, trail.size, trail.name);
+    for (unsigned links = 0; links <= CHAIN_MAX && response->followed < FOLLOWED_MAX; links++) {
+        response->followed++;
+        struct name_labels labels;
+        name_labels_find(trail.name, &labels);
+        struct place_found place = response_find(generation, trail.name, trail.size, &labels, type);
         if (place.encloser == NULL || place.encloser->flags & NODE_CUT) {
             return false;
         }

@@ -6,8 +6,13 @@
 #include "answer/respond.h"
 
 // Links that a chain of aliases of any kind may have: a resolver asks on from there, and nobody can
-// make one question cost many.
-enum { CHAIN_MAX = 8 };
+// make one question cost many. A DNAME in an answer counts as two: it writes two records, and the
+// name that it makes is found like a question's.
+enum { CHAIN_MAX = 8, DNAME_LINKS = 2 };
+
+// Names that are looked up for the hints of one answer: both families of sixteen records whose
+// targets are no aliases.
+enum { FOLLOWED_MAX = 32 };
 
 // Names whose addresses one answer adds: as many as the root has name servers.
 enum { ANSWER_ADDITIONAL_NAMES_MAX = 13 };
@@ -18,9 +23,9 @@ struct place_found {
     const struct node *encloser; // the node, or the closest above; NULL: not in any zone
 };
 
-// The deepest node at or above the folded name, in the zone that answers for it.
+// The deepest node at or above the folded and padded name, in the zone that answers for it.
 struct place_found response_find(const struct generation *generation, const uint8_t *name,
-                                 size_t size, uint16_t type);
+                                 size_t size, const struct name_labels *labels, uint16_t type);
 // The wildcard right below the encloser that stands for names that do not exist; NULL: there is
 // none.
 const struct node *response_wildcard(const struct generation *generation,
@@ -35,6 +40,7 @@ struct followed {
 
 // The RRset of that type of the name, or of the name that it is an alias of (CNAME, DNAME, ALIAS)
 // in any zone that is served here. False when there is none: no such name or type, a delegation, a
-// loop, a chain longer than CHAIN_MAX. The scope of the response follows steered links.
+// loop, a chain longer than CHAIN_MAX, or FOLLOWED_MAX names have been looked up. The scope of the
+// response follows steered links.
 bool response_follow(struct response *response, const uint8_t *name, uint16_t type,
                      struct followed *found);

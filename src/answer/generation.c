@@ -13,31 +13,43 @@ struct generation_summary generation_summary(const struct generation *generation
     };
 }
 
-const struct node *generation_apex_between(const struct generation *generation,
-                                           const uint8_t *folded, size_t size, unsigned labels)
+const struct node *generation_apex(const struct generation *generation, const uint8_t *folded,
+                                   size_t size, const struct name_labels *labels, unsigned least,
+                                   unsigned below)
 {
-    unsigned depth = name_label_count(folded);
-    while (depth > labels + 1) {
-        size -= folded[0] + 1U;
-        folded = name_parent(folded);
-        if (--depth > generation->apex_labels_max) {
-            continue;
+    unsigned bound = MIN(below, labels->count + 1);
+    for (;;) {
+        const int depth = depths_below(&generation->apex_depths, bound);
+        if (depth < (int)least) {
+            return NULL;
         }
-        uint64_t hash = generation_hash(generation, folded, size);
-        const struct node *node = index_find(generation->names, hash, folded, size, 0);
+        const unsigned at = labels->at[labels->count - (unsigned)depth];
+        const uint64_t hash = generation_hash_padded(generation, folded + at, size - at);
+        const struct node *node = index_find(generation->names, hash, folded + at, size - at, 0);
         if (node != NULL && node->flags & NODE_APEX) {
             return node;
         }
+        bound = (unsigned)depth;
     }
-    return NULL;
+}
+
+const struct node *generation_apex_between(const struct generation *generation,
+                                           const uint8_t *folded, size_t size, unsigned labels)
+{
+    struct name_labels own;
+    name_labels_find(folded, &own);
+    return generation_apex(generation, folded, size, &own, labels + 1, own.count);
 }
 
 const struct node *generation_node(const struct generation *generation, const uint8_t *folded,
                                    size_t size)
 {
-    const struct node *node = index_find(
-        generation->names, generation_hash(generation, folded, size), folded, size, NODE_OCCLUDED);
-    bool elsewhere = node != NULL && generation_apex_between(generation, folded, size,
+    uint8_t padded[NAME_PADDED_SIZE];
+    name_fold_and_pad(folded, size, padded);
+    const struct node *node =
+        index_find(generation->names, generation_hash_padded(generation, padded, size), padded,
+                   size, NODE_OCCLUDED);
+    bool elsewhere = node != NULL && generation_apex_between(generation, padded, size,
                                                              node->apex_label_count) != NULL;
     return elsewhere ? NULL : node;
 }

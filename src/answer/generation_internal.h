@@ -49,14 +49,40 @@ static inline void zone_nodes_give_back(const struct zone_entry *zone, struct no
     }
 }
 
+// A set of label counts, 0..127.
+struct depths {
+    uint64_t words[2];
+};
+
+static inline void depths_add(struct depths *depths, unsigned depth)
+{
+    depths->words[depth / 64] |= UINT64_C(1) << depth % 64;
+}
+
+// The largest member below `bound` (at most 128); -1: there is none.
+static inline int depths_below(const struct depths *depths, unsigned bound)
+{
+    for (int word = 1; word >= 0; word--) {
+        const unsigned first = (unsigned)word * 64;
+        if (bound > first) {
+            const unsigned kept = MIN(bound - first, 64U);
+            const uint64_t members = depths->words[word] & UINT64_MAX >> (64 - kept);
+            if (members != 0) {
+                return (int)first + 63 - __builtin_clzll(members);
+            }
+        }
+    }
+    return -1;
+}
+
 struct generation {
     uint64_t number;
     struct index_key key;
     struct index *names;
-    struct vector *zones;     // struct zone_entry
-    struct vector *plans;     // struct plan
-    unsigned labels_max;      // no name is deeper
-    unsigned apex_labels_max; // nor any zone's apex
+    struct vector *zones;      // struct zone_entry
+    struct vector *plans;      // struct plan
+    unsigned apex_labels_max;  // no zone's apex is deeper
+    struct depths apex_depths; // no apex stands at another depth
     size_t zone_count, plan_count, node_bytes;
     struct answer_options options;
     uint16_t udp_limit;      // largest UDP answer that the options allow
@@ -82,9 +108,14 @@ static inline const struct zone_entry *generation_zone(const struct generation *
     return vector_get(generation->zones, node->zone);
 }
 
-// The deepest apex strictly above the name that has more than `labels` labels, or NULL: a zone that
-// is served here and lies between a name and a zone with an apex of so many labels. It answers for
-// the name, though the other zone has records there and no delegation.
+// The deepest apex at or above a folded and padded name that has at least `least` labels and fewer
+// than `below`; NULL: none. One look-up for each depth at which there are apexes.
+const struct node *generation_apex(const struct generation *generation, const uint8_t *folded,
+                                   size_t size, const struct name_labels *labels, unsigned least,
+                                   unsigned below);
+// The deepest apex strictly above a folded and padded name that has more than `labels` labels, or
+// NULL: a zone that is served here and lies between a name and a zone with an apex of so many
+// labels. It answers for the name, though the other zone has records there and no delegation.
 const struct node *generation_apex_between(const struct generation *generation,
                                            const uint8_t *folded, size_t size, unsigned labels);
 // The node that answers for the name; NULL when there is none.

@@ -391,8 +391,9 @@ void change_zone(struct change *change, const struct zone *zone, plan_maker *pla
     struct slot_context slots = {change, new->slot, old == NULL, plan_of, context};
     const struct node_maker maker = {new->slot, slots_of_rrset, &slots};
     new->nodes = zone_nodes_build(zone, &maker);
-    change->next->labels_max = MAX(change->next->labels_max, new->nodes.labels_max);
-    change->next->apex_labels_max = MAX(change->next->apex_labels_max, name_label_count(apex));
+    const unsigned apex_labels = name_label_count(apex);
+    change->next->apex_labels_max = MAX(change->next->apex_labels_max, apex_labels);
+    depths_add(&change->next->apex_depths, apex_labels);
     if (old == NULL) {
         nodes_put_new(change, &new->nodes);
     }

@@ -20,55 +20,89 @@ enum { ANY_TTL_S = 3600 };
 struct walk {
     struct response *response;
     struct writer writer;
-    uint8_t name[NAME_MAX_SIZE]; // the name that the chain has come to, folded
+    const uint8_t *name; // the name that the chain has come to, folded and padded
     size_t name_size;
-    const uint8_t *owner; // the same as it is written out
-    uint8_t owner_store[NAME_MAX_SIZE];
+    const struct name_labels *labels;         // where its labels begin
+    struct writer_owner owner;                // the same as it is written out
     const struct zone_entry *zone;            // of the first name
     uint64_t followed[CHAIN_MAX + 1];         // hashes of the names that were aliases
     const struct node *dnames[CHAIN_MAX + 1]; // that have been written
-    unsigned followed_count, dname_count;
+    unsigned links, followed_count, dname_count;
     uint32_t negative_ttl_max; // a NODATA by policy may be a matter of seconds
     uint32_t ttl_max;          // of the answer: what stands behind an ALIAS lives no longer than it
     bool truncated;
+    // Where the message has the names in the RRset that was written last.
+    uint16_t named[ANSWER_ADDITIONAL_NAMES_MAX];
+    struct name_labels labels_store; // these three: of a name that was moved to
+    uint8_t owner_store[NAME_MAX_SIZE], name_store[NAME_PADDED_SIZE];
 };
 
 // --- writing
 
-static bool put_record(struct walk *walk, const uint8_t *owner, const uint8_t *record)
-{
-    uint16_t type = get_u16(record + 2);
-    uint32_t ttl = MIN(get_u32(record + 6), walk->ttl_max);
-    const uint8_t *rdata = record + 12;
-    size_t rdata_size = get_u16(record + 10);
-    uint8_t filled[SERVICE_RDATA_MAX];
-    if (type_is_service(type) && svcb_follows(rdata, rdata_size)) {
-        rdata_size = response_service(walk->response, owner, rdata, rdata_size, filled, &ttl);
-        rdata = filled;
-    }
-    return writer_put(&walk->writer, owner, type, CLASS_IN, ttl, rdata, rdata_size);
-}
-
-static size_t record_step(const uint8_t *record)
+static size_t record_size(const uint8_t *record)
 {
     return 12U + get_u16(record + 10);
 }
 
+// A record of a service whose hints follow is filled in.
+static bool put_service(struct walk *walk, struct writer_owner *owner, const uint8_t *record)
+{
+    uint32_t ttl = MIN(get_u32(record + 6), walk->ttl_max);
+    uint8_t filled[SERVICE_RDATA_MAX];
+    size_t size = response_service(walk->response, owner->name, record + 12, get_u16(record + 10),
+                                   filled, &ttl);
+    return writer_put(&walk->writer, owner, get_u16(record + 2), CLASS_IN, ttl, filled, size);
+}
+
+static bool put_record(struct walk *walk, struct writer_owner *owner, const uint8_t *record)
+{
+    const uint16_t type = get_u16(record + 2);
+    const size_t size = get_u16(record + 10);
+    if (type_is_service(type) && svcb_follows(record + 12, size)) {
+        return put_service(walk, owner, record);
+    }
+    return writer_put(&walk->writer, owner, type, CLASS_IN, MIN(get_u32(record + 6), walk->ttl_max),
+                      record + 12, size);
+}
+
+// Whether it is certain before anything is written that an RRset does not fit: its records have an
+// owner of one octet at least in the place of two; a compressed name has one octet at least; a hint
+// that follows may be left out.
+static bool is_too_large(const struct walk *walk, const struct node_rrset *rrset)
+{
+    enum { HINTS_SIZE = 2 * SVCB_PARAM_HEAD_SIZE };
+    const size_t room = walk->writer.limit - walk->writer.size, count = rrset->count;
+    const struct rr_type_info *info = rrset->is_ready ? NULL : rr_type_find(rrset->type);
+    if (info != NULL && info->compressible) {
+        return count * (1U + RR_FIXED_SIZE + info->name_offset + info->name_count) > room;
+    }
+    return rrset->size - count * (1U + (type_is_service(rrset->type) ? HINTS_SIZE : 0)) > room;
+}
+
 // All records of a static RRset, from the one whose turn it is; false when one did not fit.
-static bool put_rrset(struct walk *walk, const uint8_t *owner, const struct node *node,
+static bool put_rrset(struct walk *walk, struct writer_owner *owner, const struct node *node,
                       const struct node_rrset *rrset, uint16_t *count)
 {
     const uint8_t *first = node_records(node, rrset), *end = first + rrset->size;
     const uint8_t *at = first;
+    if (is_too_large(walk, rrset)) {
+        return false;
+    }
     if (rrset->turn != 0 && rrset->plan == 0) {
         at += response_rotation_once(walk->response, rrset);
     }
+    // What is ready is copied, if its TTL stays.
+    const bool is_copied = rrset->is_ready && get_u32(at + 6) <= walk->ttl_max;
     for (unsigned i = 0; i < rrset->count; i++) {
-        if (!put_record(walk, owner, at)) {
+        if (is_copied ? !writer_copy(&walk->writer, owner, at, record_size(at))
+                      : !put_record(walk, owner, at)) {
             return false;
         }
+        if (i < ANSWER_ADDITIONAL_NAMES_MAX) {
+            walk->named[i] = walk->writer.last_name;
+        }
         *count += 1;
-        at += record_step(at);
+        at += record_size(at);
         at = at == end ? first : at;
     }
     return true;
@@ -78,8 +112,9 @@ static void put_negative(struct walk *walk)
 {
     const struct zone_entry *zone = walk->zone;
     const uint8_t *record = zone->negative_soa;
+    struct writer_owner apex = {.name = zone->apex};
     uint32_t ttl = MIN(get_u32(record + 6), walk->negative_ttl_max);
-    if (!writer_put(&walk->writer, zone->apex, TYPE_SOA, CLASS_IN, ttl, record + 12,
+    if (!writer_put(&walk->writer, &apex, TYPE_SOA, CLASS_IN, ttl, record + 12,
                     get_u16(record + 10))) {
         walk->truncated = true;
         return;
@@ -89,7 +124,7 @@ static void put_negative(struct walk *walk)
 
 // --- additional section
 
-static bool put_steered_additional(struct walk *walk, const uint8_t *host,
+static bool put_steered_additional(struct walk *walk, struct writer_owner *host,
                                    const struct node_rrset *rrset, uint16_t *count)
 {
     struct pick own;
@@ -109,32 +144,28 @@ static bool put_steered_additional(struct walk *walk, const uint8_t *host,
 }
 
 // An RRset of a host as a whole, or nothing of it.
-static bool put_additional_rrset(struct walk *walk, const uint8_t *host, const struct node *node,
-                                 const struct node_rrset *rrset)
+static bool put_additional_rrset(struct walk *walk, struct writer_owner *host,
+                                 const struct node *node, const struct node_rrset *rrset)
 {
-    struct writer before = walk->writer;
+    const struct writer_mark before = writer_mark(&walk->writer);
+    const struct writer_owner host_before = *host;
     uint16_t count = 0;
     bool fits = rrset->plan != 0 ? put_steered_additional(walk, host, rrset, &count)
                                  : put_rrset(walk, host, node, rrset, &count);
     if (fits) {
         walk->response->additional_count += count;
     } else {
-        walk->writer = before;
+        writer_back(&walk->writer, &before);
+        *host = host_before;
     }
     return fits;
 }
 
 // Address records of a host of this zone, glue included; steered ones as this client gets them. And
 // records of type `also` (0: none). False when something did not fit.
-static bool put_host(struct walk *walk, const uint8_t *host, uint16_t also)
+static bool put_host(struct walk *walk, struct writer_owner *host, const struct node *node,
+                     uint16_t also)
 {
-    const struct generation *generation = walk->response->generation;
-    uint8_t folded[NAME_MAX_SIZE];
-    size_t size = name_size(host);
-    name_fold(host, size, folded);
-    const struct node *node =
-        index_find_in_zone(generation->names, generation_hash(generation, folded, size), folded,
-                           size, walk->zone->slot);
     bool fits = true;
     for (unsigned i = 0; node != NULL && i < node->rrset_count; i++) {
         const struct node_rrset *rrset = &node->rrsets[i];
@@ -147,15 +178,33 @@ static bool put_host(struct walk *walk, const uint8_t *host, uint16_t also)
     return fits;
 }
 
-// Whether an earlier record of the RRset names the same host.
-static bool is_named_before(const uint8_t *first, const uint8_t *at, unsigned name_offset)
+// Hosts that records have named, by the hashes of their names.
+struct hosts {
+    uint64_t hashes[ANSWER_ADDITIONAL_NAMES_MAX];
+    unsigned count;
+};
+
+// The node of a host in this zone; NULL when there is none, or another record has named it before.
+static const struct node *find_host(struct walk *walk, const uint8_t *name, struct hosts *known)
 {
-    for (const uint8_t *earlier = first; earlier < at; earlier += record_step(earlier)) {
-        if (name_equal(earlier + name_offset, at + name_offset)) {
-            return true;
+    const struct generation *generation = walk->response->generation;
+    uint8_t folded[NAME_PADDED_SIZE];
+    const size_t size = name_size(name);
+    name_fold_and_pad(name, size, folded);
+    const uint64_t hash = generation_hash_padded(generation, folded, size);
+    for (unsigned i = 0; i < known->count; i++) {
+        if (known->hashes[i] == hash) {
+            return NULL;
         }
     }
-    return false;
+    known->hashes[known->count++] = hash;
+    return index_find_in_zone(generation->names, hash, folded, size, walk->zone->slot);
+}
+
+static bool has_room_for_address(const struct walk *walk)
+{
+    enum { SMALLEST = 2 + RR_FIXED_SIZE + 4 };
+    return walk->writer.limit - walk->writer.size >= SMALLEST;
 }
 
 // What the names in an RRset of `owner` lead to. `required`: names at or below this one must fit
@@ -167,22 +216,26 @@ static void put_additional(struct walk *walk, const uint8_t *owner, const struct
     if (info == NULL || !info->wants_additional) {
         return;
     }
-    const uint8_t *first = node_records(node, rrset), *at = first, *end = at + rrset->size;
-    unsigned name_offset = 12U + info->name_offset;
-    for (unsigned names = 0; at < end && names < ANSWER_ADDITIONAL_NAMES_MAX; names++) {
-        const uint8_t *host = at + name_offset;
-        bool known = is_named_before(first, at, name_offset);
+    const uint8_t *at = node_records(node, rrset), *end = at + rrset->size;
+    struct hosts known = {.count = 0};
+    for (unsigned i = 0; at < end && i < ANSWER_ADDITIONAL_NAMES_MAX; i++) {
+        if (required == NULL && !has_room_for_address(walk)) {
+            return;
+        }
+        struct writer_owner host = {at + 12U + info->name_offset, walk->named[i]};
         uint16_t also = 0;
         if (type_is_service(rrset->type)) { // RFC 9460, 4.1; "." is the owner itself (2.5)
             bool alias_mode = get_u16(at + 12) == 0;
-            also = alias_mode && !name_is_root(host) ? rrset->type : 0;
-            host = !alias_mode && name_is_root(host) ? owner : host;
+            also = alias_mode && !name_is_root(host.name) ? rrset->type : 0;
+            host.name = !alias_mode && name_is_root(host.name) ? owner : host.name;
         }
-        if (!known && !put_host(walk, host, also) && required != NULL &&
-            name_within(host, required)) {
+        const struct node *found = find_host(walk, host.name, &known);
+        if (found != NULL && !put_host(walk, &host, found, also) && required != NULL &&
+            name_within(host.name, required)) {
             walk->truncated = true;
+            return;
         }
-        at += record_step(at);
+        at += record_size(at);
     }
 }
 
@@ -199,7 +252,8 @@ static enum step refer(struct walk *walk, const struct node *cut)
     if (response->answer_count == 0) {
         response->flags &= (uint16_t)~FLAG_AA;
     }
-    if (!put_rrset(walk, node_name(cut), cut, ns, &response->authority_count)) {
+    struct writer_owner owner = {.name = node_name(cut)};
+    if (!put_rrset(walk, &owner, cut, ns, &response->authority_count)) {
         walk->truncated = true;
         return STEP_DONE;
     }
@@ -225,19 +279,22 @@ static enum step end_of_chain(struct walk *walk)
     return STEP_DONE;
 }
 
-// Goes on with another name: into walk->name folded and walk->owner as written.
+// Goes on with another name, which the record that was written last ends with.
 static void move_to(struct walk *walk, const uint8_t *target, size_t size)
 {
+    walk->labels_store = walk->writer.own;
+    walk->labels = &walk->labels_store;
     memmove(walk->owner_store, target, size);
-    walk->owner = walk->owner_store;
+    walk->owner = (struct writer_owner){walk->owner_store, walk->writer.last_name};
     walk->name_size = size;
-    name_fold(target, size, walk->name);
+    walk->name = walk->name_store;
+    name_fold_and_pad(target, size, walk->name_store);
 }
 
 // Whether the chain has been at this name before: a loop, and the answer ends.
 static bool is_followed(struct walk *walk)
 {
-    uint64_t hash = generation_hash(walk->response->generation, walk->name, walk->name_size);
+    uint64_t hash = generation_hash_padded(walk->response->generation, walk->name, walk->name_size);
     for (unsigned i = 0; i < walk->followed_count; i++) {
         if (walk->followed[i] == hash) {
             return true;
@@ -257,7 +314,8 @@ static bool put_dname(struct walk *walk, const struct node *node, const uint8_t 
     }
     walk->dnames[walk->dname_count++] = node;
     walk->response->answer_count++;
-    return put_record(walk, node_name(node), record);
+    struct writer_owner owner = {.name = node_name(node)};
+    return put_record(walk, &owner, record);
 }
 
 static enum step finish_steered(struct walk *walk, const struct pick *pick)
@@ -289,11 +347,12 @@ static enum step follow_cname(struct walk *walk, const struct node *node)
         }
         record = pick.records[0];
     }
-    if (!put_record(walk, walk->owner, record)) {
+    if (!put_record(walk, &walk->owner, record)) {
         walk->truncated = true;
         return STEP_DONE;
     }
     response->answer_count++;
+    walk->links++;
     const uint8_t *target = record + 12;
     move_to(walk, target, name_size(target));
     return STEP_ON;
@@ -319,14 +378,15 @@ static enum step follow_dname(struct walk *walk, const struct node *node)
         response->rcode = RCODE_YXDOMAIN;
         return STEP_DONE;
     }
-    memcpy(name, walk->owner, prefix);
+    memcpy(name, walk->owner.name, prefix);
     memcpy(name + prefix, target, target_size);
-    if (!writer_put(&walk->writer, walk->owner, TYPE_CNAME, CLASS_IN, get_u32(record + 6), name,
+    if (!writer_put(&walk->writer, &walk->owner, TYPE_CNAME, CLASS_IN, get_u32(record + 6), name,
                     prefix + target_size)) {
         walk->truncated = true;
         return STEP_DONE;
     }
     response->answer_count++;
+    walk->links += DNAME_LINKS;
     if (response->query->type == TYPE_CNAME) { // this is what was asked for
         return end_of_chain(walk);
     }
@@ -343,7 +403,7 @@ static enum step put_steered(struct walk *walk, const struct node_rrset *rrset)
         return finish_steered(walk, &pick);
     }
     for (size_t i = 0; i < pick.count; i++) {
-        if (!put_record(walk, walk->owner, pick.records[i])) {
+        if (!put_record(walk, &walk->owner, pick.records[i])) {
             walk->truncated = true;
             return STEP_DONE;
         }
@@ -358,7 +418,7 @@ static enum step put_any(struct walk *walk)
 {
     static const uint8_t rdata[] = {7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
     struct response *response = walk->response;
-    if (writer_put(&walk->writer, walk->owner, TYPE_HINFO, CLASS_IN, ANY_TTL_S, rdata,
+    if (writer_put(&walk->writer, &walk->owner, TYPE_HINFO, CLASS_IN, ANY_TTL_S, rdata,
                    sizeof(rdata))) {
         response->answer_count++;
         counter_add(&response->worker->counters.noerror);
@@ -382,7 +442,7 @@ static enum step put_alias(struct walk *walk, const struct node *node)
         return put_steered(walk, found.rrset);
     }
     walk->truncated =
-        !put_rrset(walk, walk->owner, found.node, found.rrset, &response->answer_count);
+        !put_rrset(walk, &walk->owner, found.node, found.rrset, &response->answer_count);
     counter_add(&response->worker->counters.noerror);
     return STEP_DONE;
 }
@@ -412,11 +472,11 @@ static enum step answer_from(struct walk *walk, const struct node *node)
     if (rrset->plan != 0) {
         return put_steered(walk, rrset);
     }
-    if (!put_rrset(walk, walk->owner, node, rrset, &response->answer_count)) {
+    if (!put_rrset(walk, &walk->owner, node, rrset, &response->answer_count)) {
         walk->truncated = true;
         return STEP_DONE;
     }
-    put_additional(walk, walk->owner, node, rrset, NULL);
+    put_additional(walk, walk->owner.name, node, rrset, NULL);
     counter_add(&response->worker->counters.noerror);
     return STEP_DONE;
 }
@@ -437,7 +497,7 @@ static enum step take_step(struct walk *walk, bool first)
         return refuse(walk, EDE_PROHIBITED); // no zone is handed out
     }
     struct place_found found =
-        response_find(response->generation, walk->name, walk->name_size, type);
+        response_find(response->generation, walk->name, walk->name_size, walk->labels, type);
     if (found.encloser == NULL && first) {
         return refuse(walk, EDE_NOT_AUTHORITATIVE); // nobody's zone
     }
@@ -462,22 +522,32 @@ static enum step take_step(struct walk *walk, bool first)
     return wildcard ? answer_from(walk, wildcard) : deny(walk, false);
 }
 
-size_t response_resolve(struct response *response)
+static void walk_begin(struct walk *walk, struct response *response)
 {
     const struct query *query = response->query;
-    struct walk walk = {.response = response,
-                        .owner = query->name,
-                        .name_size = query->name_size,
-                        .negative_ttl_max = UINT32_MAX,
-                        .ttl_max = UINT32_MAX};
-    memcpy(walk.name, query->folded, query->name_size);
+    walk->response = response;
+    walk->name = query->folded;
+    walk->name_size = query->name_size;
+    walk->owner = (struct writer_owner){query->name, query->name_size > 1 ? HEADER_SIZE : 0};
+    walk->zone = NULL;
+    walk->followed_count = walk->dname_count = 0;
+    walk->negative_ttl_max = walk->ttl_max = UINT32_MAX;
+    walk->truncated = false;
+    walk->links = 0;
+    walk->labels = &walk->writer.question;
+    writer_begin(&walk->writer, response->message, response->question_end, response->limit);
     for (size_t i = 0; i < ARRAY_SIZE(response->worker->decided); i++) {
         response->worker->decided[i].picked = response->worker->decided[i].rotated = NULL;
     }
-    writer_begin(&walk.writer, response->message, response->question_end, response->limit);
+}
+
+size_t response_resolve(struct response *response)
+{
+    struct walk walk; // large: what counts is set
+    walk_begin(&walk, response);
     enum step step = STEP_ON;
-    for (int links = 0; step == STEP_ON && links <= CHAIN_MAX && !walk.truncated; links++) {
-        step = take_step(&walk, links == 0);
+    while (step == STEP_ON && walk.links <= CHAIN_MAX && !walk.truncated) {
+        step = take_step(&walk, walk.links == 0);
     }
     if (step == STEP_ON && !walk.truncated) { // longer than we follow
         end_of_chain(&walk);

@@ -78,7 +78,8 @@ struct response {
     size_t limit;        // largest size, with the room for OPT already taken off
     uint16_t flags;      // AA, TC, rcode so far
     uint16_t answer_count, authority_count, additional_count;
-    uint8_t scope; // widest so far: the longest scope of all parts counts
+    uint8_t scope;    // widest so far: the longest scope of all parts counts
+    uint8_t followed; // names looked up by response_follow so far
     unsigned rcode;
     // options.c; 0 and NULL for nearly every query
     bool cookie_valid;

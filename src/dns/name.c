@@ -52,16 +52,22 @@ void name_fold(const uint8_t *name, size_t size, uint8_t *folded)
 
 bool name_equal(const uint8_t *a, const uint8_t *b)
 {
-    size_t size = name_size(a);
-    if (size != name_size(b)) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        if (octet_fold(a[i]) != octet_fold(b[i])) {
+    for (;;) { // a label a turn, its length first; names that differ mostly do so soon
+        const unsigned length = *a;
+        if (length != *b) {
             return false;
         }
+        if (length == 0) {
+            return true;
+        }
+        for (unsigned i = 1; i <= length; i++) {
+            if (a[i] != b[i] && octet_fold(a[i]) != octet_fold(b[i])) {
+                return false;
+            }
+        }
+        a += length + 1;
+        b += length + 1;
     }
-    return true;
 }
 
 bool name_within(const uint8_t *name, const uint8_t *parent)
@@ -105,23 +111,14 @@ static int label_compare(const uint8_t *a, const uint8_t *b)
     return a[0] - b[0];
 }
 
-// Collects the offsets of the labels; canonical order compares them from the right.
-static unsigned label_offsets(const uint8_t *name, uint8_t offsets[NAME_MAX_SIZE / 2 + 1])
-{
-    unsigned count = 0;
-    for (size_t at = 0; name[at] != 0; at += name[at] + 1U) {
-        offsets[count++] = (uint8_t)at;
-    }
-    return count;
-}
-
 int name_compare(const uint8_t *a, const uint8_t *b)
 {
-    uint8_t a_offsets[NAME_MAX_SIZE / 2 + 1], b_offsets[NAME_MAX_SIZE / 2 + 1];
-    unsigned a_count = label_offsets(a, a_offsets);
-    unsigned b_count = label_offsets(b, b_offsets);
-    while (a_count > 0 && b_count > 0) {
-        int difference = label_compare(a + a_offsets[--a_count], b + b_offsets[--b_count]);
+    struct name_labels a_labels, b_labels;
+    name_labels_find(a, &a_labels);
+    name_labels_find(b, &b_labels);
+    unsigned a_count = a_labels.count, b_count = b_labels.count;
+    while (a_count > 0 && b_count > 0) { // canonical order compares them from the right
+        int difference = label_compare(a + a_labels.at[--a_count], b + b_labels.at[--b_count]);
         if (difference != 0) {
             return difference;
         }

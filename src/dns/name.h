@@ -19,6 +19,20 @@ enum { NAME_PADDED_SIZE = 256 + BLOCK_SIZE };
 size_t name_size(const uint8_t *name);
 // Labels without the root: "www.example.com." has 3.
 unsigned name_label_count(const uint8_t *name);
+// Where the labels of a name begin; the final zero stands at[count].
+struct name_labels {
+    unsigned count;
+    uint8_t at[NAME_MAX_SIZE / 2 + 1];
+};
+static inline void name_labels_find(const uint8_t *name, struct name_labels *labels)
+{
+    unsigned count = 0, at = 0;
+    for (; name[at] != 0; at += name[at] + 1U) {
+        labels->at[count++] = (uint8_t)at;
+    }
+    labels->at[count] = (uint8_t)at;
+    labels->count = count;
+}
 // Size of the name that begins at `wire`, at most `available` bytes long; 0 if it is not a valid
 // uncompressed name. Safe on any bytes.
 size_t name_check(const uint8_t *wire, size_t available);
@@ -32,6 +46,12 @@ static inline uint8_t octet_fold(uint8_t octet)
 // Copies `size` bytes of wire form with A-Z folded to a-z (length octets are below 64, so folding
 // blindly is safe). Both buffers need no padding.
 void name_fold(const uint8_t *name, size_t size, uint8_t *folded);
+// The same into a buffer of NAME_PADDED_SIZE, which is padded with zeros.
+static inline void name_fold_and_pad(const uint8_t *name, size_t size, uint8_t *folded)
+{
+    name_fold(name, size, folded);
+    block_store(folded + size, (block16){0});
+}
 
 // Sixteen octets in lower case, without a branch: the others keep their bits.
 static inline block16 name_fold_block(block16 octets)

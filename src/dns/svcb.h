@@ -11,9 +11,10 @@
 
 enum { SVCB_MANDATORY = 0, SVCB_IPV4HINT = 4, SVCB_IPV6HINT = 6, SVCB_PARAM_HEAD_SIZE = 4 };
 
-// Record data whose hints follow, as it stands in the zone; and how many addresses of a family it
-// tells: a hint saves a question, it does not replace the answer.
-enum { SVCB_FOLLOWING_MAX_SIZE = 1024, SVCB_HINTS_MAX = 8 };
+// Record data whose hints follow, as it stands in the zone; how many such records an answer may
+// have; and how many addresses of a family one tells: a hint saves a question, it does not replace
+// the answer.
+enum { SVCB_FOLLOWING_MAX_SIZE = 1024, SVCB_FOLLOWING_MAX = 16, SVCB_HINTS_MAX = 8 };
 
 static inline bool type_is_service(uint16_t type)
 {

@@ -176,9 +176,14 @@ NOT_INLINE static void pick_sticky(const struct plan *plan, const struct choice 
     for (uint16_t i = 0; i < choice->member_count; i++) {
         uint64_t uniform = hash_u64(client_hash, members[i].identity);
         struct score score = {minus_log2(uniform), MAX(members[i].weight, 1U), i};
-        size_t at = count;
-        while (at > 0 && score_wins(&score, &best[at - 1])) {
-            at--;
+        size_t at = 0;
+        for (size_t end = count; at < end;) { // the first that it wins against
+            const size_t middle = (at + end) / 2;
+            if (score_wins(&score, &best[middle])) {
+                end = middle;
+            } else {
+                at = middle + 1;
+            }
         }
         if (at >= choice->answer_count) {
             continue;

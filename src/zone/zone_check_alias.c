@@ -58,22 +58,43 @@ static void check_service(const struct owner *owner, const uint8_t *rdata, size_
     }
 }
 
+// Records that go out together.
+static void check_services_together(const struct owner *owner, const struct rrset *rrset,
+                                    size_t following, struct diags *diags)
+{
+    const struct policy *policy = rrset->policy;
+    char name[NAME_TEXT_MAX];
+    size_t answers = following;
+    if (policy != NULL && (policy->answers > 0 || method_answers_one(policy->method))) {
+        answers = MIN(answers, MAX(policy->answers, 1U));
+    }
+    if (answers > SVCB_FOLLOWING_MAX) {
+        diags_error(diags, rrset->place, name_format(owner->name, name),
+                    "an answer may have %d records whose hints follow at most, and this one %zu",
+                    SVCB_FOLLOWING_MAX, answers);
+    }
+}
+
 void zone_check_services(const struct owner *owner, struct diags *diags)
 {
     for (const struct rrset *rrset = owner->rrsets; rrset != NULL; rrset = rrset->next) {
         const struct policy *policy = rrset->policy;
+        size_t following = 0;
         if (!type_is_service(rrset->type)) {
             continue;
         }
         for (size_t i = 0; policy == NULL && i < rrset->record_count; i++) {
             const struct record *record = &rrset->records[i];
             check_service(owner, record->rdata, record->rdata_size, rrset->place, diags);
+            following += svcb_follows(record->rdata, record->rdata_size);
         }
         for (size_t i = 0; policy != NULL && i < policy->pool_count; i++) {
             for (size_t k = 0; k < policy->pools[i].member_count; k++) {
                 const struct member *member = &policy->pools[i].members[k];
                 check_service(owner, member->rdata, member->rdata_size, member->place, diags);
+                following += svcb_follows(member->rdata, member->rdata_size);
             }
         }
+        check_services_together(owner, rrset, following, diags);
     }
 }

@@ -1,84 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// answer() over one generation that has everything: static and steered names, wildcards, aliases,
-// DNAME, delegations, a zone within a zone. The first octet says transport and source, the rest is
-// the packet.
-#include "publish.h"
+// answer() over one generation that has everything (world.h). The first octet says transport and
+// source, the rest is the packet.
+#include "world.h"
 
 #include "answer/answer.h"
 #include "dns/types.h"
 #include "dns/wire.h"
-
-static const char parent_text[] =
-    "'': [{type: A, values: [192.0.2.1, 192.0.2.2]}, {type: MX, value: {preference: 10, exchange: "
-    "mail.example.com.}}]\n"
-    "a: {type: TXT, value: text}\n"
-    "mail: [{type: A, value: 192.0.2.3}, {type: AAAA, value: '2001:db8::3'}]\n"
-    "'*': {type: A, value: 192.0.2.4}\n"
-    "al: {type: CNAME, value: a.example.com.}\n"
-    "la: {type: CNAME, value: lb.example.com.}\n"
-    "lb: {type: CNAME, value: la.example.com.}\n"
-    "d: {type: DNAME, value: example.com.}\n"
-    "cut: {type: NS, values: [ns.cut.example.com.]}\n"
-    "ns.cut: {type: A, value: 192.0.2.5}\n"
-    "x.s: {type: A, value: 192.0.2.6}\n"
-    "f: {type: A, ttl: 60, records: [{value: 192.0.2.7, line: cn-telecom}, {value: 192.0.2.8, "
-    "line: default}]}\n"
-    "y: {type: A, ttl: 60, value: 192.0.2.9, dynamic: {pools: {n: {values: [{value: "
-    "192.0.2.10}]}, o: {values: [{value: 192.0.2.11}, {value: 192.0.2.12}]}}, rules: [{share: "
-    "5%, pool: n}, {geos: [AS-CN], pool: n}, {pool: o}]}, signpost: {method: sticky}}\n"
-    "sc: {type: CNAME, ttl: 60, value: a.example.com., dynamic: {pools: {p: {values: [{value: "
-    "a.example.com.}, {value: f.example.com.}]}}, rules: [{pool: p}]}}\n"
-    "st: [{type: ALIAS, value: y.example.com.}, {type: HTTPS, value: '1 . ipv4hint=auto "
-    "ipv6hint=auto'}, {type: SVCB, value: 0 sv.example.com.}]\n"
-    "sv: [{type: SVCB, value: 1 f.example.com. alpn=h2 ipv4hint=auto}, {type: A, value: "
-    "192.0.2.13}]\n"
-    "far: {type: ALIAS, value: x.w.s.example.com.}\n"
-    "round: {type: ALIAS, value: dnuor.example.com.}\n"
-    "dnuor: {type: ALIAS, value: round.example.com.}\n"
-    "srv: {type: SRV, values: [{priority: 1, weight: 1, port: 1, target: f.example.com.}, "
-    "{priority: 1, weight: 1, port: 1, target: mail.example.com.}]}\n";
-static const char child_text[] = "in: {type: A, value: 192.0.2.20}\n"
-                                 "'*.w': {type: CNAME, value: in.s.example.com.}\n";
-
-static void put_document(struct change *change, const char *text, const uint8_t *apex)
-{
-    static struct acquired acquired; // for as long as the process
-    struct diags diags = {0};
-    struct zone_reader reader = fuzz_reader(&diags);
-    struct zone *zone = zone_yaml_read(fuzz_file(text, strlen(text)), apex, &reader);
-    for (size_t i = 0; i < diags.count; i++) {
-        char line[512];
-        fprintf(stderr, "%s\n", diag_format(&diags.items[i], line, sizeof(line)));
-    }
-    SP_ASSERT(zone != NULL);
-    change_zone(change, zone, fuzz_plan, &acquired);
-    zone_free(zone);
-    diags_clear(&diags);
-}
-
-static const struct generation *generation(void)
-{
-    static struct publisher *publisher;
-    if (publisher == NULL) {
-        struct answer_options options = {
-            .udp_payload_max = 1232,
-            .chaos_version = "fuzz",
-            .chaos_id = "id",
-            .ecs = true,
-            .nsid = "fuzzed",
-            .nsid_size = 6,
-            .cookies = {1, {{1, 2, 3}}},
-        };
-        publisher = publisher_new(&options);
-        struct change *change = change_begin(publisher);
-        put_document(change, parent_text, (const uint8_t *)"\7example\3com");
-        put_document(change, child_text, (const uint8_t *)"\1s\7example\3com");
-        struct diags diags = {0};
-        SP_ASSERT(change_publish(change, &diags));
-    }
-    return publisher_current(publisher);
-}
 
 // --- reading the answer back
 
@@ -178,12 +106,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < ARRAY_SIZE(out); i++) {
         out[i] = mem_alloc(capacity);
     }
-    size_t written = answer(generation(), worker, query, size - 1, &source, out[0]);
+    size_t written = answer(world(), worker, query, size - 1, &source, out[0]);
     for (size_t i = 0; i < ARRAY_SIZE(batch); i++) {
         batch[i] = (struct message){
             .query = query, .query_size = size - 1, .source = source, .out = out[i + 1]};
     }
-    answer_batch(generation(), worker, batch, ARRAY_SIZE(batch));
+    answer_batch(world(), worker, batch, ARRAY_SIZE(batch));
     if (written > 0) {
         check_answer(query, size - 1, out[0], written, capacity);
         check_answer(query, size - 1, out[1], batch[0].out_size, capacity);

@@ -190,8 +190,9 @@ static size_t begin_message(uint8_t *message)
 
 static bool put_sample(struct writer *writer, const struct sample *sample)
 {
-    return writer_put(writer, sample->owner, sample->type, sample->class, sample->ttl,
-                      sample->rdata, sample->rdata_size);
+    struct writer_owner owner = {.name = sample->owner};
+    return writer_put(writer, &owner, sample->type, sample->class, sample->ttl, sample->rdata,
+                      sample->rdata_size);
 }
 
 // Writes until the limit, reads all back. Returns how much the message has been compressed.
@@ -252,8 +253,8 @@ static void test_names_across_the_reach_of_pointers(void **state)
         writer_begin(&writer, message, start, MESSAGE_MAX);
         bool short_owner = message[HEADER_SIZE] == 0; // the root is never a pointer
         size_t filler_size = at - start - (short_owner ? 1 : 2) - RR_FIXED_SIZE;
-        assert_true(
-            writer_put(&writer, message + HEADER_SIZE, TYPE_TXT, CLASS_IN, 0, filler, filler_size));
+        struct writer_owner owner = {.name = message + HEADER_SIZE};
+        assert_true(writer_put(&writer, &owner, TYPE_TXT, CLASS_IN, 0, filler, filler_size));
         assert_int_equal(writer.size, at);
         struct sample samples[31];
         for (unsigned i = 0; i < 31; i++) { // the whole, then its suffixes from the shortest
@@ -313,20 +314,21 @@ static void test_every_limit(void **state)
 static void test_compresses(void **state)
 {
     (void)state;
-    static const uint8_t name[] = "\3www\7example\3com";
+    static const uint8_t name[] = "\3www\7example\3com", target[] = "\4mail\7EXAMPLE\3com";
     uint8_t message[512] = {0};
     memcpy(message + HEADER_SIZE, name, sizeof(name));
     size_t start = HEADER_SIZE + sizeof(name) + QUESTION_FIXED_SIZE;
     struct writer writer;
     writer_begin(&writer, message, start, sizeof(message));
-    static const uint8_t target[] = "\4mail\7EXAMPLE\3com";
-    assert_true(writer_put(&writer, name, TYPE_CNAME, CLASS_IN, 1, target, sizeof(target)));
+    struct writer_owner question = {.name = name}, other = {.name = target};
+    struct writer_owner root = {.name = (const uint8_t *)""};
+    assert_true(writer_put(&writer, &question, TYPE_CNAME, CLASS_IN, 1, target, sizeof(target)));
     assert_int_equal(writer.size - start, 2 + 10 + 5 + 2);
     size_t before = writer.size;
-    assert_true(writer_put(&writer, target, TYPE_A, CLASS_IN, 1, (const uint8_t *)"1234", 4));
+    assert_true(writer_put(&writer, &other, TYPE_A, CLASS_IN, 1, (const uint8_t *)"1234", 4));
     assert_int_equal(writer.size - before, 2 + 10 + 4);
     before = writer.size;
-    assert_true(writer_put(&writer, (const uint8_t *)"", TYPE_NS, CLASS_IN, 1, name, sizeof(name)));
+    assert_true(writer_put(&writer, &root, TYPE_NS, CLASS_IN, 1, name, sizeof(name)));
     assert_int_equal(writer.size - before, 1 + 10 + 2);
 }
 

@@ -3,6 +3,8 @@
 // Dynamic records at the limits: many pools, rules, ways and networks.
 #include "zone_test.h"
 
+#include "dns/svcb.h"
+
 static char *many(const char *head, const char *format, size_t count, const char *tail)
 {
     char *text = mem_alloc(1024 + count * 96);
@@ -32,6 +34,13 @@ static void test_limits(void **state)
     const char *pool = "      p%zu: {fallback: p%zu, values: [{value: 10.0.%zu.%zu}]}\n";
     expect_many(many(pools, pool, POOLS_MAX + 1, "    rules: [{pool: p0}]\n"),
                 "5:5 error w.dynamic.pools: expected 1 to 255 pools, found 256\n");
+    const char *service = "w:\n  type: HTTPS\n  values:\n";
+    const char *record = "  - '%zu h%zu.example.com. ipv4hint=auto'\n";
+    expect_many(many(service, record, SVCB_FOLLOWING_MAX, ""), "");
+    expect_many(
+        many(service, record, SVCB_FOLLOWING_MAX + 1, ""),
+        "4:6 error w.example.com.: an answer may have 16 records whose hints follow at most, "
+        "and this one 17\n");
     const char *rules = "w:\n  type: A\n  value: 192.0.2.1\n  dynamic:\n"
                         "    pools: {a: {values: [{value: 192.0.2.1}]}}\n    rules:\n";
     const char *rule = "      - {asns: [6%zu, 7%zu, 8%zu, 9%zu], pool: a}\n";

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// One generation that has everything, for those who ask it: fuzz_query.c for what no packet may do,
+// fuzz_cost.c and tests/cost for what none may cost.
+//
+// example.com has every kind of name once: static and steered, wildcards, aliases, DNAME,
+// delegations, a zone within a zone. "w" is a hostile customer's: what is dear to answer, as dear
+// as a document may make it, below an apex that leaves 126 labels to the names of questions.
+#pragma once
+
+#include "publish.h"
+
+#include "dns/svcb.h"
+
+static const char world_parent[] =
+    "'': [{type: A, values: [192.0.2.1, 192.0.2.2]}, {type: MX, value: {preference: 10, exchange: "
+    "mail.example.com.}}]\n"
+    "a: {type: TXT, value: text}\n"
+    "mail: [{type: A, value: 192.0.2.3}, {type: AAAA, value: '2001:db8::3'}]\n"
+    "'*': {type: A, value: 192.0.2.4}\n"
+    "al: {type: CNAME, value: a.example.com.}\n"
+    "la: {type: CNAME, value: lb.example.com.}\n"
+    "lb: {type: CNAME, value: la.example.com.}\n"
+    "d: {type: DNAME, value: example.com.}\n"
+    "cut: {type: NS, values: [ns.cut.example.com.]}\n"
+    "ns.cut: {type: A, value: 192.0.2.5}\n"
+    "x.s: {type: A, value: 192.0.2.6}\n"
+    "f: {type: A, ttl: 60, records: [{value: 192.0.2.7, line: cn-telecom}, {value: 192.0.2.8, "
+    "line: default}]}\n"
+    "y: {type: A, ttl: 60, value: 192.0.2.9, dynamic: {pools: {n: {values: [{value: "
+    "192.0.2.10}]}, o: {values: [{value: 192.0.2.11}, {value: 192.0.2.12}]}}, rules: [{share: "
+    "5%, pool: n}, {geos: [AS-CN], pool: n}, {pool: o}]}, signpost: {method: sticky}}\n"
+    "sc: {type: CNAME, ttl: 60, value: a.example.com., dynamic: {pools: {p: {values: [{value: "
+    "a.example.com.}, {value: f.example.com.}]}}, rules: [{pool: p}]}}\n"
+    "st: [{type: ALIAS, value: y.example.com.}, {type: HTTPS, value: '1 . ipv4hint=auto "
+    "ipv6hint=auto'}, {type: SVCB, value: 0 sv.example.com.}]\n"
+    "sv: [{type: SVCB, value: 1 f.example.com. alpn=h2 ipv4hint=auto}, {type: A, value: "
+    "192.0.2.13}]\n"
+    "far: {type: ALIAS, value: x.w.s.example.com.}\n"
+    "round: {type: ALIAS, value: dnuor.example.com.}\n"
+    "dnuor: {type: ALIAS, value: round.example.com.}\n"
+    "srv: {type: SRV, values: [{priority: 1, weight: 1, port: 1, target: f.example.com.}, "
+    "{priority: 1, weight: 1, port: 1, target: mail.example.com.}]}\n";
+static const char world_child[] = "in: {type: A, value: 192.0.2.20}\n"
+                                  "'*.w': {type: CNAME, value: in.s.example.com.}\n";
+
+static inline void world_put(struct change *change, const char *text, const uint8_t *apex)
+{
+    static struct acquired acquired; // for as long as the process
+    struct diags diags = {0};
+    struct zone_reader reader = fuzz_reader(&diags);
+    struct zone *zone = zone_yaml_read(fuzz_file(text, strlen(text)), apex, &reader);
+    for (size_t i = 0; i < diags.count; i++) {
+        char line[512];
+        fprintf(stderr, "%s\n", diag_format(&diags.items[i], line, sizeof(line)));
+    }
+    SP_ASSERT(zone != NULL);
+    change_zone(change, zone, fuzz_plan, &acquired);
+    zone_free(zone);
+    diags_clear(&diags);
+}
+
+// The rows `count` times, with the number for each '#' and the next one for each '+'.
+static inline void world_rows(FILE *out, unsigned count, const char *row)
+{
+    for (unsigned i = 0; i < count; i++) {
+        for (const char *at = row; *at != '\0'; at++) {
+            if (*at == '#' || *at == '+') {
+                fprintf(out, "%u", i + (*at == '+'));
+            } else {
+                putc(*at, out);
+            }
+        }
+    }
+}
+
+// "a.a. ... a" of so many labels.
+static inline const char *world_labels(unsigned count, char text[NAME_TEXT_MAX])
+{
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(text + 2 * (size_t)i, "a.", 2);
+    }
+    text[2 * count - 1] = '\0';
+    return text;
+}
+
+enum { WORLD_MANY = 128, WORLD_LINKS = 9, WORLD_HOSTS = 13, WORLD_ZONE_LABELS = 64 };
+
+// A list of `count` values of one name and type.
+static inline void world_list(FILE *out, const char *name, const char *type, unsigned count,
+                              const char *value)
+{
+    fprintf(out, "%s: {type: %s, ttl: 60, values: [", name, type);
+    world_rows(out, count, value);
+    fputs("]}\n", out);
+}
+
+// A steered RRset of `count` addresses.
+static inline void world_steered(FILE *out, const char *name, unsigned count, const char *signpost)
+{
+    fprintf(out, "%s: {type: A, ttl: 60, value: 192.0.2.1, dynamic: {pools: {p: {values: [", name);
+    world_rows(out, count, "{value: 10.0.0.#, weight: 1}, ");
+    fprintf(out, "]}}, rules: [{pool: p}]}, signpost: {%s}}\n", signpost);
+}
+
+// The same RRset with 16, 32, ... records: what an answer costs must not grow faster.
+enum { WORLD_GROWN_MIN = 16, WORLD_GROWN_MAX = 256 };
+
+static inline void world_grown(FILE *out)
+{
+    for (unsigned count = WORLD_GROWN_MIN; count <= WORLD_GROWN_MAX; count *= 2) {
+        char name[32];
+        snprintf(name, sizeof(name), "grown%u", count);
+        fprintf(out, "%s: [{type: A, values: [", name);
+        world_rows(out, count, "10.0.0.#, ");
+        fputs("]}, {type: MX, values: [", out);
+        world_rows(out, count, "{preference: 1, exchange: m#.w.}, ");
+        fputs("]}, {type: SRV, values: [", out);
+        world_rows(out, count, "{priority: 1, weight: 1, port: 1, target: m#.w.}, ");
+        fputs("]}, {type: HTTPS, values: [", out);
+        world_rows(out, count, "'+ m#.w. alpn=h2', ");
+        fputs("]}]\n", out);
+        snprintf(name, sizeof(name), "sticky-of%u", count);
+        world_steered(out, name, count, "method: sticky, answers: 8");
+    }
+}
+
+static inline void world_worst(FILE *out)
+{
+    char name[NAME_TEXT_MAX];
+    fputs("'': {type: A, value: 192.0.2.1}\n'*': {type: A, value: 192.0.2.4}\n"
+          "'*.s': {type: CNAME, value: c0.w.}\n"
+          "la: {type: CNAME, value: lb.w.}\nlb: {type: CNAME, value: la.w.}\n"
+          "c9: {type: A, value: 192.0.2.5}\nd9: {type: A, value: 192.0.2.5}\n",
+          out);
+    world_rows(out, WORLD_LINKS, "c#: {type: CNAME, value: c+.w.}\n");
+    world_rows(out, WORLD_LINKS, "d#: {type: DNAME, value: d+.w.}\n");
+    world_rows(out, WORLD_LINKS, "e#: {type: DNAME, value: a.b.c.d.e.f.g.h.i.j.e+.w.}\n");
+    world_rows(out, WORLD_MANY,
+               "m#: [{type: A, value: 192.0.2.#}, {type: AAAA, value: '2001:db8::#'}]\n");
+    world_list(out, "a", "A", WORLD_MANY, "10.0.0.#, ");
+    world_list(out, "mx", "MX", WORLD_MANY, "{preference: 1, exchange: m#.w.}, ");
+    world_list(out, "mx10", "MX", 10, "{preference: 1, exchange: m#.w.}, ");
+    world_list(out, "mx40", "MX", 40, "{preference: 1, exchange: m#.w.}, ");
+    world_list(out, "mx70", "MX", 70, "{preference: 1, exchange: m#.w.}, ");
+    world_list(out, "mxfar", "MX", 30, "{preference: 1, exchange: m#.a.b.c.d.e.f#.}, ");
+    world_list(out, "srv", "SRV", WORLD_MANY, "{priority: 1, weight: 1, port: 1, target: m#.w.}, ");
+    world_list(out, "srv10", "SRV", 10, "{priority: 1, weight: 1, port: 1, target: m#.w.}, ");
+    world_list(out, "cut", "NS", WORLD_HOSTS, "ns#.cut.w., ");
+    world_rows(out, WORLD_HOSTS,
+               "ns#.cut: [{type: A, value: 192.0.2.#}, {type: AAAA, value: '2001:db8::#'}]\n");
+    world_list(out, "cutmany", "NS", WORLD_MANY, "ns#.cutmany.w., ");
+    world_list(out, "svc", "HTTPS", SVCB_FOLLOWING_MAX, "'+ c1.w. ipv4hint=auto ipv6hint=auto', ");
+    world_list(out, "svcplain", "HTTPS", 56, "'+ m#.w.', ");
+    world_list(out, "svc8", "HTTPS", 8, "'+ c1.w. ipv4hint=auto ipv6hint=auto', ");
+    world_list(out, "svcmany", "HTTPS", 8, "'+ a.w. ipv4hint=auto', ");
+    fputs("alias: {type: ALIAS, value: c1.w.}\naliasmany: {type: ALIAS, value: a.w.}\n", out);
+    world_steered(out, "sticky", WORLD_MANY, "method: sticky, answers: 1");
+    world_steered(out, "sticky64", WORLD_MANY, "method: sticky, answers: 64");
+    world_steered(out, "random", WORLD_MANY, "method: random, answers: 64");
+    world_steered(out, "weighted", WORLD_MANY, "method: weighted, answers: 64");
+    world_grown(out);
+    fprintf(out, "%s.deep: {type: A, value: 192.0.2.6}\n", world_labels(120, name));
+}
+
+// Zones whose apexes stand at many depths.
+static inline void world_zones(struct change *change)
+{
+    uint8_t apex[2 * WORLD_ZONE_LABELS + 2];
+    for (unsigned labels = 8; labels <= WORLD_ZONE_LABELS; labels += 8) {
+        memcpy(apex + 2 * (size_t)labels, "", 1);
+        for (unsigned i = 0; i < labels; i++) {
+            memcpy(apex + 2 * (size_t)i, "\1z", 2);
+        }
+        world_put(change, "'': {type: A, value: 192.0.2.1}\n", apex);
+    }
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    SP_ASSERT(out != NULL);
+    world_worst(out);
+    fclose(out);
+    world_put(change, text, (const uint8_t *)"\1w");
+    free(text);
+}
+
+static inline const struct generation *world(void)
+{
+    static struct publisher *publisher;
+    if (publisher == NULL) {
+        struct answer_options options = {
+            .udp_payload_max = 1232,
+            .chaos_version = "fuzz",
+            .chaos_id = "id",
+            .ecs = true,
+            .nsid = "fuzzed",
+            .nsid_size = 6,
+            .cookies = {1, {{1, 2, 3}}},
+        };
+        publisher = publisher_new(&options);
+        struct change *change = change_begin(publisher);
+        world_put(change, world_parent, (const uint8_t *)"\7example\3com");
+        world_put(change, world_child, (const uint8_t *)"\1s\7example\3com");
+        world_zones(change);
+        struct diags diags = {0};
+        SP_ASSERT(change_publish(change, &diags));
+    }
+    return publisher_current(publisher);
+}
