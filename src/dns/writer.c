@@ -47,6 +47,7 @@ void writer_back(struct writer *writer, const struct writer_mark *mark)
 {
     writer->size = mark->size;
     writer->target_count = mark->target_count;
+    writer->searched = mark->searched;
 }
 
 static bool label_equal(const uint8_t *a, const uint8_t *b)

@@ -56,10 +56,10 @@ bool writer_copy(struct writer *writer, struct writer_owner *owner, const uint8_
 // What was written, to go back to when more of it does not fit.
 struct writer_mark {
     size_t size;
-    unsigned target_count;
+    unsigned target_count, searched;
 };
 static inline struct writer_mark writer_mark(const struct writer *writer)
 {
-    return (struct writer_mark){writer->size, writer->target_count};
+    return (struct writer_mark){writer->size, writer->target_count, writer->searched};
 }
 void writer_back(struct writer *writer, const struct writer_mark *mark);

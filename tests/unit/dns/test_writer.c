@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the writer compresses, an independent decoder reads back.
+// What the writer compresses, an independent decoder reads back; and a brute force over every
+// suffix of every name before says how much of a name has to be written out.
 #include "dns/writer.h"
 
 #include "../seed.h"
@@ -9,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <ctype.h>
 #include <string.h>
 
 enum { MESSAGE_MAX = 65535, RECORDS_MAX = 3000 };
@@ -74,6 +76,62 @@ static void folded_equal(const uint8_t *a, const uint8_t *b, size_t size)
     }
 }
 
+// --- the brute force
+
+// Names that the message has so far, of those that may be pointed to.
+struct written {
+    uint8_t names[1 + COMPRESSED_NAMES_MAX][NAME_MAX_SIZE];
+    unsigned count, tried; // tried: names for which a suffix was looked for
+};
+
+static void written_begin(struct written *written, const uint8_t *question)
+{
+    written->count = written->tried = 0;
+    if (question[0] != 0) {
+        memcpy(written->names[written->count++], question, name_size(question));
+    }
+}
+
+// Labels of the name that no earlier name ends with.
+static unsigned labels_left(const struct written *written, const uint8_t *name)
+{
+    unsigned left = 0;
+    for (; *name != 0; name += *name + 1, left++) {
+        for (unsigned i = 0; i < written->count; i++) {
+            const uint8_t *suffix = written->names[i];
+            for (; *suffix != 0; suffix += *suffix + 1) {
+                size_t size = name_size(suffix);
+                bool equal = size == name_size(name);
+                for (size_t at = 0; equal && at < size; at++) {
+                    equal = tolower(name[at]) == tolower(suffix[at]);
+                }
+                if (equal) {
+                    return left;
+                }
+            }
+        }
+    }
+    return left;
+}
+
+// The name as it stands at `at` has as many labels of its own as it must.
+static void check_labels(struct written *written, const struct decoder *decoder,
+                         const uint8_t *name)
+{
+    unsigned out = 0;
+    const uint8_t *at = decoder->message + decoder->at;
+    for (; *at != 0 && *at < 0xc0; at += *at + 1) {
+        out++;
+    }
+    if (*name == 0 || written->tried == COMPRESSED_NAMES_MAX) {
+        assert_int_equal(out, name_label_count(name));
+        return;
+    }
+    assert_int_equal(out, labels_left(written, name));
+    written->tried++;
+    memcpy(written->names[written->count++], name, name_size(name));
+}
+
 static unsigned get16(struct decoder *decoder)
 {
     assert_true(decoder->at + 2 <= decoder->size);
@@ -106,9 +164,14 @@ static const struct form *form_of(uint16_t type)
     return NULL;
 }
 
-static void check_record(struct decoder *decoder, const struct sample *sample)
+// `written`: NULL where names stand that no pointer may reach.
+static void check_record(struct decoder *decoder, const struct sample *sample,
+                         struct written *written)
 {
     uint8_t name[NAME_MAX_SIZE];
+    if (written != NULL) {
+        check_labels(written, decoder, sample->owner);
+    }
     size_t size = decode_name(decoder, name);
     assert_int_equal(size, name_size(sample->owner));
     folded_equal(name, sample->owner, size);
@@ -129,6 +192,9 @@ static void check_record(struct decoder *decoder, const struct sample *sample)
     decoder->at += form->before;
     const uint8_t *expected = sample->rdata + form->before;
     for (unsigned i = 0; i < form->names; i++) {
+        if (written != NULL) {
+            check_labels(written, decoder, expected);
+        }
         size = decode_name(decoder, name);
         assert_int_equal(size, name_size(expected));
         folded_equal(name, expected, size);
@@ -215,8 +281,10 @@ static void check_message(size_t limit)
         assert_true(writer.size <= limit);
     }
     struct decoder decoder = {message, writer.size, start};
+    struct written written; // the first names: none is out of reach
+    written_begin(&written, message + HEADER_SIZE);
     for (size_t i = 0; i < count; i++) {
-        check_record(&decoder, &samples[i]);
+        check_record(&decoder, &samples[i], &written);
     }
     assert_int_equal(decoder.at, writer.size);
     free(message);
@@ -265,7 +333,7 @@ static void test_names_across_the_reach_of_pointers(void **state)
         }
         struct decoder decoder = {message, writer.size, at};
         for (unsigned i = 0; i < 31; i++) {
-            check_record(&decoder, &samples[i]);
+            check_record(&decoder, &samples[i], NULL);
         }
     }
     free(message);
@@ -332,6 +400,36 @@ static void test_compresses(void **state)
     assert_int_equal(writer.size - before, 1 + 10 + 2);
 }
 
+// Records of one owner point to where the first one has it; not when that one did not fit.
+static void test_owner_is_pointed_to(void **state)
+{
+    (void)state;
+    static const uint8_t name[] = "\1q", far[] = "\5other\4name";
+    uint8_t message[128] = {0};
+    memcpy(message + HEADER_SIZE, name, sizeof(name));
+    const size_t start = HEADER_SIZE + sizeof(name) + QUESTION_FIXED_SIZE;
+    struct writer writer;
+    writer_begin(&writer, message, start, sizeof(message));
+    struct writer_owner owner = {.name = far}, question = {name, HEADER_SIZE};
+    uint8_t long_text[100] = {99};
+    assert_false(writer_put(&writer, &owner, TYPE_TXT, CLASS_IN, 1, long_text, sizeof(long_text)));
+    assert_int_equal(writer.size, start);
+    assert_int_equal(owner.at, 0);
+    static const uint8_t record[] = "\xc0\x0c\0\1\0\1\0\0\0\1\0\4abcd";
+    assert_true(writer_copy(&writer, &owner, record, sizeof(record) - 1));
+    assert_int_equal(owner.at, start);
+    assert_memory_equal(message + start, far, sizeof(far));
+    size_t before = writer.size;
+    assert_true(writer_copy(&writer, &owner, record, sizeof(record) - 1));
+    assert_int_equal(writer.size - before, 16);
+    assert_int_equal(get_u16(message + before), 0xc000 | start);
+    before = writer.size;
+    assert_true(writer_put(&writer, &question, TYPE_NS, CLASS_IN, 1, far, sizeof(far)));
+    assert_int_equal(get_u16(message + before), 0xc000 | HEADER_SIZE);
+    assert_int_equal(writer.last_name, start);
+    assert_int_equal(writer.size - before, 14);
+}
+
 int main(void)
 {
     dice = test_seed();
@@ -340,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_names_across_the_reach_of_pointers),
         cmocka_unit_test(test_every_limit),
         cmocka_unit_test(test_compresses),
+        cmocka_unit_test(test_owner_is_pointed_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
