@@ -15,6 +15,7 @@ enum {
     PROTOCOL_UDP = 17,
     HOPS = 64,
     IPV4_NO_OPTIONS = 0x45,
+    IPV6_VERSION = 6,
     IPV4_FRAGMENT_MASK = 0x3fff, // MF and the offset; DF may be set
 };
 
@@ -78,8 +79,8 @@ static bool read_ipv6(const uint8_t *ip, size_t size, struct frame *frame)
     }
     size_t length = get_u16(ip + AT_IPV6_LENGTH);
     const uint8_t *udp = ip + FRAME_IPV6_SIZE;
-    if (ip[0] >> 4 != 6 || ip[AT_IPV6_NEXT] != PROTOCOL_UDP || length > size - FRAME_IPV6_SIZE ||
-        get_u16(udp + AT_UDP_CHECKSUM) == 0) {
+    if (ip[0] >> 4 != IPV6_VERSION || ip[AT_IPV6_NEXT] != PROTOCOL_UDP ||
+        length > size - FRAME_IPV6_SIZE || get_u16(udp + AT_UDP_CHECKSUM) == 0) {
         return false;
     }
     frame->source.family = frame->destination.family = FAMILY_IPV6;
@@ -156,6 +157,7 @@ static void turn_udp(uint8_t *udp, size_t payload_size, const uint8_t *addresses
 
 static void turn_ipv4(uint8_t *ip, size_t size, uint16_t id)
 {
+    put_u16(ip, IPV4_NO_OPTIONS << 8); // no traffic class, whatever the query had
     put_u16(ip + AT_IPV4_LENGTH, (unsigned)size);
     put_u16(ip + AT_IPV4_ID, id);
     put_u16(ip + AT_IPV4_FRAGMENT, 0);
@@ -176,6 +178,7 @@ size_t frame_turn(uint8_t *bytes, const struct frame *frame, size_t payload_size
         turn_ipv4(ip, size - FRAME_ETHERNET_SIZE, id);
         turn_udp(udp, payload_size, ip + AT_IPV4_SOURCE, 2 * sizeof(uint32_t));
     } else {
+        put_u32(ip, IPV6_VERSION << 28); // no traffic class and no flow, whatever the query had
         put_u16(ip + AT_IPV6_LENGTH, (unsigned)(FRAME_UDP_SIZE + payload_size));
         ip[AT_IPV6_HOPS] = HOPS;
         swap(ip + AT_IPV6_SOURCE, ip + AT_IPV6_DESTINATION, IPV6_ADDRESS_SIZE);

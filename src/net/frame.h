@@ -33,6 +33,6 @@ struct frame {
 bool frame_read(const uint8_t *bytes, size_t size, struct frame *frame);
 
 // Turns the frame round, in place: `payload_size` bytes at payload_at go back to the sender, with
-// fresh lengths and checksums. `id` is the IPv4 identification (RFC 6864). Returns the size of the
-// whole frame. The buffer holds it.
+// fresh lengths and checksums, without a traffic class or a flow label. `id` is the IPv4
+// identification (RFC 6864). Returns the size of the whole frame. The buffer holds it.
 size_t frame_turn(uint8_t *bytes, const struct frame *frame, size_t payload_size, uint16_t id);

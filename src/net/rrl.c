@@ -2,10 +2,10 @@
 //
 // The table of loads and the verdict.
 //
-// Called by udp.c on its data thread, once a batch and then once a message; each thread has a table
-// of its own. A bucket is one cache line of four loads, so an address costs one line for itself and
-// one for each network around it. A load is kept as it was when it was last changed; what it has
-// decayed to follows from the time since.
+// Called by responder.c on a data thread, once a batch and then once a message; each thread has a
+// table of its own. A bucket is one cache line of four loads, so an address costs one line for
+// itself and one for each network around it. A load is kept as it was when it was last changed;
+// what it has decayed to follows from the time since.
 #include "net/rrl.h"
 
 #include "base/clock.h"

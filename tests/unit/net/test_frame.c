@@ -46,18 +46,19 @@ static void assert_checksums(const struct built *built)
     assert_int_not_equal(get_u16(udp + 6), 0);
 }
 
-// Headers up to the payload: two stations, IPv4 with DF set, 192.0.2.7 to 198.51.100.1.
+// Headers up to the payload: two stations, IPv4 with DF and a traffic class set, 192.0.2.7 to
+// 198.51.100.1.
 static const char head_ipv4[] = "\2\0\0\0\0\1"
                                 "\2\0\0\0\0\2"
                                 "\x08\x00"
-                                "\x45\0\0\0\x12\x34\x40\0\x3d\x11\0\0"
+                                "\x45\xbb\0\0\x12\x34\x40\0\x3d\x11\0\0"
                                 "\xc0\x00\x02\x07"
                                 "\xc6\x33\x64\x01";
-// IPv6, 2001:db8::7 to 2001:db8:0:1::1.
+// IPv6 with a traffic class and a flow label, 2001:db8::7 to 2001:db8:0:1::1.
 static const char head_ipv6[] = "\2\0\0\0\0\1"
                                 "\2\0\0\0\0\2"
                                 "\x86\xdd"
-                                "\x60\0\0\0\0\0\x11\x40"
+                                "\x6b\xb1\x23\x45\0\0\x11\x40"
                                 "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\7"
                                 "\x20\x01\x0d\xb8\0\0\0\1\0\0\0\0\0\0\0\1";
 
@@ -108,6 +109,9 @@ static void test_turned_at_every_size(void **state)
             answer.size = frame_turn(answer.bytes, &frame, size, (uint16_t)size);
             assert_int_equal(answer.size, frame.payload_at + size);
             assert_checksums(&answer);
+            bool old = answer.ip_size == FRAME_IPV4_SIZE;
+            assert_int_equal(get_u16(answer.bytes + 14), old ? 0x4500 : 0x6000);
+            assert_true(old || get_u16(answer.bytes + 16) == 0);
             assert_true(frame_read(answer.bytes, answer.size, &back));
             assert_true(address_equal(&back.source, &frame.destination));
             assert_true(address_equal(&back.destination, &frame.source));
