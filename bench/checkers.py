@@ -215,7 +215,7 @@ class Nginx(Program):
             f'daemon off; master_process off; pid {self.folder}/pid; error_log stderr crit;\n'
             'events { worker_connections 16384; }\n'
             f"http {{ {paths} log_format reused '$ssl_session_reused';\n"
-            f'server {{ listen 0.0.0.0:{self.port} ssl backlog=4096; '
+            f'server {{ listen 0.0.0.0:{self.port} ssl backlog=511; '
             f'access_log {self.folder}/reused reused; keepalive_timeout 0; '
             f'ssl_certificate {self.certificate}; ssl_certificate_key {self.folder}/key.pem; '
             'location / { return 200 "ok\\n"; } } }\n')

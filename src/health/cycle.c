@@ -6,7 +6,7 @@
 // the control thread only. What the schedule guarantees while that thread is not itself late:
 //   - two starts of one check are never more than one interval apart, so a hard failure is seen
 //     within fall x interval + timeout. Jitter only ever shortens: by up to a tenth, and the first
-//     gap by up to half; it keeps checks from running in step. While an up check fails, the gap is
+//     gap by any part; it keeps checks from running in step. While an up check fails, the gap is
 //     its fast interval;
 //   - never two probes of a check at once, nor two within nearly half of what is planned: a probe
 //     that started late moves the next one only if they would come too close;
@@ -21,7 +21,6 @@
 #include "health/registry.h"
 
 #include "base/hash.h"
-#include "base/memory.h"
 
 #include <string.h>
 
@@ -94,8 +93,8 @@ static void schedule_next(struct health *health, struct check *check, int64_t no
     }
     check->resting = may_rest(health, check);
     int64_t gap = next_gap(health, check);
-    // The first probes of many checks come close together: the second ones spread them.
-    gap -= health_random_span(health, gap / (check->probe_count == 1 ? 2 : JITTER_PART));
+    // The first probes of many checks come close together: the second ones spread them evenly.
+    gap -= health_random_span(health, check->probe_count == 1 ? gap / 20 * 19 : gap / JITTER_PART);
     int64_t next = MAX(check->due.time_ns + gap, check->started_ns + gap / 2);
     check_wait_until(health, check, MAX(next, now));
 }
@@ -255,31 +254,9 @@ void check_leave(struct health *health, struct check *check)
 
 // --- results ---
 
-void check_detail_drop(struct check *check)
-{
-    if (check->detail_owned) {
-        free((void *)(uintptr_t)check->detail);
-    }
-    check->detail = NULL;
-    check->detail_owned = false;
-}
-
-// Of what targets say that are well: not to be kept for each of them.
-static const char *frequent_detail(const char *detail)
-{
-    static const char *const texts[] = {"connected", "HTTP 200", "answered", "as expected",
-                                        "NOERROR",   "SERVING",  "sent",     "greeted with 220"};
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        if (strcmp(texts[i], detail) == 0) {
-            return texts[i];
-        }
-    }
-    return NULL;
-}
-
 // Details may quote what a target sent: one line of ASCII is all that may pass. Most results have
 // none, and most that have one repeat the one before.
-static void detail_set(struct check *check, const char *detail)
+static void detail_set(struct health *health, struct check *check, const char *detail)
 {
     char clean[DETAIL_MAX];
     size_t size = 0;
@@ -291,10 +268,8 @@ static void detail_set(struct check *check, const char *detail)
     }
     clean[size] = '\0';
     if (strcmp(clean, check->detail ? check->detail : "") != 0) {
-        check_detail_drop(check);
-        const char *frequent = frequent_detail(clean);
-        check->detail_owned = frequent == NULL && size > 0;
-        check->detail = check->detail_owned ? mem_copy(clean, size + 1) : frequent;
+        texts_drop(health->details, check->detail);
+        check->detail = size > 0 ? texts_keep(health->details, clean) : NULL;
     }
 }
 
@@ -305,7 +280,8 @@ static bool failed_late(const struct check *check, enum probe_verdict verdict, i
 }
 
 // What was seen, kept to be shown.
-static void record(struct check *check, const struct probe_result *result, int64_t now)
+static void record(struct health *health, struct check *check, const struct probe_result *result,
+                   int64_t now)
 {
     check->latency_ns = now - check->started_ns;
     check->last_reason = result->reason;
@@ -314,7 +290,7 @@ static void record(struct check *check, const struct probe_result *result, int64
     check->certificate_days = result->certificate_days;
     check->has_load = result->has_load;
     check->load = result->load;
-    detail_set(check, result->detail);
+    detail_set(health, check, result->detail);
     history_add(&check->history, result->reason, check->latency_ns, now);
 }
 
@@ -406,13 +382,14 @@ void health_probe_done(struct health *health, struct probe *probe,
     int64_t now = clock_monotonic_ns(health->clock);
     enum probe_verdict verdict = probe_reasons[result->reason].verdict;
     health->probing_count--;
-    record(check, result, now);
+    record(health, check, result, now);
     check->excused = failed_late(check, verdict, now);
     if (check->excused) {
         verdict = VERDICT_NONE;
     } else if (!check->had_result) {
         check->had_result = true;
         health->unsettled_count--;
+        health->unsettled_ns -= first_cost_ns(check->spec);
     }
     check->failure_count += verdict == VERDICT_BAD;
     if (verdict != VERDICT_NONE) {

@@ -9,9 +9,13 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-// First probes of many checks start at most one a millisecond, but all within a second.
+// First probes start at most one a millisecond, but all within a second as long as they are few. Of
+// many, no more start in a second than the machine can see through: those to black holes must leave
+// room for others under way, and handshakes and commands take a processor's time.
 #define SPREAD_STEP_NS  NS_PER_MS
 #define SPREAD_MAX_NS   NS_PER_SECOND
+#define FIRST_CHEAP_NS  (NS_PER_MS / 10)
+#define FIRST_DEAR_NS   NS_PER_MS
 #define INTERVAL_MIN_NS (10 * NS_PER_MS)
 #define CHECKS_MAX      (1 << 24)
 
@@ -67,6 +71,22 @@ static int index_take(struct health *health)
     return health->count++;
 }
 
+int64_t first_cost_ns(const struct check_spec *spec)
+{
+    bool dear = spec->kind == CHECK_HTTPS || spec->kind == CHECK_TLS || spec->kind == CHECK_EXEC ||
+                (spec->kind == CHECK_GRPC && spec->tls);
+    return dear ? FIRST_DEAR_NS : FIRST_CHEAP_NS;
+}
+
+// Until the first probe of a new check, behind those that wait for theirs.
+static int64_t first_wait(struct health *health, const struct check_spec *spec)
+{
+    int64_t spread = MIN((int64_t)(health->check_count - 1) * SPREAD_STEP_NS, SPREAD_MAX_NS);
+    int64_t behind = MAX(health->unsettled_ns - SPREAD_MAX_NS, 0) % spec->interval_ns;
+    return MIN(behind + health_random_span(health, MIN(spread, spec->interval_ns)),
+               spec->interval_ns);
+}
+
 int health_acquire(struct health *health, const struct address *target,
                    const struct check_spec *spec)
 {
@@ -100,9 +120,8 @@ int health_acquire(struct health *health, const struct address *target,
         check->bucket_next = *bucket_of(health, hash);
         *bucket_of(health, hash) = check;
     }
-    int64_t spread = MIN((int64_t)(health->check_count - 1) * SPREAD_STEP_NS, SPREAD_MAX_NS);
-    check_wait_until(health, check,
-                     now + health_random_span(health, MIN(spread, check->spec->interval_ns)));
+    check_wait_until(health, check, now + first_wait(health, check->spec));
+    health->unsettled_ns += first_cost_ns(check->spec);
     return check->index;
 }
 
@@ -132,11 +151,14 @@ static void check_end(struct health *health, struct check *check)
     if (check->probe.kept) {
         health->prober.forget(health->prober.state, &check->probe);
     }
+    if (!check->had_result) {
+        health->unsettled_count--;
+        health->unsettled_ns -= first_cost_ns(check->spec);
+    }
     definition_drop(health->definitions, check->spec);
     health->checks[check->index] = NULL;
     health->check_count--;
-    health->unsettled_count -= !check->had_result;
-    check_detail_drop(check);
+    texts_drop(health->details, check->detail);
     free(check);
 }
 
@@ -165,6 +187,7 @@ struct health *health_new(const struct clock *clock, const struct prober *prober
     health->changed = changed;
     health->context = context;
     health->definitions = definitions_new();
+    health->details = texts_new();
     health->probes_max = HEALTH_PROBES_MAX;
     doubt_open(&health->doubt, &(struct doubt_options){.share = 100});
     health->bucket_count = 64;
@@ -187,6 +210,7 @@ void health_free(struct health *health)
     free(health->free_indexes);
     free(health->buckets);
     definitions_free(health->definitions);
+    texts_free(health->details);
     free(health);
 }
 

@@ -84,7 +84,7 @@ struct attempt {
     struct dialog dialog;
     size_t sent;
     unsigned redirect_count;
-    char authority[AUTHORITY_MAX];
+    char *authority;     // AUTHORITY_MAX, owned; NULL: not needed yet
     const char *name;    // verified and sent as SNI; NULL: the target itself
     char *redirect_path; // owned
     void *own;           // of icmp and exec

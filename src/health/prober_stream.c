@@ -26,6 +26,7 @@ static void stream_forget(struct attempt *attempt)
     }
     tls_memory_clear(&attempt->scratch);
     dialog_forget(&attempt->dialog);
+    free(attempt->authority);
 }
 
 // Whether all that is wanted is a connection: nothing is said, and nothing heard.
@@ -137,8 +138,11 @@ static void authority_write(struct attempt *attempt)
     if (attempt->port != usual) {
         snprintf(port, sizeof(port), ":%u", attempt->port);
     }
-    snprintf(attempt->authority, sizeof(attempt->authority), "%s%.255s%s%s", brackets ? "[" : "",
-             host, brackets ? "]" : "", port);
+    if (attempt->authority == NULL) {
+        attempt->authority = mem_alloc(AUTHORITY_MAX);
+    }
+    snprintf(attempt->authority, AUTHORITY_MAX, "%s%.255s%s%s", brackets ? "[" : "", host,
+             brackets ? "]" : "", port);
 }
 
 static void stream_start(struct attempt *attempt)
@@ -233,7 +237,9 @@ static void talk_begin(struct attempt *attempt)
         stream_end(attempt);
         return;
     }
-    authority_write(attempt);
+    if (!is_connect_only(attempt)) {
+        authority_write(attempt);
+    }
     attempt->dialog.recipe = &attempt->recipe;
     attempt->dialog.result = &attempt->result;
     attempt->dialog.authority = attempt->authority;

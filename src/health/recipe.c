@@ -156,6 +156,7 @@ static void question_ready(struct recipe *recipe)
     const struct check_spec *spec = recipe->spec;
     const char *reason = "the question cannot be read";
     const char *type = spec->query_type ? spec->query_type : "A";
+    recipe->query = mem_alloc(NAME_MAX_SIZE);
     recipe->query_size = name_parse(spec->query ? spec->query : ".", NULL, recipe->query, NULL);
     require(recipe, recipe->query_size > 0 && rr_type_parse(type, &recipe->query_type), reason);
     require(recipe, check_rcodes(spec->rcode ? spec->rcode : "NOERROR", &recipe->rcodes, &reason),
@@ -188,6 +189,7 @@ void recipe_close(struct recipe *recipe)
     octets_free(&recipe->expect);
     free(recipe->wanted_header);
     free(recipe->answer);
+    free(recipe->query);
     *recipe = (struct recipe){0};
 }
 

@@ -26,7 +26,7 @@ struct recipe {
     struct octets send, expect;
     struct check_statuses statuses;
     uint32_t rcodes;
-    uint8_t query[255]; // dns: name in wire form
+    uint8_t *query; // dns: name in wire form
     size_t query_size;
     uint16_t query_type;
     uint8_t *answer; // dns: rdata in wire form

@@ -9,6 +9,7 @@
 #include "health/health.h"
 #include "health/schedule.h"
 #include "health/state.h"
+#include "health/texts.h"
 
 enum { DETAIL_MAX = 104 }; // with the end
 
@@ -31,11 +32,10 @@ struct check {
     bool is_anchor;
     bool resting; // waiting, for longer than its interval
     bool had_result;
-    bool excused;      // the last result was a late failure that did not count
-    bool spread;       // after a pause, the due time was drawn anew
-    bool failing;      // the last result that counts was bad
-    bool hinted;       // the owner was told that change_in_s is not zero
-    bool detail_owned; // else it is one of those that most checks have
+    bool excused; // the last result was a late failure that did not count
+    bool spread;  // after a pause, the due time was drawn anew
+    bool failing; // the last result that counts was bad
+    bool hinted;  // the owner was told that change_in_s is not zero
     bool warning, has_certificate, has_load;
     int32_t certificate_days;
     double load;
@@ -43,7 +43,7 @@ struct check {
     int64_t rest_ns;                        // the gap while nobody asks; 0: somebody does
     int64_t failing_started_ns, failing_ns; // start and end of the first probe that failed
     enum probe_reason last_reason;
-    const char *detail; // NULL: the last result had none
+    const char *detail; // kept in health->details; NULL: the last result had none
     uint64_t probe_count, failure_count, change_count;
     struct history history;
 };
@@ -54,6 +54,7 @@ struct health {
     const struct clock *clock;
     struct prober prober;
     struct definitions *definitions;
+    struct texts *details;
     health_changed *changed;
     health_doubted *doubted;
     void *context;
@@ -68,6 +69,7 @@ struct health {
     struct check *ready_first, *ready_last;
     unsigned probing_count, probes_max;
     size_t unsettled_count; // checks that have had no result yet
+    int64_t unsettled_ns;   // how long the first round of these takes, first_cost_ns of each
     struct doubt doubt;
     bool thawed; // doubt ended: the next tick tells the owner what that changed
     struct health_lateness lateness;
@@ -75,9 +77,10 @@ struct health {
 
 // The check waits for its first probe, or for a new due time.
 void check_wait_until(struct health *health, struct check *check, int64_t time_ns);
-void check_detail_drop(struct check *check);
 // Out of the schedule and of the counts, its probe cancelled.
 void check_leave(struct health *health, struct check *check);
+// What a first probe takes of the first round.
+int64_t first_cost_ns(const struct check_spec *spec);
 // Uniform in [0, span).
 int64_t health_random_span(struct health *health, int64_t span);
 // Keeps the counts of doubt: how the check stood before a change.

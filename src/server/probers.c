@@ -115,9 +115,9 @@ void probers_tell(struct probers *probers, struct events *events)
     probers->events = events;
 }
 
-unsigned probers_room(void)
+unsigned probers_room(const struct probers *probers)
 {
-    enum { PROBES_MAX = 16384 };
+    enum { PROBES_MAX = 32768, PROCESS_OWN = 64 };
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
         return HEALTH_PROBES_MAX;
@@ -127,7 +127,11 @@ unsigned probers_room(void)
         setrlimit(RLIMIT_NOFILE, &limit);
     }
     getrlimit(RLIMIT_NOFILE, &limit);
-    return (unsigned)MIN(limit.rlim_cur / 2, (rlim_t)PROBES_MAX);
+    rlim_t room = limit.rlim_cur / 2;
+    if (probers->remote != NULL && limit.rlim_max > (rlim_t)2 * PROCESS_OWN) {
+        room = limit.rlim_max - PROCESS_OWN;
+    }
+    return (unsigned)MIN(room, (rlim_t)PROBES_MAX);
 }
 
 void probers_close(struct probers *probers)

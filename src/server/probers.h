@@ -25,7 +25,8 @@ const struct prober *probers_prober(const struct probers *probers);
 // Before the first probe starts: where results go; and who hears of the process.
 void probers_report(struct probers *probers, probe_ended *ended, void *context);
 void probers_tell(struct probers *probers, struct events *events);
-// How many probes may be under way at a time: as many as there are descriptors for.
-unsigned probers_room(void);
+// How many probes may be under way at a time: as many as there are descriptors for. A process of
+// its own has all of them; in the server half of them are for clients and files.
+unsigned probers_room(const struct probers *probers);
 // After health_free; the memory goes when the loop has closed the handles.
 void probers_close(struct probers *probers);

@@ -441,7 +441,7 @@ static bool start(struct server *server, struct diags *diags)
     log_event(LOG_EVENT_STARTING, "version=%s pid=%ld", SIGNPOST_VERSION, (long)getpid());
     server->checker = checker_new(&server->loop, probers_prober(&server->probers));
     server->engine = engine_new(config, server->clock, checker_prober(server->checker));
-    health_limit(engine_health(server->engine), probers_room());
+    health_limit(engine_health(server->engine), probers_room(&server->probers));
     checker_attach(server->checker, engine_health(server->engine), engine_beats(server->engine));
     probers_report(&server->probers, checker_report, server->checker);
     probers_tell(&server->probers, engine_events(server->engine));
