@@ -117,10 +117,11 @@ def ends(text: bytes):
     return says(text, then=close_at_once)
 
 
-def drips(text: bytes):
+def drips(text: bytes, hear: bool = True):
     """One octet each 50 ms, a slow loris."""
     def talk(connection):
-        connection.recv(4096)
+        if hear:
+            connection.recv(4096)
         for octet in text:
             connection.sendall(bytes([octet]))
             time.sleep(0.05)
@@ -137,7 +138,7 @@ def endless(head: bytes, piece: bytes):
     return talk
 
 
-def dialog(*lines: tuple[bytes, bytes]):
+def dialog(*lines: tuple[bytes, bytes], then=hold):
     """(what is heard must begin with, what is said); the first is said without hearing."""
     def talk(connection):
         reader = connection.makefile('rb')
@@ -145,7 +146,7 @@ def dialog(*lines: tuple[bytes, bytes]):
             if heard and not reader.readline().startswith(heard):
                 return
             connection.sendall(said)
-        hold(connection)
+        then(connection)
     return talk
 
 

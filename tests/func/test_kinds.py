@@ -74,6 +74,12 @@ def black_hole(exits) -> int:
     return listener.getsockname()[1]
 
 
+def half_closed(connection):
+    """Our half ends; the other is still heard."""
+    connection.shutdown(socket.SHUT_WR)
+    services.hold(connection)
+
+
 def test_tcp(daemon):
     answers = {'kind': 'tcp', 'send': r'PING\r\n', 'expect': r'+PONG\r\n'}
     rows = [
@@ -90,6 +96,8 @@ def test_tcp(daemon):
         ('long', {**answers, 'limit': 100}, Service(endless(b'', b'x' * 4096)), 'L7MATCH',
          '100 octets'),
         ('closed', answers, Service(services.close_at_once), 'L7CLOSE', ''),
+        ('reset', answers, Service(says(b'', then=services.reset)), 'L7CLOSE', 'reset'),
+        ('half', answers, Service(half_closed), 'L7CLOSE', 'closed without an answer'),
         ('silent', answers, Service(services.hold), 'L7TOUT', 'no expected answer within'),
         ('drip', answers, Service(drips(b'x' * 1000)), 'L7TOUT', ''),
     ]
@@ -225,8 +233,20 @@ def test_tls(daemon, authority, tmp_path):
 
     def check(name, host='www.example.org', kind='https', **more):
         return {'kind': kind, 'host': host, 'port': ports[name], 'ca': root, **more}
+
+    def own(service):
+        return {**check('good'), 'port': service.port}
     plain = Service(ends(http(400)))
     mute = Service(services.hold)
+    shut = Service(services.close_at_once)
+    reset = Service(says(b'', then=services.reset))
+    slow = Service(drips(b'\x16\x03\x03\x40\0' + b'\2' * 400))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.path('good.pem'), authority.path('good.key'))
+    huge = Service(endless(http(200)[:-2].replace(b'Content-Length: 0\r\n', b'') + b'\r\n',
+                           b'x' * 65536), context=context)
+    loris = Service(drips(http(200, b'x' * 200)), context=context)
+    garbage = Service(says(b'\0\xff garbage'), context=context)
     rows = [
         ('good', check('good'), 'OK', 'HTTP 200'),
         ('ended', check('ended'), 'L6EXP', 'expired'),
@@ -241,6 +261,13 @@ def test_tls(daemon, authority, tmp_path):
         ('self', check('self'), 'L6CERT', 'self-signed'),
         ('plain', {'kind': 'https', 'port': plain.port, 'ca': root}, 'L6HAND', ''),
         ('mute', {'kind': 'tls', 'port': mute.port, 'ca': root}, 'L6TOUT', 'no TLS handshake'),
+        ('shut', {'kind': 'tls', 'port': shut.port, 'ca': root}, 'L6HAND', 'handshake'),
+        ('reset', {'kind': 'tls', 'port': reset.port, 'ca': root}, 'L6HAND', 'reset'),
+        ('slow', {'kind': 'tls', 'port': slow.port, 'ca': root}, 'L6TOUT', 'no TLS handshake'),
+        ('off', {'kind': 'https', 'port': services.free_port(), 'ca': root}, 'L4CON', 'refused'),
+        ('huge', own(huge), 'OK', 'HTTP 200'),
+        ('loris', own(loris), 'L7TOUT', 'no complete answer'),
+        ('garbage', own(garbage), 'L7RSP', ''),
     ]
     program = services.nginx(tmp_path, servers, ports['good'])
     try:
@@ -261,8 +288,8 @@ def test_tls(daemon, authority, tmp_path):
         run(daemon, [(label.strip('"'), *rest) for label, *rest in third])
     finally:
         program.close()
-        plain.close()
-        mute.close()
+        for service in (plain, mute, shut, reset, slow, huge, loris, garbage):
+            service.close()
 
 
 @pytest.mark.parametrize('version', ['TLSv1.2', 'TLSv1.3'])
@@ -331,6 +358,12 @@ def test_smtp(daemon):
         ('endless', {'kind': 'smtp'}, Service(says(b'220-x\r\n' * 999, hear=False)), 'L7RSP',
          'too long'),
         ('closed', {'kind': 'smtp'}, Service(services.close_at_once), 'L7CLOSE', ''),
+        ('reset', ehlo, Service(dialog((b'', b'220 x\r\n'), (b'EHLO', b'250-x\r\n'),
+                                       then=services.reset)), 'L7CLOSE', ''),
+        ('loris', {'kind': 'smtp'}, Service(drips(b'220 ' + b'x' * 400, hear=False)), 'L7TOUT',
+         'SMTP reply'),
+        ('binary', {'kind': 'smtp'}, Service(says(b'\x00\xff\r\n', hear=False)), 'L7RSP', ''),
+        ('off', {'kind': 'smtp'}, None, 'L4CON', 'refused'),
         ('silent', {'kind': 'smtp'}, Service(services.hold), 'L7TOUT', 'SMTP reply'),
     ]
     with table(rows) as ready:
@@ -382,6 +415,11 @@ def test_dns(daemon):
         ('off', a, None, 'L4CON', 'refused'),
         ('stream', {**a, 'tcp': True}, Service(dns_answer(0, record, length=True)), 'OK', ''),
         ('junk', {**a, 'tcp': True}, Service(says(b'\0\x04junk')), 'L7RSP', ''),
+        ('half', {**a, 'tcp': True}, Service(says(b'\0\x40half', then=half_closed)), 'L7CLOSE', ''),
+        ('shut', {**a, 'tcp': True}, Service(services.close_at_once), 'L7CLOSE', ''),
+        ('mute', {**a, 'tcp': True}, Service(services.hold), 'L7TOUT', 'no answer'),
+        ('loris', {**a, 'tcp': True}, Service(drips(b'\0\xff' + b'x' * 255)), 'L7TOUT', ''),
+        ('closed', {**a, 'tcp': True}, None, 'L4CON', 'refused'),
     ]
     with table(rows) as ready:
         run(daemon, ready)
@@ -419,6 +457,13 @@ def test_grpc(daemon, authority):
         ('http1', {'kind': 'grpc'}, Service(ends(http(400))), 'L7RSP', ''),
         ('closed', {'kind': 'grpc'}, Service(services.close_at_once), 'L7CLOSE', ''),
         ('silent', {'kind': 'grpc'}, Service(services.hold), 'L7TOUT', 'health service'),
+        ('reset', {'kind': 'grpc'}, Service(says(b'', then=services.reset)), 'L7CLOSE', ''),
+        ('garbage', {'kind': 'grpc'}, Service(says(b'\xff' * 64)), 'L7RSP', ''),
+        ('loris', {'kind': 'grpc'}, Service(drips(b'\0\0\x60\4' + b'\0' * 400)), 'L7TOUT', ''),
+        ('huge', {'kind': 'grpc'}, Service(endless(b'', b'\0\0\0\4\0\0\0\0\0' * 4096)), 'L7RSP',
+         ''),
+        ('plain', secure, Service(ends(http(400))), 'L6HAND', ''),
+        ('off', {'kind': 'grpc'}, None, 'L4CON', 'refused'),
         ('secure', secure, Service(grpc(1), context=context), 'OK', 'SERVING'),
         ('alpn', secure, Service(grpc(1), context=no_alpn), 'L6ALPN', ''),
     ]
