@@ -177,11 +177,15 @@ static void count_query(struct worker_counters *counters, const struct query *qu
 static size_t limit_of(const struct generation *generation, const struct query *query,
                        const struct query_source *source)
 {
-    return source->transport == TRANSPORT_UDP ? MIN(query->udp_payload, generation->udp_limit)
-                                              : ANSWER_TCP_MAX;
+    return source->transport == TRANSPORT_UDP
+               ? MIN(MAX(query->udp_payload, QUERY_PAYLOAD_MIN), generation->udp_limit)
+               : ANSWER_TCP_MAX;
 }
 
 // --- the stages of a message
+
+// Where the index has nothing for any hash.
+static const uint64_t no_slot;
 
 // Reads the query and fetches the place of its name in the index.
 static inline void pending_parse(struct pending *pending, const struct generation *generation,
@@ -193,6 +197,8 @@ static inline void pending_parse(struct pending *pending, const struct generatio
     bool is_common = query_parse_common(bytes, size, query);
     pending->verdict = LIKELY(is_common) ? QUERY_GOOD : query_parse(bytes, size, query);
     pending->is_simple = false;
+    pending->hash = 0;
+    pending->run = &no_slot;
     if (LIKELY(pending->verdict == QUERY_GOOD)) {
         // Without OPT there must be no other additional record either: its count would stay.
         bool is_bare = !query->edns && get_u16(bytes + AT_ARCOUNT) == 0;
@@ -207,13 +213,10 @@ static inline void pending_parse(struct pending *pending, const struct generatio
 // Finds what stands there and fetches the node.
 static inline void pending_probe(struct pending *pending, const struct generation *generation)
 {
-    pending->slot = 0;
-    if (LIKELY(pending->verdict == QUERY_GOOD)) {
-        pending->slot = index_probe(generation->names, pending->hash, pending->run);
-        uintptr_t node = (uintptr_t)slot_node(pending->slot); // may be nowhere
-        __builtin_prefetch((const void *)node);
-        __builtin_prefetch((const void *)(node + 64)); // a name and an address or two end here
-    }
+    pending->slot = index_probe(generation->names, pending->hash, pending->run);
+    uintptr_t node = (uintptr_t)slot_node(pending->slot); // may be nowhere
+    __builtin_prefetch((const void *)node);
+    __builtin_prefetch((const void *)(node + 64)); // a name and an address or two end here
 }
 
 // Makes sure that it is the name's, and finds the RRset.

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "answer/respond.h"
+#include "steer/plan_pick_one.h"
 
 // What every client takes: a shorter answer needs no look at anybody's limit.
 enum { FAST_SIZE_MAX = QUERY_PAYLOAD_MIN };
@@ -156,19 +157,26 @@ static inline size_t fast_steered(const struct generation *generation, struct wo
 // The closest node above a name that does not exist, if it is one or two labels up and nothing
 // about it is special; else NULL: resolve.c goes all the way.
 static inline const struct node *fast_encloser(const struct generation *generation,
-                                               const struct query *query)
+                                               const struct query *query, struct tally *tally)
 {
     enum { STEPS_MAX = 2 };
     const uint8_t *at = query->folded, *end = at + query->name_size;
     for (unsigned step = 0; step < STEPS_MAX && *at != 0; step++) {
         at += *at + 1U;
         const size_t size = (size_t)(end - at);
+        if (LIKELY(tally->encloser != NULL && is_named(tally->encloser, at, size))) {
+            return tally->encloser;
+        }
         const uint64_t hash = generation_hash_padded(generation, at, size);
         const uint64_t slot =
             index_probe(generation->names, hash, index_run(generation->names, hash));
         if (slot != 0) {
             const struct node *node = slot_node(slot);
-            return slot & SLOT_SPECIAL || !is_named(node, at, size) ? NULL : node;
+            if (slot & SLOT_SPECIAL || !is_named(node, at, size)) {
+                return NULL;
+            }
+            tally->encloser = node;
+            return node;
         }
     }
     return NULL;
@@ -227,7 +235,7 @@ static inline size_t fast_nodata(const struct generation *generation, const stru
 static inline size_t fast_nxdomain(const struct generation *generation, const struct query *query,
                                    struct message *message, struct tally *tally)
 {
-    const struct node *encloser = fast_encloser(generation, query);
+    const struct node *encloser = fast_encloser(generation, query, tally);
     if (encloser == NULL || encloser->flags & (NODE_CUT | NODE_HAS_DNAME | NODE_HAS_WILDCARD)) {
         return 0;
     }

@@ -84,7 +84,7 @@ static inline const uint64_t *index_run(const struct index *index, uint64_t hash
 // The first slot of a run with the tag of the hash; 0: no node has the name.
 static inline uint64_t index_probe(const struct index *index, uint64_t hash, const uint64_t *run)
 {
-    if (LIKELY(*run == 0 || slot_has_tag(*run, hash))) {
+    if (LIKELY(slot_has_tag(*run, hash))) { // or nothing under a tag of zeros: as good
         return *run;
     }
     const uint64_t *end = index->pages[directory_at(index, hash)]->slots + PAGE_SLOTS;

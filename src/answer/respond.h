@@ -27,19 +27,21 @@ struct pending {
     // that no service of its own answers from.
     bool is_simple;
     uint64_t slot; // what the index holds for the name; 0: there is no such name, or no good query
+    uint64_t hash; // of the name
+    const uint64_t *run; // where the index holds that hash; without a good query, a slot of nothing
     // Set when the verdict is good.
-    uint64_t hash;           // of the name
-    const uint64_t *run;     // where the index holds that hash
     struct found found;      // set when the fast path was not taken at once
     const struct plan *plan; // that will decide; NULL: none
     struct message *message; // set with it
     struct query query;
 };
 
-// Counters of the fast path, added up once a batch.
+// What the fast path keeps for the length of a batch: counters, added up at its end, and the node
+// above the last name that did not exist. Such names come in floods for one zone.
 struct tally {
     unsigned fixed, steered, nodata, nxdomain; // responses
     unsigned plain, ecs;                       // queries: without EDNS, with a client subnet
+    const struct node *encloser;               // NULL: none yet
 };
 
 // What was decided for an RRset of addresses stays so for the rest of the response: hints and

@@ -4,8 +4,8 @@
 // call of memcpy or memcmp costs more than the bytes.
 //
 // No function touches a byte outside of what it was given: where the size is no multiple of the
-// block the last one overlaps the one before. The vector is GCC's portable kind: one register on
-// every x86-64 and ARMv8, scalar code elsewhere.
+// block the last one overlaps the one before, and up to two blocks need no loop. The vector is
+// GCC's portable kind: one register on every x86-64 and ARMv8, scalar code elsewhere.
 #pragma once
 
 #include "base/base.h"
@@ -33,7 +33,8 @@ static inline void block_copy(uint8_t *to, const uint8_t *from, size_t size)
 {
     SP_DEBUG_ASSERT(size >= BLOCK_SIZE);
     const size_t last = size - BLOCK_SIZE;
-    for (size_t at = 0; at < last; at += BLOCK_SIZE) {
+    block_store(to, block_load(from));
+    for (size_t at = BLOCK_SIZE; at < last; at += BLOCK_SIZE) {
         block_store(to + at, block_load(from + at));
     }
     block_store(to + last, block_load(from + last));
@@ -74,8 +75,9 @@ static inline bool bytes_equal(const uint8_t *a, const uint8_t *b, size_t size)
         return ((word_load(a) ^ word_load(b)) | (word_load(a + tail) ^ word_load(b + tail))) == 0;
     }
     const size_t last = size - BLOCK_SIZE;
-    block16 different = block_load(a + last) ^ block_load(b + last);
-    for (size_t at = 0; at < last; at += BLOCK_SIZE) {
+    block16 different =
+        (block_load(a) ^ block_load(b)) | (block_load(a + last) ^ block_load(b + last));
+    for (size_t at = BLOCK_SIZE; at < last; at += BLOCK_SIZE) {
         different |= block_load(a + at) ^ block_load(b + at);
     }
     return block_is_zero(different);

@@ -123,7 +123,7 @@ static bool parse_additional(struct cursor *cursor, struct query *query, unsigne
         return false; // a second OPT, or one that is not at the root
     }
     query->edns = true;
-    query->udp_payload = MAX(get_u16(fixed + 2), QUERY_PAYLOAD_MIN);
+    query->udp_payload = get_u16(fixed + 2);
     *version = fixed[5];
     query->dnssec_ok = fixed[6] & 0x80;
     return *version > 0 || parse_options(rdata, rdata_size, query);

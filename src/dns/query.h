@@ -30,7 +30,7 @@ struct query {
     uint16_t type, class;
     uint16_t flags;
     bool edns, dnssec_ok;
-    uint16_t udp_payload; // the client's offer, at least 512
+    uint16_t udp_payload; // the client's offer; less than QUERY_PAYLOAD_MIN stands for that
     struct client_subnet subnet;
     struct edns_request options;                           // asked: 0 for nearly every query
     _Alignas(BLOCK_SIZE) uint8_t folded[NAME_PADDED_SIZE]; // the name in lower case, padded

@@ -40,7 +40,7 @@ static void answers_move(struct message *messages, size_t count, uint8_t *const 
     for (size_t i = 0; i < count; i++) {
         if (messages[i].out != begins[i]) {
             memmove(begins[i], messages[i].out, messages[i].out_size);
-            messages[i].out = begins[i];
+            messages[i].query = messages[i].out = begins[i];
         }
     }
 }

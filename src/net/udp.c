@@ -3,10 +3,10 @@
 // The UDP loop: recvmmsg, answer in place, sendmmsg.
 //
 // One struct udp_batch belongs to one data thread. Under load this is two system calls for 64
-// queries; nothing is allocated, locked or logged, and only the fields that the kernel has written
-// are set again. Each answer is written over its query; the messages to send are a second, dense
-// array over the same slots, so a query without an answer leaves no hole. They point to their slots
-// from the start and are pointed elsewhere only behind a hole.
+// queries; nothing is allocated, locked or logged, and what stays the same from batch to batch is
+// set once. Each answer is written over its query; the messages to send are a second, dense array
+// over the same slots, so a query without an answer leaves no hole. They point to their slots from
+// the start and are pointed elsewhere only behind a hole.
 //
 // A datagram longer than a slot is cut by the kernel: no query of that size is well-formed,
 // answer() sees a message that ends too early.
@@ -48,6 +48,7 @@ union control {
 };
 
 struct udp_batch {
+    int fd; // of the socket that it is ready for; -1: none
     struct mmsghdr in[BATCH_MAX], out[BATCH_MAX];
     struct iovec in_parts[BATCH_MAX], out_parts[BATCH_MAX];
     union peer peers[BATCH_MAX];
@@ -56,19 +57,13 @@ struct udp_batch {
     uint8_t slots[BATCH_MAX][SLOT_STRIDE];
 };
 
-// The fields that recvmmsg overwrites.
-static inline void slot_reset(struct udp_batch *batch, unsigned i)
-{
-    batch->in[i].msg_hdr.msg_namelen = sizeof(batch->peers[i]);
-    batch->in[i].msg_hdr.msg_controllen = sizeof(batch->controls[i]);
-}
-
 // Makes out[at] the answer of slot i: nearly always they are the same.
 static void out_point(struct udp_batch *batch, unsigned at, unsigned i)
 {
     batch->out_parts[at].iov_base = batch->slots[i];
     batch->out[at].msg_hdr = (struct msghdr){
         .msg_name = &batch->peers[i],
+        .msg_namelen = sizeof(batch->peers[i]), // of an IPv4 address the kernel takes its part
         .msg_iov = &batch->out_parts[at],
         .msg_iovlen = 1,
         .msg_control = &batch->controls[i],
@@ -78,6 +73,7 @@ static void out_point(struct udp_batch *batch, unsigned at, unsigned i)
 struct udp_batch *udp_batch_new(void)
 {
     struct udp_batch *batch = mem_alloc(sizeof(*batch));
+    batch->fd = -1;
     for (unsigned i = 0; i < BATCH_MAX; i++) {
         batch->in_parts[i] = (struct iovec){batch->slots[i], SLOT_SIZE};
         batch->in[i].msg_hdr = (struct msghdr){
@@ -86,11 +82,26 @@ struct udp_batch *udp_batch_new(void)
             .msg_iovlen = 1,
             .msg_control = &batch->controls[i],
         };
-        slot_reset(batch, i);
         out_point(batch, i, i);
-        batch->messages[i].source.transport = TRANSPORT_UDP;
+        batch->messages[i] = (struct message){
+            .query = batch->slots[i],
+            .source.transport = TRANSPORT_UDP,
+            .out = batch->slots[i],
+        };
     }
     return batch;
+}
+
+// Readies the batch for another socket. recvmmsg makes the sizes of addresses smaller, but no
+// smaller than those of the socket's family, and those of control messages without any stay 0.
+static void batch_turn(struct udp_batch *batch, const struct udp_socket *socket)
+{
+    batch->fd = socket->fd;
+    for (unsigned i = 0; i < BATCH_MAX; i++) {
+        batch->in[i].msg_hdr.msg_namelen = sizeof(batch->peers[i]);
+        batch->in[i].msg_hdr.msg_controllen = socket->wildcard ? sizeof(batch->controls[i]) : 0;
+        batch->out[i].msg_hdr.msg_controllen = 0;
+    }
 }
 
 void udp_batch_free(struct udp_batch *batch)
@@ -129,39 +140,49 @@ static inline bool peer_read(const union peer *peer, struct query_source *source
 // Makes the messages of a received batch; those from no address that we know stay empty.
 static void messages_make(struct udp_batch *batch, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct message *message = &batch->messages[i];
-        bool known = peer_read(&batch->peers[i], &message->source);
-        message->query = message->out = batch->slots[i];
-        message->query_size = known ? batch->in[i].msg_len : 0;
+    const struct mmsghdr *in = batch->in;
+    const union peer *peer = batch->peers;
+    struct message *message = batch->messages, *const end = message + count;
+    for (; message < end; message++, in++, peer++) {
+        message->query_size = in->msg_len;
+        if (UNLIKELY(!peer_read(peer, &message->source))) {
+            message->query_size = 0;
+        }
     }
 }
 
-// Makes out[] of the answers, densely, and the slots ready for the next batch. Returns how many
-// there are; *moved when some do not stand in their own place.
-static unsigned answers_make(struct udp_batch *batch, unsigned count, bool wildcard, bool *moved)
+// Makes out[] of the answers, densely. Returns how many there are; *moved when some do not stand in
+// their own place.
+static unsigned answers_make(struct udp_batch *batch, unsigned count, bool *moved)
+{
+    struct iovec *part = batch->out_parts;
+    const struct message *message = batch->messages, *const end = message + count;
+    for (; message < end; message++) {
+        if (UNLIKELY(message->out_size == 0)) {
+            *moved = true;
+            continue;
+        }
+        if (UNLIKELY(*moved)) {
+            out_point(batch, (unsigned)(part - batch->out_parts),
+                      (unsigned)(message - batch->messages));
+        }
+        part++->iov_len = message->out_size;
+    }
+    return (unsigned)(part - batch->out_parts);
+}
+
+// The same for the control messages of a wildcard socket; those received are made ready again.
+static void controls_make(struct udp_batch *batch, unsigned count)
 {
     unsigned at = 0;
     for (unsigned i = 0; i < count; i++) {
         struct msghdr *in = &batch->in[i].msg_hdr;
-        const size_t size = batch->messages[i].out_size;
-        if (LIKELY(size > 0)) {
-            if (UNLIKELY(at != i)) {
-                out_point(batch, at, i);
-                *moved = true;
-            }
-            struct msghdr *out = &batch->out[at].msg_hdr;
-            batch->out_parts[at++].iov_len = size;
-            out->msg_namelen = in->msg_namelen;
-            out->msg_controllen = 0;
-            if (wildcard) {
-                control_turn(in);
-                out->msg_controllen = in->msg_controllen;
-            }
+        if (batch->messages[i].out_size > 0) {
+            control_turn(in);
+            batch->out[at++].msg_hdr.msg_controllen = in->msg_controllen;
         }
-        slot_reset(batch, i);
+        in->msg_controllen = sizeof(batch->controls[i]);
     }
-    return at;
 }
 
 // sendmmsg fails only for its first message (unreachable, refused, forbidden by a firewall): that
@@ -187,6 +208,9 @@ static void send_all(int fd, struct mmsghdr *messages, unsigned count)
 static unsigned serve_batch(struct udp_batch *batch, const struct udp_socket *socket,
                             const struct responder *responder)
 {
+    if (UNLIKELY(batch->fd != socket->fd)) {
+        batch_turn(batch, socket);
+    }
     int received = recvmmsg(socket->fd, batch->in, BATCH_MAX, MSG_DONTWAIT, NULL);
     if (received <= 0) {
         return 0;
@@ -194,7 +218,10 @@ static unsigned serve_batch(struct udp_batch *batch, const struct udp_socket *so
     messages_make(batch, (unsigned)received);
     responder_answer(responder, batch->messages, (unsigned)received);
     bool moved = false;
-    unsigned count = answers_make(batch, (unsigned)received, socket->wildcard, &moved);
+    unsigned count = answers_make(batch, (unsigned)received, &moved);
+    if (socket->wildcard) {
+        controls_make(batch, (unsigned)received);
+    }
     if (count > 0) {
         send_all(socket->fd, batch->out, count);
     }

@@ -105,28 +105,13 @@ struct pick {
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
                struct pick *pick);
 
-// The same where an answer is one record, as it is for most policies; none when it is not, or when
-// it takes more to find out: then nothing has been thrown or counted, and plan_pick decides.
-struct picked {
-    const uint8_t *record; // NULL: none
-    uint32_t size;         // UINT32_MAX with it: nothing has room for that
-    uint8_t scope;
-};
-
-// No lock, no allocation, no system call.
-struct picked plan_pick_one(const struct plan *plan, const struct address *client,
-                            const struct dice *dice);
-
-// Bring what plan_pick will touch nearer to the processor: first the plan, then (when that has
-// come) its tables.
+// Brings the plan nearer to the processor; plan_prefetch_tables (steer/plan_pick_one.h) goes on
+// from there.
 static inline void plan_prefetch(const struct plan *plan)
 {
     __builtin_prefetch(plan);
     __builtin_prefetch((const char *)plan + 64);
 }
-
-// The second step.
-void plan_prefetch_tables(const struct plan *plan);
 
 // The inside of a choice, for explain and simulate. Choices are numbered by the reasons that led to
 // them: two of them may be one answer (plan_groups).

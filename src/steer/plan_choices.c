@@ -269,6 +269,9 @@ static uint32_t choice_intern(struct compiler *c, const struct choice *choice)
     struct plan *plan = c->plan;
     MEM_GROW(plan->choices, plan->choice_count, plan->choice_capacity);
     plan->choices[plan->choice_count] = *choice; // hashed where it will stand
+    plan->choices[plan->choice_count].is_one =
+        choice->kind == PICK_MEMBERS && choice->answer_count == 1 &&
+        choice->share_ppm >= SHARE_ALL && choice->method != METHOD_STICKY;
     uint64_t hash = choice_hash(c, (uint32_t)plan->choice_count);
     uint32_t twin = slots_find(c, &c->tables.choices, hash, choice_equal, choice);
     if (twin != NO_CHOICE) {

@@ -15,7 +15,8 @@ struct choice {
     uint8_t method;        // enum method
     uint16_t member_count; // where the order is fixed only as many as are answered
     uint16_t answer_count; // records of an answer, 1..PLAN_ANSWERS_MAX
-    uint16_t zero;         // tables are compared as bytes: no padding
+    bool is_one;           // one record for all clients who come here: plan_pick_one
+    uint8_t zero;          // tables are compared as bytes: no padding
     uint32_t ttl;
     uint32_t share_ppm;    // this part of the clients takes this choice
     uint32_t otherwise;    // the others take this one; NO_CHOICE

@@ -3,11 +3,10 @@
 // What is left of the decision for the query: find the client's class, cut the share, then take a
 // turn, a draw or a hash. Runs on data workers inside answer(): no lock, no allocation, no system
 // call; the cost is bounded by PLAN_ANSWERS_MAX x members of the choice only for draws of several.
-#include "steer/plan_internal.h"
+#include "steer/plan_pick_one.h"
 
 #include "base/hash.h"
 #include "steer/explain.h"
-#include "steer/territory_internal.h"
 
 uint64_t plan_client_hash(const struct plan *plan, const struct address *client)
 {
@@ -40,14 +39,6 @@ static void pick_in_turn(const struct plan *plan, const struct choice *choice, u
         put(pick, plan, &members[at]);
         at = at + 1 == choice->member_count ? 0 : at + 1;
     }
-}
-
-// One draw in proportion to the weights, in constant time.
-static size_t draw_alias(const struct choice_member *members, size_t count, uint64_t *random)
-{
-    uint64_t bits = random_next_quick(random);
-    size_t column = (size_t)(((bits >> 32) * count) >> 32);
-    return (uint32_t)bits < members[column].cut ? column : members[column].alias;
 }
 
 enum { MASK_WORDS = PLAN_MEMBERS_MAX / 64, TRIES_MAX = 4 };
@@ -238,22 +229,6 @@ static uint8_t scope_of(const struct choice *first, const struct choice *last,
     return (uint8_t)MAX(scope, length);
 }
 
-// The first lines of a table: all of it in a plan of a few pools.
-static void prefetch_lines(const void *table, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        __builtin_prefetch((const char *)table + (size_t)i * 64);
-    }
-}
-
-void plan_prefetch_tables(const struct plan *plan)
-{
-    prefetch_lines(plan->choice_of_class, 1);
-    prefetch_lines(plan->choices, 2);
-    prefetch_lines(plan->members, 3);
-    prefetch_lines(plan->records, 2);
-}
-
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
                struct pick *pick)
 {
@@ -291,39 +266,4 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
         pick_in_turn(plan, choice, dice_turn(dice, index) % choice->member_count, pick);
     }
     SP_DEBUG_ASSERT(pick->count == choice->answer_count);
-}
-
-struct picked plan_pick_one(const struct plan *plan, const struct address *client,
-                            const struct dice *dice)
-{
-    static const struct picked none = {.size = UINT32_MAX};
-    struct territory_match match = {0};
-    if (plan->territory != NULL) {
-        match = territory_find(plan->territory, client);
-    }
-    const uint32_t index = plan->choice_of_class[match.class_index];
-    const struct choice *choice = &plan->choices[index];
-    if (choice->answer_count != 1 || choice->kind != PICK_MEMBERS ||
-        choice->share_ppm < SHARE_ALL) {
-        return none;
-    }
-    const struct choice_member *members = plan->members + choice->first_member, *member = members;
-    switch (choice->method) {
-    case METHOD_ORDERED:
-    case METHOD_NEAREST:
-    case METHOD_FASTEST:
-        break;
-    case METHOD_WEIGHTED:
-        member += draw_alias(members, choice->member_count, dice->random);
-        break;
-    case METHOD_RANDOM:
-        member += random_below(dice->random, choice->member_count);
-        break;
-    case METHOD_ROTATE:
-        member += dice_turn(dice, index) % choice->member_count;
-        break;
-    default:
-        return none;
-    }
-    return (struct picked){plan->records + member->record_offset, member->record_size, match.scope};
 }

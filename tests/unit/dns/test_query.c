@@ -188,7 +188,7 @@ static struct packet make_extended_rcode(void)
 
 static struct packet make_small_payload(void)
 {
-    return with_opt(0, 0, "", 0);
+    return with_opt(100, 0, "", 0);
 }
 
 static struct packet make_empty_option(void)
@@ -242,7 +242,7 @@ static const struct {
     {"EDNS version 1", make_version_1, QUERY_BADVERS, true, true, false, 1232},
     {"EDNS version 255", make_version_255, QUERY_BADVERS, true, true, true, 1232},
     {"extended rcode set", make_extended_rcode, QUERY_GOOD, true, true, false, 1232},
-    {"payload 0", make_small_payload, QUERY_GOOD, true, true, false, 512},
+    {"payload below 512", make_small_payload, QUERY_GOOD, true, true, false, 100},
     {"empty option", make_empty_option, QUERY_GOOD, true, true, false, 1232},
     {"option cut", make_cut_option, QUERY_FORMERR, true, true, false, 0},
     {"option head cut", make_option_head_cut, QUERY_FORMERR, true, true, false, 0},
@@ -482,7 +482,6 @@ static void test_noise(void **state)
             assert_true(size < HEADER_SIZE || packet.bytes[2] & 0x80);
             continue;
         }
-        assert_true(query.udp_payload >= 512);
         assert_true(verdict != QUERY_GOOD || query.name != NULL);
         if (query.name != NULL) {
             uint8_t folded[NAME_PADDED_SIZE] = {0};

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "dns/wire.h"
-#include "steer/plan.h"
+#include "steer/plan_pick_one.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
