@@ -174,6 +174,14 @@ def one_gate(tree: Tree) -> Iterator[Fault]:
                 yield Fault(path, number, f'{match[1]}() past the gate: use health/gate.h')
 
 
+def no_thread_local_arrays(tree: Tree) -> Iterator[Fault]:
+    """No array is thread-local: every thread would have its pages. Scratch is passed along."""
+    for path in tree.find(*CODE, under='src/'):
+        text = without_comments_and_strings(tree.text(path))
+        for match in re.finditer(r'\b(?:_Thread_local|__thread|thread_local)\b[^;={(]*\[', text):
+            yield Fault(path, text.count('\n', 0, match.start()) + 1, 'a thread-local array')
+
+
 def function_length(tree: Tree) -> Iterator[Fault]:
     """A function fits on a screen."""
     for path in tree.hand_written('.c'):
@@ -293,6 +301,7 @@ def no_places_of_one_machine(tree: Tree) -> Iterator[Fault]:
                     yield Fault(path, number, f'"{place}" exists on one machine only')
 
 
-RULES = [include_order, pure_folders, banned_functions, one_gate, function_length, file_length,
-         line_width, clean_whitespace, spdx_line, no_markers, pragma_once, documented_headers,
-         opening_essay, listed_in_meson, no_places_of_one_machine]
+RULES = [include_order, pure_folders, banned_functions, one_gate, no_thread_local_arrays,
+         function_length, file_length, line_width, clean_whitespace, spdx_line, no_markers,
+         pragma_once, documented_headers, opening_essay, listed_in_meson,
+         no_places_of_one_machine]
