@@ -5,6 +5,7 @@
 //
 // Usage: echo ADDRESS:PORT        serves until it is ended by a signal
 #include "net/socket.h"
+#include "net/udp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { BATCH_MAX = 64, SLOT_SIZE = 2048, SLOT_STRIDE = SLOT_SIZE + 64 };
+enum { BATCH_MAX = UDP_BATCH_MAX, SLOT_SIZE = 2048, SLOT_STRIDE = SLOT_SIZE + 64 };
 
 static struct mmsghdr messages[BATCH_MAX];
 static struct iovec parts[BATCH_MAX];

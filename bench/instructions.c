@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Sends a given number of prepared packets to a socket of its own, 64 at a time, lets udp_serve()
-// answer them as a data worker does, and looks at the answers: to be run under callgrind, which
-// counts the instructions inside udp_serve(), or inside its answer_batch(). Two runs with different
-// counts give instructions per query (bench/counting.py does that).
+// Sends a given number of prepared packets to a socket of its own, a batch at a time, lets
+// udp_serve() answer them as a data worker does, and looks at the answers: to be run under
+// callgrind, which counts the instructions inside udp_serve(), or inside its answer_batch(). Two
+// runs with different counts give instructions per query (bench/counting.py does that).
 //
 // Usage: instructions CONFIG QUERIES COUNT [ecs] [nxdomain]
 #include "queries.h"
@@ -126,7 +126,7 @@ static size_t ask(struct asking *asking, generation_root *root, size_t count, un
     rcu_reader_register();
     for (size_t done = 0; done < count;) {
         size_t sent = 0;
-        while (sent < MIN(count - done, (size_t)ANSWER_BATCH_MAX) && send_query(asking)) {
+        while (sent < MIN(count - done, (size_t)UDP_BATCH_MAX) && send_query(asking)) {
             sent++;
         }
         if (sent == 0) {

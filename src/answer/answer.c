@@ -196,9 +196,6 @@ static inline void pending_parse(struct pending *pending, const struct generatio
     const size_t size = message->query_size;
     bool is_common = query_parse_common(bytes, size, query);
     pending->verdict = LIKELY(is_common) ? QUERY_GOOD : query_parse(bytes, size, query);
-    pending->is_simple = false;
-    pending->hash = 0;
-    pending->run = &no_slot;
     if (LIKELY(pending->verdict == QUERY_GOOD)) {
         // Without OPT there must be no other additional record either: its count would stay.
         bool is_bare = !query->edns && get_u16(bytes + AT_ARCOUNT) == 0;
@@ -207,6 +204,10 @@ static inline void pending_parse(struct pending *pending, const struct generatio
         pending->hash = generation_hash_padded(generation, query->folded, query->name_size);
         pending->run = index_run(generation->names, pending->hash);
         __builtin_prefetch(pending->run);
+    } else {
+        pending->is_simple = false;
+        pending->hash = 0;
+        pending->run = &no_slot;
     }
 }
 

@@ -2,7 +2,7 @@
 //
 // The UDP loop: recvmmsg, answer in place, sendmmsg.
 //
-// One struct udp_batch belongs to one data thread. Under load this is two system calls for 64
+// One struct udp_batch belongs to one data thread. Under load this is two system calls for 48
 // queries; nothing is allocated, locked or logged, and what stays the same from batch to batch is
 // set once. Each answer is written over its query; the messages to send are a second, dense array
 // over the same slots, so a query without an answer leaves no hole. They point to their slots from
@@ -21,18 +21,18 @@
 #include <sys/socket.h>
 
 enum {
-    BATCH_MAX = ANSWER_BATCH_MAX,
     SLOT_SIZE = 2048,
     // Slots begin in different cache sets: the headers of a batch would else share two of them.
     SLOT_STRIDE = SLOT_SIZE + 64,
     // A batch this full is likely to be followed by more: read again without asking epoll.
-    BATCH_BUSY = BATCH_MAX / 4,
+    BATCH_BUSY = UDP_BATCH_MAX / 4,
     // Batches before other descriptors have their turn.
     ROUNDS_MAX = 32,
     SEND_RETRIES_MAX = 3,
     SEND_WAIT_MS = 1,
 };
 
+_Static_assert((int)UDP_BATCH_MAX <= (int)ANSWER_BATCH_MAX, "a batch is answered at once");
 _Static_assert((int)SLOT_SIZE >= (int)ANSWER_UDP_MAX + (int)PROXY_HEADER_UDP_MAX,
                "answers are written over the query");
 
@@ -49,12 +49,12 @@ union control {
 
 struct udp_batch {
     int fd; // of the socket that it is ready for; -1: none
-    struct mmsghdr in[BATCH_MAX], out[BATCH_MAX];
-    struct iovec in_parts[BATCH_MAX], out_parts[BATCH_MAX];
-    union peer peers[BATCH_MAX];
-    union control controls[BATCH_MAX];
-    struct message messages[BATCH_MAX];
-    uint8_t slots[BATCH_MAX][SLOT_STRIDE];
+    struct mmsghdr in[UDP_BATCH_MAX], out[UDP_BATCH_MAX];
+    struct iovec in_parts[UDP_BATCH_MAX], out_parts[UDP_BATCH_MAX];
+    union peer peers[UDP_BATCH_MAX];
+    union control controls[UDP_BATCH_MAX];
+    struct message messages[UDP_BATCH_MAX];
+    uint8_t slots[UDP_BATCH_MAX][SLOT_STRIDE];
 };
 
 // Makes out[at] the answer of slot i: nearly always they are the same.
@@ -74,7 +74,7 @@ struct udp_batch *udp_batch_new(void)
 {
     struct udp_batch *batch = mem_alloc(sizeof(*batch));
     batch->fd = -1;
-    for (unsigned i = 0; i < BATCH_MAX; i++) {
+    for (unsigned i = 0; i < UDP_BATCH_MAX; i++) {
         batch->in_parts[i] = (struct iovec){batch->slots[i], SLOT_SIZE};
         batch->in[i].msg_hdr = (struct msghdr){
             .msg_name = &batch->peers[i],
@@ -97,7 +97,7 @@ struct udp_batch *udp_batch_new(void)
 static void batch_turn(struct udp_batch *batch, const struct udp_socket *socket)
 {
     batch->fd = socket->fd;
-    for (unsigned i = 0; i < BATCH_MAX; i++) {
+    for (unsigned i = 0; i < UDP_BATCH_MAX; i++) {
         batch->in[i].msg_hdr.msg_namelen = sizeof(batch->peers[i]);
         batch->in[i].msg_hdr.msg_controllen = socket->wildcard ? sizeof(batch->controls[i]) : 0;
         batch->out[i].msg_hdr.msg_controllen = 0;
@@ -211,7 +211,7 @@ static unsigned serve_batch(struct udp_batch *batch, const struct udp_socket *so
     if (UNLIKELY(batch->fd != socket->fd)) {
         batch_turn(batch, socket);
     }
-    int received = recvmmsg(socket->fd, batch->in, BATCH_MAX, MSG_DONTWAIT, NULL);
+    int received = recvmmsg(socket->fd, batch->in, UDP_BATCH_MAX, MSG_DONTWAIT, NULL);
     if (received <= 0) {
         return 0;
     }

@@ -10,6 +10,9 @@ struct udp_socket {
     bool wildcard; // answers must leave from the address that was asked
 };
 
+// Queries that are read at once. More cost more: what the kernel holds for them leaves its caches.
+enum { UDP_BATCH_MAX = 48 };
+
 // The buffers of one thread, shared by its sockets.
 struct udp_batch;
 struct udp_batch *udp_batch_new(void);
