@@ -5,6 +5,7 @@
 #include "cli/client.h"
 
 #include "base/memory.h"
+#include "cli/print.h"
 #include "config/config.h"
 
 #include <curl/curl.h>
@@ -105,7 +106,7 @@ static void print_fault(json_t *fault, const char *severity)
     fprintf(stderr, "%s\n", diag_format(&diag, line, sizeof(line)));
 }
 
-void client_print_faults(json_t *answer)
+void client_print_faults(const json_t *answer)
 {
     size_t i;
     json_t *fault;
@@ -214,4 +215,20 @@ json_t *client_send(const struct cli_args *args, const char *method, const char 
     arena_free(arena);
     free(socket);
     return json;
+}
+
+int client_show(const struct cli_args *args, json_t *answer, int exit_code,
+                void (*print)(const json_t *answer))
+{
+    if (answer == NULL) {
+        return exit_code;
+    }
+    if (cli_value(args, "json") != NULL) {
+        print_raw(answer);
+    } else {
+        print(answer);
+    }
+    fflush(stdout); // a command may show one answer after another
+    json_decref(answer);
+    return EXIT_GOOD;
 }

@@ -17,8 +17,13 @@ json_t *client_call(const struct cli_args *args, const char *method, const char 
 json_t *client_send(const struct cli_args *args, const char *method, const char *path,
                     const char *query, const json_t *body, int *exit_code);
 
+// How most commands end: prints the answer, as it came with --json, else by `print`, and releases
+// it. Without an answer the exit code is the call's.
+int client_show(const struct cli_args *args, json_t *answer, int exit_code,
+                void (*print)(const json_t *answer));
+
 // Prints the members `errors` and `warnings` of an answer to standard error, one a line.
-void client_print_faults(json_t *answer);
+void client_print_faults(const json_t *answer);
 
 // Pairs of name and value, ending with NULL, to an encoded query. Released with free().
 char *client_query(const char *name, ...) __attribute__((sentinel));

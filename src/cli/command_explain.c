@@ -36,11 +36,11 @@ static void print_steps(const json_t *steps)
 }
 
 // Whatever else the server says of the answer: its outcome, its TTL, its scope.
-static void print_rest(json_t *answer)
+static void print_rest(const json_t *answer)
 {
     static const char *const shown[] = {"name",  "type",  "client", "steps",   "answer",
                                         "chain", "found", "query",  "response"};
-    json_t *rest = json_copy(answer);
+    json_t *rest = json_copy((json_t *)(uintptr_t)answer);
     for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
         json_object_del(rest, shown[i]);
     }
@@ -65,7 +65,7 @@ static void print_chain(const json_t *chain)
     }
 }
 
-static void print_explanation(json_t *answer)
+static void print_explanation(const json_t *answer)
 {
     const json_t *records = json_object_get(answer, "answer");
     printf("%s %s for the client %s\n", text_of(answer, "name"), text_of(answer, "type"),
@@ -94,16 +94,7 @@ static int run(const struct cli_args *args)
     int exit_code;
     json_t *answer = client_call(args, "GET", "/v1/explain", query, &exit_code);
     free(query);
-    if (answer == NULL) {
-        return exit_code;
-    }
-    if (cli_value(args, "json") != NULL) {
-        print_raw(answer);
-    } else {
-        print_explanation(answer);
-    }
-    json_decref(answer);
-    return EXIT_GOOD;
+    return client_show(args, answer, exit_code, print_explanation);
 }
 
 const struct command command_explain = {

@@ -14,19 +14,16 @@ static const struct cli_option options[] = {
     {0},
 };
 
-static int finish(const struct cli_args *args, json_t *answer, bool update)
+static void print_update(const json_t *answer)
 {
-    if (cli_value(args, "json") != NULL) {
-        print_raw(answer);
-    } else if (update) {
-        client_print_faults(answer);
-        printf("updated: generation %lld answers\n",
-               (long long)json_integer_value(json_object_get(answer, "generation")));
-    } else {
-        print_json(answer, 0);
-    }
-    json_decref(answer);
-    return EXIT_GOOD;
+    client_print_faults(answer);
+    printf("updated: generation %lld answers\n",
+           (long long)json_integer_value(json_object_get(answer, "generation")));
+}
+
+static void print_plain(const json_t *answer)
+{
+    print_json(answer, 0);
 }
 
 static int run(const struct cli_args *args)
@@ -54,7 +51,7 @@ static int run(const struct cli_args *args)
     } else {
         answer = client_call(args, "GET", "/v1/geo", NULL, &exit_code);
     }
-    return answer != NULL ? finish(args, answer, update) : exit_code;
+    return client_show(args, answer, exit_code, update ? print_update : print_plain);
 }
 
 const struct command command_geo = {

@@ -171,54 +171,34 @@ static int verb_test(const struct cli_args *args)
     json_t *body = json_pack("{s:I}", "check", (json_int_t)check);
     json_t *answer = client_send(args, "POST", "/v1/health/test", NULL, body, &exit_code);
     json_decref(body);
-    if (answer == NULL) {
-        return exit_code;
-    }
-    if (cli_value(args, "json") != NULL) {
-        print_raw(answer);
+    return client_show(args, answer, exit_code, print_test);
+}
+
+static void print_manual(const json_t *answer)
+{
+    const json_t *entries = json_object_get(answer, "entries");
+    if (json_array_size(entries) == 0) {
+        printf("nothing is set\n");
     } else {
-        print_test(answer);
+        print_json(entries, 0);
     }
-    json_decref(answer);
-    return EXIT_GOOD;
 }
 
 static int verb_manual(const struct cli_args *args)
 {
     int exit_code;
     json_t *answer = client_call(args, "GET", "/v1/health/manual", NULL, &exit_code);
-    if (answer == NULL) {
-        return exit_code;
-    }
-    if (cli_value(args, "json") != NULL) {
-        print_raw(answer);
-    } else if (json_array_size(json_object_get(answer, "entries")) == 0) {
-        printf("nothing is set\n");
-    } else {
-        print_json(json_object_get(answer, "entries"), 0);
-    }
-    json_decref(answer);
-    return EXIT_GOOD;
+    return client_show(args, answer, exit_code, print_manual);
 }
 
 static int show_once(const struct cli_args *args, bool clear)
 {
     int exit_code;
     json_t *answer = client_call(args, "GET", "/v1/health", NULL, &exit_code);
-    if (answer == NULL) {
-        return exit_code;
-    }
-    if (clear && isatty(STDOUT_FILENO)) {
+    if (answer != NULL && clear && isatty(STDOUT_FILENO)) {
         fputs("\x1b[H\x1b[J", stdout);
     }
-    if (cli_value(args, "json") != NULL) {
-        print_raw(answer);
-    } else {
-        health_table_print(answer);
-    }
-    fflush(stdout);
-    json_decref(answer);
-    return EXIT_GOOD;
+    return client_show(args, answer, exit_code, health_table_print);
 }
 
 static int verb_show(const struct cli_args *args)

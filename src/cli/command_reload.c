@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/print.h"
 
 #include <stdio.h>
 
 static const struct cli_option options[] = {
     CLI_OPTION_CONFIG, CLI_OPTION_SOCKET, CLI_OPTION_JSON, {0}};
 
+static void print_result(const json_t *answer)
+{
+    client_print_faults(answer);
+    printf("reloaded: generation %lld answers\n",
+           (long long)json_integer_value(json_object_get(answer, "generation")));
+}
+
 static int run(const struct cli_args *args)
 {
     int exit_code;
     json_t *answer = client_call(args, "POST", "/v1/reload", NULL, &exit_code);
-    if (answer == NULL) {
-        return exit_code;
-    }
-    if (cli_value(args, "json") != NULL) {
-        print_raw(answer);
-    } else {
-        client_print_faults(answer);
-        printf("reloaded: generation %lld answers\n",
-               (long long)json_integer_value(json_object_get(answer, "generation")));
-    }
-    json_decref(answer);
-    return EXIT_GOOD;
+    return client_show(args, answer, exit_code, print_result);
 }
 
 const struct command command_reload = {

@@ -164,16 +164,7 @@ static int run(const struct cli_args *args)
         answer = client_send(args, "POST", "/v1/simulate", NULL, body, &exit_code);
     }
     json_decref(body);
-    if (answer == NULL) {
-        return exit_code;
-    }
-    if (cli_value(args, "json") != NULL) {
-        print_raw(answer);
-    } else {
-        print_simulation(answer);
-    }
-    json_decref(answer);
-    return EXIT_GOOD;
+    return client_show(args, answer, exit_code, print_simulation);
 }
 
 const struct command command_simulate = {

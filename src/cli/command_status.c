@@ -6,20 +6,16 @@
 static const struct cli_option options[] = {
     CLI_OPTION_CONFIG, CLI_OPTION_SOCKET, CLI_OPTION_JSON, {0}};
 
+static void print_status(const json_t *answer)
+{
+    print_json(answer, 0);
+}
+
 static int run(const struct cli_args *args)
 {
     int exit_code;
     json_t *answer = client_call(args, "GET", "/v1/status", NULL, &exit_code);
-    if (answer == NULL) {
-        return exit_code;
-    }
-    if (cli_value(args, "json") != NULL) {
-        print_raw(answer);
-    } else {
-        print_json(answer, 0);
-    }
-    json_decref(answer);
-    return EXIT_GOOD;
+    return client_show(args, answer, exit_code, print_status);
 }
 
 const struct command command_status = {

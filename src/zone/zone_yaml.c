@@ -142,30 +142,21 @@ static void policy_defaults(const struct yaml_record *record, enum policy_form f
     policy->check = (struct check_spec){.kind = CHECK_NONE};
 }
 
-// The rows of a pool that are not paused; of a pool of pools those of the first with any.
-static void values_from(const struct yaml_record *record, const struct pool *pool,
-                        struct policy *policy)
-{
-    policy->values = arena_alloc(record->yz->arena, pool->member_count * sizeof(struct member));
-    for (size_t i = 0; i < pool->member_count; i++) {
-        if (!pool->members[i].disabled && pool->members[i].pool == NULL) {
-            policy->values[policy->value_count++] = pool->members[i];
-        }
-    }
-    for (size_t i = 0; i < pool->member_count && policy->value_count == 0; i++) {
-        if (pool->members[i].pool != NULL) {
-            values_from(record, pool->members[i].pool, policy);
-        }
-    }
-}
-
-// The last resort where no values are written: the members that most clients would get. Without a
-// default line the others get no answer from here.
+// The last resort where no values are written, which only rows may do: the rows that most clients
+// would get and that are not paused. Without a default line the others get no answer from here.
 static void values_default(const struct yaml_record *record, struct policy *policy)
 {
     const struct rule *last = &policy->rules[policy->rule_count - 1];
-    if (last->line_count == 0) {
-        values_from(record, &policy->pools[last->pool], policy);
+    const struct pool *pool = &policy->pools[last->pool];
+    SP_ASSERT(policy->form == FORM_FLAT); // so no pool holds another
+    if (last->line_count > 0) {
+        return;
+    }
+    policy->values = arena_alloc(record->yz->arena, pool->member_count * sizeof(struct member));
+    for (size_t i = 0; i < pool->member_count; i++) {
+        if (!pool->members[i].disabled) {
+            policy->values[policy->value_count++] = pool->members[i];
+        }
     }
 }
 
