@@ -16,6 +16,8 @@
 
 #include <string.h>
 
+enum { BATCH = 1 << 13 }; // zones whose models are given back together
+
 struct apply {
     struct engine *engine;
     struct load *load;
@@ -149,6 +151,7 @@ static void fill_change(struct apply *apply, struct change *change)
             change_zone_remove(change, apex);
         }
     }
+    const bool many = engine_models_are_many(engine, &load->zones);
     for (size_t i = 0; i < load->zones.count; i++) {
         struct zone_state *state = load->zones.items[i];
         apply->zone = state;
@@ -156,6 +159,11 @@ static void fill_change(struct apply *apply, struct change *change)
             change_zone(change, state->zone, make_plan, apply);
         } else if (load->geo != NULL) {
             move_zone(apply, change, engine_zone_find(engine, state->apex));
+        }
+        const size_t done = i + 1;
+        if (many && (done % BATCH == 0 || done == load->zones.count)) {
+            const size_t from = i / BATCH * BATCH;
+            engine_release_small(engine, load->zones.items + from, done - from);
         }
     }
 }

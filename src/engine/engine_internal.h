@@ -212,6 +212,12 @@ void engine_publish_dirty(struct engine *engine);
 void engine_models_open(struct engine *engine);
 void engine_models_close(struct engine *engine);
 void engine_models_forget(const struct engine *engine);
+// Whether the zones of a table, those of a load or those served, have so many names that models are
+// given back.
+bool engine_models_are_many(const struct engine *engine, const struct zone_table *zones);
+// Gives back the models of zones of a load whose nodes are made, as far as they are small and not
+// needed. The states move.
+void engine_release_small(const struct engine *engine, struct zone_state **states, size_t count);
 
 // Manual states: the list of before the restart; the states of the members of a new RRset; windows
 // that begin or end.

@@ -11,6 +11,11 @@
 // lines of the document.
 enum { NAMES_KEPT_MAX = 100000 };
 
+// The model of a zone with fewer names is given back as soon as its nodes are made, so that the
+// models of a million zones and their nodes are never there together. That of a larger one takes a
+// while, and waits until the zone answers.
+enum { SMALL_ZONE = 1000 };
+
 struct engine_models {
     struct owner_source source;
     struct arena *arena;     // what was made since the last forgetting
@@ -78,17 +83,50 @@ static struct zone_state *released(const struct engine *engine, struct zone_stat
     return kept;
 }
 
-void engine_release_models(struct engine *engine)
+static bool may_be_released(const struct zone *zone)
+{
+    return !zone_is_released(zone) && !zone_has_policy(zone) && !zone_has_alias(zone);
+}
+
+bool engine_models_are_many(const struct engine *engine, const struct zone_table *zones)
 {
     size_t names = 0;
-    for (size_t i = 0; i < engine->zones.count; i++) {
-        names += zone_owner_count(engine->zones.items[i]->zone);
+    for (size_t i = 0; i < zones->count; i++) {
+        const struct zone_state *state = zones->items[i];
+        const struct zone *zone = state->zone;
+        if (zone == NULL) { // the served version is still the newest
+            zone = engine_zone_find(engine, state->apex)->zone;
+        }
+        names += zone_owner_count(zone);
+    }
+    return names > NAMES_KEPT_MAX;
+}
+
+// Not one by one: the allocator would put blocks that stay where a model was, and keep its page.
+void engine_release_small(const struct engine *engine, struct zone_state **states, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct zone *zone = states[i]->zone;
+        if (zone != NULL && zone_owner_count(zone) < SMALL_ZONE && may_be_released(zone)) {
+            states[i] = released(engine, states[i]);
+            any = true;
+        }
+    }
+    if (any) {
+        mem_trim();
+    }
+}
+
+void engine_release_models(struct engine *engine)
+{
+    if (!engine_models_are_many(engine, &engine->zones)) {
+        return;
     }
     bool any = false;
-    for (size_t i = 0; i < engine->zones.count && names > NAMES_KEPT_MAX; i++) {
+    for (size_t i = 0; i < engine->zones.count; i++) {
         struct zone_state **state = &engine->zones.items[i];
-        const struct zone *zone = (*state)->zone;
-        if (!zone_is_released(zone) && !zone_has_policy(zone) && !zone_has_alias(zone)) {
+        if (may_be_released((*state)->zone)) {
             *state = released(engine, *state);
             any = true;
         }

@@ -32,7 +32,7 @@ static void rrset_file_write(const struct record_out *record)
     char type[RR_TYPE_TEXT_MAX];
     if (rrset->policy) {
         record_loss(record,
-                    "a zone file knows no steering: the %zu values of last resort are "
+                    "a zone file knows no steering: the %u values of last resort are "
                     "written",
                     rrset->record_count);
     }

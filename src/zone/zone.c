@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-enum { TTL_MAX = INT32_MAX, INDEX_FIRST_SIZE = 16 };
+// So few owners are found by looking at all of them: most zones need no index.
+enum { TTL_MAX = INT32_MAX, OWNERS_WITHOUT_INDEX = 8, INDEX_FIRST_SIZE = 16 };
 
 // An index slot. The hash stays with it: strangers are told apart, and the index grows, without
 // touching owners.
@@ -29,8 +30,8 @@ struct zone {
     uint64_t hash_key; // random: owner names may be chosen to collide
     struct owner **owners;
     size_t owner_count, owner_capacity;
-    struct slot *slots;
-    size_t slot_count; // a power of two
+    struct slot *slots; // NULL while there are few owners
+    size_t slot_count;  // a power of two, or 0
     bool has_alias, has_covers, has_includes, may_have_policy;
     const struct owner_source *source; // after zone_release; then owners, slots and arena are gone
     struct owner *last;                // records of one owner follow each other in most documents
@@ -46,8 +47,6 @@ struct zone *zone_new(const uint8_t *apex)
     zone->apex_size = (uint8_t)name_size(apex);
     zone->apex = arena_bytes(zone->arena, apex, zone->apex_size);
     zone->hash_key = random_seed();
-    zone->slot_count = INDEX_FIRST_SIZE;
-    zone->slots = mem_alloc_array(zone->slot_count, sizeof(*zone->slots));
     return zone;
 }
 
@@ -166,6 +165,11 @@ static uint32_t name_hash(const struct zone *zone, const uint8_t *name, size_t s
     return (uint32_t)(hash_bytes(zone->hash_key, folded, size) >> 32);
 }
 
+static bool is_owner(const struct owner *owner, const uint8_t *name, size_t size)
+{
+    return owner->name_size == size && name_equal(owner->name, name);
+}
+
 // The slot of the name, or the free slot where it belongs.
 static struct slot *slot_find(const struct zone *zone, const uint8_t *name, size_t size,
                               uint32_t hash)
@@ -173,15 +177,31 @@ static struct slot *slot_find(const struct zone *zone, const uint8_t *name, size
     size_t mask = zone->slot_count - 1;
     for (size_t at = hash & mask;; at = (at + 1) & mask) {
         struct slot *slot = &zone->slots[at];
-        if (slot->owner == 0) {
+        if (slot->owner == 0 ||
+            (slot->hash == hash && is_owner(zone->owners[slot->owner - 1], name, size))) {
             return slot;
         }
-        if (slot->hash == hash) {
-            const struct owner *owner = zone->owners[slot->owner - 1];
-            if (owner->name_size == size && name_equal(owner->name, name)) {
-                return slot;
-            }
-        }
+    }
+}
+
+static void slot_put(struct zone *zone, struct slot slot)
+{
+    const size_t mask = zone->slot_count - 1;
+    size_t at = slot.hash & mask;
+    while (zone->slots[at].owner != 0) {
+        at = (at + 1) & mask;
+    }
+    zone->slots[at] = slot;
+}
+
+static void index_make(struct zone *zone)
+{
+    zone->slot_count = INDEX_FIRST_SIZE;
+    zone->slots = mem_alloc_array(zone->slot_count, sizeof(*zone->slots));
+    for (size_t i = 0; i < zone->owner_count; i++) {
+        const struct owner *owner = zone->owners[i];
+        slot_put(zone,
+                 (struct slot){name_hash(zone, owner->name, owner->name_size), (uint32_t)i + 1});
     }
 }
 
@@ -189,44 +209,70 @@ static struct slot *slot_find(const struct zone *zone, const uint8_t *name, size
 static void index_grow(struct zone *zone)
 {
     struct slot *old = zone->slots;
-    const size_t old_count = zone->slot_count, mask = old_count * 2 - 1;
+    const size_t old_count = zone->slot_count;
     zone->slot_count = old_count * 2;
     zone->slots = mem_alloc_array(zone->slot_count, sizeof(*zone->slots));
     for (size_t i = 0; i < old_count; i++) {
         if (old[i].owner != 0) {
-            size_t at = old[i].hash & mask;
-            while (zone->slots[at].owner != 0) {
-                at = (at + 1) & mask;
-            }
-            zone->slots[at] = old[i];
+            slot_put(zone, old[i]);
         }
     }
     free(old);
 }
 
+static struct owner *owner_add(struct zone *zone, const uint8_t *name, size_t size)
+{
+    SP_ASSERT(zone->owner_count < UINT32_MAX);
+    struct owner *owner = arena_alloc(zone->arena, sizeof(*owner));
+    owner->name = arena_bytes(zone->arena, name, size);
+    owner->name_size = (uint8_t)size;
+    MEM_GROW(zone->owners, zone->owner_count, zone->owner_capacity);
+    zone->owners[zone->owner_count++] = owner;
+    return owner;
+}
+
+// Where the owner is in the list, or -1.
+static long look_at_all(const struct zone *zone, const uint8_t *name, size_t size)
+{
+    for (size_t i = 0; i < zone->owner_count; i++) {
+        if (is_owner(zone->owners[i], name, size)) {
+            return (long)i;
+        }
+    }
+    return -1;
+}
+
+static struct owner *owner_get_indexed(struct zone *zone, const uint8_t *name, size_t size)
+{
+    const uint32_t hash = name_hash(zone, name, size);
+    struct slot *slot = slot_find(zone, name, size, hash);
+    if (slot->owner != 0) {
+        return zone->owners[slot->owner - 1];
+    }
+    struct owner *owner = owner_add(zone, name, size);
+    *slot = (struct slot){hash, (uint32_t)zone->owner_count};
+    if (zone->owner_count * 3 > zone->slot_count * 2) {
+        index_grow(zone);
+    }
+    return owner;
+}
+
 static struct owner *owner_get(struct zone *zone, const uint8_t *name)
 {
-    size_t size = name_size(name);
+    const size_t size = name_size(name);
     struct owner *last = zone->last;
     if (last && last->name_size == size && memcmp(last->name, name, size) == 0) {
         return last;
     }
-    const uint32_t hash = name_hash(zone, name, size);
-    struct slot *slot = slot_find(zone, name, size, hash);
-    if (slot->owner == 0) {
-        SP_ASSERT(zone->owner_count < UINT32_MAX);
-        struct owner *owner = arena_alloc(zone->arena, sizeof(*owner));
-        owner->name = arena_bytes(zone->arena, name, size);
-        owner->name_size = (uint8_t)size;
-        MEM_GROW(zone->owners, zone->owner_count, zone->owner_capacity);
-        zone->owners[zone->owner_count++] = owner;
-        *slot = (struct slot){hash, (uint32_t)zone->owner_count};
-        if (zone->owner_count * 3 > zone->slot_count * 2) {
-            index_grow(zone);
-        }
-        return zone->last = owner;
+    if (zone->slots != NULL) {
+        return zone->last = owner_get_indexed(zone, name, size);
     }
-    return zone->last = zone->owners[slot->owner - 1];
+    const long index = look_at_all(zone, name, size);
+    zone->last = index >= 0 ? zone->owners[index] : owner_add(zone, name, size);
+    if (zone->owner_count > OWNERS_WITHOUT_INDEX) {
+        index_make(zone);
+    }
+    return zone->last;
 }
 
 const struct owner *zone_find(const struct zone *zone, const uint8_t *name)
@@ -242,6 +288,9 @@ long zone_find_index(const struct zone *zone, const uint8_t *name)
 {
     SP_ASSERT(zone->source == NULL);
     const size_t size = name_size(name);
+    if (zone->slots == NULL) {
+        return look_at_all(zone, name, size);
+    }
     return (long)slot_find(zone, name, size, name_hash(zone, name, size))->owner - 1;
 }
 
@@ -306,7 +355,7 @@ void rrset_add(struct zone *zone, struct rrset *rrset, const uint8_t *rdata, siz
         return;
     }
     if (rrset->record_count == rrset->record_capacity) { // the arena keeps the old half: n in all
-        size_t capacity = rrset->record_capacity ? rrset->record_capacity * 2 : 1;
+        uint32_t capacity = rrset->record_capacity ? rrset->record_capacity * 2 : 1;
         struct record *records = arena_alloc(zone->arena, capacity * sizeof(*records));
         if (rrset->record_count > 0) {
             memcpy(records, rrset->records, rrset->record_count * sizeof(*records));

@@ -24,7 +24,7 @@ struct rrset {
     uint32_t ttl;           // one for the RRset (RFC 2181, 5.2): the least of the document's
     uint32_t ttl_most;      // the greatest of the document's, for lint
     struct record *records; // the static answer; for a steered RRset its `values`
-    size_t record_count, record_capacity;
+    uint32_t record_count, record_capacity;
     struct policy *policy; // NULL: static (several addresses are still rotated)
     struct place place;
     struct rrset *next;
