@@ -147,7 +147,7 @@ static bool scanner_start(struct source *source, const uint8_t *origin, uint32_t
 
 // The TTL of a record that has none written: RFC 1035, 5.1: the last one stated; before any, with
 // no $TTL either, the SOA minimum (what such files meant before RFC 2308), then the default.
-static uint32_t ttl_implied(struct source *source)
+static uint32_t ttl_implied(struct source *source, uint16_t type)
 {
     struct file_reader *reader = source->reader;
     const zs_scanner_t *scanner = source->scanner;
@@ -165,7 +165,7 @@ static uint32_t ttl_implied(struct source *source)
     size_t soa_size = 0;
     const struct owner *apex = zone_find(reader->zone, zone_apex(reader->zone));
     const struct rrset *soa = apex ? owner_rrset(apex, TYPE_SOA) : NULL;
-    if (scanner->r_type == TYPE_SOA) {
+    if (type == TYPE_SOA) {
         soa_rdata = scanner->r_data;
         soa_size = scanner->r_data_length;
     } else if (soa && soa->record_count > 0) {
@@ -179,13 +179,14 @@ static uint32_t ttl_implied(struct source *source)
     return reader->reader->defaults.ttl ? reader->reader->defaults.ttl : 3600;
 }
 
-static void record_add(struct source *source)
+// A record at the owner, with the TTL and class that the scanner has read.
+static void record_add(struct source *source, uint16_t type, const uint8_t *rdata, size_t size)
 {
     const zs_scanner_t *scanner = source->scanner;
     struct file_reader *reader = source->reader;
     uint32_t ttl = scanner->r_ttl;
     if (ttl == ttl_left_out) {
-        ttl = ttl_implied(source);
+        ttl = ttl_implied(source, type);
     } else if (scanner->default_ttl == ttl_left_out) { // else it may be $TTL's
         reader->ttl_stated = true;
         reader->last_ttl = ttl;
@@ -195,8 +196,8 @@ static void record_add(struct source *source)
                     scanner->r_class);
         return;
     }
-    zone_add(reader->zone, scanner->r_owner, scanner->r_type, ttl, scanner->r_data,
-             scanner->r_data_length, source_place(source), source_diags(source));
+    zone_add(reader->zone, scanner->r_owner, type, ttl, rdata, size, source_place(source),
+             source_diags(source));
 }
 
 // Not zeroed: it is large, and zs_init does that.
@@ -396,6 +397,60 @@ static const char *fault_position(const struct source *source, const char *befor
     return before;
 }
 
+// --- ALIAS, which the scanner does not know
+
+// The word behind *at, cut off there; NULL at the end of the line or its comment.
+static char *word_next(char **at)
+{
+    char *word = *at + strspn(*at, " \t");
+    if (*word == '\0' || *word == ';') {
+        return NULL;
+    }
+    *at = word + strcspn(word, " \t;");
+    const bool more = **at == ' ' || **at == '\t'; // else the line or its comment ends it
+    **at = '\0';
+    *at += more;
+    return word;
+}
+
+// The type stands behind the owner, which a line may leave out, TTL and class.
+static const char *word_of_type(const struct source *source, const char *at, char **rest)
+{
+    const char *begin = at;
+    while (begin > source->text && begin[-1] != '\n') {
+        begin--;
+    }
+    if (*begin != ' ' && *begin != '\t') {
+        word_next(rest);
+    }
+    const char *word = word_next(rest);
+    while (word != NULL && ((*word >= '0' && *word <= '9') || strcasecmp(word, "IN") == 0)) {
+        word = word_next(rest);
+    }
+    return word;
+}
+
+// "name [ttl] [class] ALIAS target", in one line. False when the line is something else.
+static bool alias_read(struct source *source, const char *at)
+{
+    char line[2048], *rest = line;
+    line_copy(source, at, line, sizeof(line));
+    const char *type = word_of_type(source, at, &rest);
+    if (type == NULL || strcasecmp(type, "ALIAS") != 0) {
+        return false;
+    }
+    uint8_t target[NAME_MAX_SIZE];
+    const char *name = word_next(&rest), *reason = "one name is expected";
+    bool alone = name != NULL && word_next(&rest) == NULL;
+    size_t size = alone ? name_text_parse(name, source->origin, target, &reason) : 0;
+    if (size == 0) {
+        diags_error(source_diags(source), source_place(source), NULL, "ALIAS: %s", reason);
+    } else {
+        record_add(source, TYPE_ALIAS, target, size);
+    }
+    return true;
+}
+
 // After a fault; `before` is where the scanner stood before, in which line. False when nothing more
 // can be read from the file.
 static bool fault_handle(struct source *source, const char *before, uint64_t line_before)
@@ -412,7 +467,7 @@ static bool fault_handle(struct source *source, const char *before, uint64_t lin
     }
     if (relative) {
         include_read(source, origin);
-    } else {
+    } else if (code != ZS_UNSUPPORTED_TYPE || !alias_read(source, at)) {
         scanner_fault(source, at);
     }
     return !scanner->error.fatal || scanner_resume(source, at, source->origin);
@@ -462,7 +517,7 @@ static void source_scan(struct source *source, const uint8_t *origin, uint32_t t
         switch (scanner->state) {
         case ZS_STATE_DATA:
             origin_save(source);
-            record_add(source);
+            record_add(source, scanner->r_type, scanner->r_data, scanner->r_data_length);
             break;
         case ZS_STATE_ERROR:
             more = fault_handle(source, before, line_before);

@@ -52,6 +52,30 @@ static const struct document_case cases[] = {
       {"b.deeper.deep.sub", "A", "5 [192.0.2.2]"},
       {"deeper.deep.sub", "A", "5 [192.0.2.3]"},
       {"c", "A", "5 [192.0.2.4]"}}},
+    // ALIAS, which the scanner does not know: the fields in any order, left out, of any case; not a
+    // name that is called so; the origin as it stands.
+    {"$TTL 5\n" SOA "a 60 IN ALIAS www.example.net. ; c\nb in 70 alias a\nc TXT x\n\tALIAS a;c\n"
+     "alias A 192.0.2.1\n$ORIGIN sub.example.com.\nd ALIAS @\n TXT y\n@ A 192.0.2.2\ne ALIAS d",
+     "",
+     {{"a", "ALIAS", "60 [www.example.net.]"},
+      {"b", "ALIAS", "70 [a.example.com.]"},
+      {"c", "ALIAS", "5 [a.example.com.]"},
+      {"alias", "A", "5 [192.0.2.1]"},
+      {"d.sub", "ALIAS", "5 [sub.example.com.]"},
+      {"d.sub", "TXT", "5 [\"y\"]"},
+      {"sub", "A", "5 [192.0.2.2]"},
+      {"e.sub", "ALIAS", "5 [d.sub.example.com.]"}}},
+    {.text = "$TTL 5\n" SOA "a ALIAS\nb ALIAS a c\nc ALIAS x..y\nd CH ALIAS a\ne ALIAS ( a )\n"
+             "alias ALIAS x\\\nf ALIAS a\nf ALIAS b\n",
+     .diags =
+         "4:0 error: ALIAS: one name is expected\n"
+         "5:0 error: ALIAS: one name is expected\n"
+         "6:0 error: ALIAS: an empty label\n"
+         "7:0 error: unsupported record type, in \"d CH ALIAS a\"\n"
+         "8:0 error: ALIAS: one name is expected\n"
+         "9:0 error: ALIAS: a character that is not usual in names; write it as \\DDD if it is "
+         "meant\n"
+         "11:0 error f.example.com.: ALIAS: a name has one ALIAS record; this is the second\n"},
     // Duplicates are dropped, whatever the case of names in them (RFC 2181, 5).
     {"$TTL 5\n" SOA "a A 192.0.2.1\nA A 192.0.2.1\nm MX 1 X.example.net.\nm MX 1 x.EXAMPLE.net.\n",
      "",
@@ -243,7 +267,7 @@ static void test_damage(void **state)
     static const char whole[] =
         "$TTL 1h\n$ORIGIN example.com.\n" SOA "www 60 A ( 192.0.2.1 ) ; c\n  AAAA 2001:db8::1\n"
         "$ORIGIN sub\n$INCLUDE none.inc deep\nt TXT \"a\" b \\065\nh HTTPS 1 . alpn=h2\n"
-        "x TYPE65280 \\# 2 abcd\ns SRV 1 2 3 a\n$TTL 5\nm MX 10 a.b.c.\n";
+        "x TYPE65280 \\# 2 abcd\ns SRV 1 2 3 a\n$TTL 5\nz 9 IN ALIAS a.b\nm MX 10 a.b.c.\n";
     static const char alphabet[] = "\n\n\"()\\;$. \tA0#\r\xff";
     uint64_t seed = random_seed();
     print_message("seed %llu\n", (unsigned long long)seed);
