@@ -25,9 +25,9 @@ bool edns_option_read(unsigned code, const uint8_t *data, size_t size, struct ed
         return true;
     case EDNS_COOKIE:
         return cookie_read(data, size, request);
-    case EDNS_KEEPALIVE: // a client may not set a timeout (RFC 7828, 3.2.1)
+    case EDNS_KEEPALIVE: // a timeout from a client is not looked at (RFC 7828, 3.3.1)
         request->asked |= EDNS_ASKED_KEEPALIVE;
-        return size == 0;
+        return true;
     case EDNS_PADDING: // of any content (RFC 7830, 3)
         request->asked |= EDNS_ASKED_PADDING;
         return true;

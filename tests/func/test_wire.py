@@ -84,6 +84,12 @@ def tells(options):
         and len(reply.options) == len(options)
 
 
+def keeps_alive(reply) -> bool:
+    """Over UDP, where the option is ignored (RFC 7828, 3.3.1), nothing; over TCP a time."""
+    return has_soa(reply) and \
+        [(int(option.otype), len(option.to_wire())) for option in reply.options] in ([], [(11, 2)])
+
+
 def gives_cookie(reply):
     """The client's cookie, and 16 octets that RFC 9018 makes: version 1, the time, a hash."""
     if [int(one.otype) for one in reply.options] != [10]:
@@ -168,16 +174,14 @@ PROBES = {
     'COOKIE of 41 octets': (with_opt(opt(option(10, b'x' * 41))), formerr),
     'COOKIE without a question, version 1': (
         message(question=b'', extra=opt(COOKIE, version=1), counts=(0, 0, 0, 1)), badvers),
-    'keepalive with a timeout': (with_opt(opt(option(11, b'\0\1'))), formerr),
+    'keepalive with a timeout': (with_opt(opt(option(11, b'\0\1'))), keeps_alive),
     '16 options': (with_opt(opt(16 * option(100))), edns),
     '17 options': (with_opt(opt(17 * option(100))), formerr),
     'EDE in a query': (with_opt(opt(option(15, b'\0\0'))), edns),
     'payload 0': (with_opt(opt(payload=0)), edns),
     'payload 65535': (with_opt(opt(payload=65535)), edns),
     'padding': (with_opt(opt(option(12, bytes(400)))), edns),
-    'keepalive': (with_opt(opt(option(11))),
-                  lambda r: has_soa(r) and [(int(o.otype), len(o.to_wire())) for o in r.options]
-                  in ([], [(11, 2)])),  # over UDP nothing, over TCP a time
+    'keepalive': (with_opt(opt(option(11))), keeps_alive),
     'class ANY': (message(rdclass=255), refused),
     'class NONE': (message(rdclass=254), refused),
     'class HS': (message(rdclass=4), refused),

@@ -210,7 +210,7 @@ static void test_options_read(void **state)
         assert_int_equal(request.asked, good ? EDNS_ASKED_COOKIE : 0);
         assert_int_equal(request.cookie_size, good ? size : 0);
         request = (struct edns_request){0};
-        assert_int_equal(edns_option_read(EDNS_KEEPALIVE, data, size, &request), size == 0);
+        assert_true(edns_option_read(EDNS_KEEPALIVE, data, size, &request));
         assert_true(edns_option_read(EDNS_NSID, data, size, &request));
         assert_true(edns_option_read(EDNS_PADDING, data, size, &request));
         for (unsigned code = 0; code < 65536; code++) {
