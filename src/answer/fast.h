@@ -260,6 +260,7 @@ static inline size_t fast_section(struct response *response, const struct pendin
         size = put_steered(response->worker, pending, &response->client, at, room, &pick);
         response->answer_count = (uint16_t)pick.count;
         response->scope = pick.scope;
+        response_failed_open(response, pick.failed_open);
         counter_add(&response->worker->counters.steered);
         if (size == 0 && pick.kind == PICK_MEMBERS) { // what was picked does not fit
             response->answer_count = 0;

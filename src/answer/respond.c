@@ -3,12 +3,23 @@
 // What the fast path and the full algorithm both ask of a response in the making. See respond.h.
 #include "answer/respond.h"
 
+#include "answer/options.h"
+
+void response_failed_open(struct response *response, enum failed_open open)
+{
+    if (open != OPEN_NOT) {
+        response_error(response, open == OPEN_LAST_GOOD ? EDE_STALE_ANSWER : EDE_OTHER,
+                       "no member is usable");
+    }
+}
+
 void response_pick(struct response *response, const struct node_rrset *rrset, struct pick *pick)
 {
     const struct plan *plan = vector_get(response->generation->plans, rrset->plan - 1);
     struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
     plan_pick(plan, &response->client, &dice, pick);
     asked_note(&response->worker->asked, rrset->plan, (uint16_t)response->worker->now_s);
+    response_failed_open(response, pick->failed_open);
     response->scope = MAX(response->scope, pick->scope);
     counter_add(&response->worker->counters.steered);
 }

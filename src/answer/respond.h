@@ -119,6 +119,9 @@ size_t response_resolve(struct response *response);
 // The decision of a policy for this client. The scope of the response follows.
 void response_pick(struct response *response, const struct node_rrset *rrset, struct pick *pick);
 
+// What is to be said about an answer that a policy gives though no member is usable.
+void response_failed_open(struct response *response, enum failed_open open);
+
 // Whose turn it is: the offset of the record that comes first in a rotated RRset (turn != 0).
 size_t response_rotation(struct response *response, const struct node_rrset *rrset);
 

@@ -92,8 +92,12 @@ static inline uint32_t dice_turn(const struct dice *dice, uint32_t choice)
 
 enum pick_kind { PICK_MEMBERS, PICK_NODATA, PICK_SERVFAIL };
 
+// Whether members answer though none is usable, as `all_down` says.
+enum failed_open { OPEN_NOT, OPEN_ALL, OPEN_LAST_GOOD };
+
 struct pick {
     enum pick_kind kind;
+    enum failed_open failed_open;
     uint8_t scope; // ECS scope: 0..32 or 0..64
     uint32_t ttl;
     size_t count;                             // records in answer order

@@ -353,7 +353,7 @@ uint32_t choice_find(const struct compiler *c, const struct choice_detail *detai
 uint32_t choice_add(struct compiler *c, struct choice_detail detail, struct choice choice)
 {
     struct plan *plan = c->plan;
-    if (choice.kind == PICK_MEMBERS) {
+    if (choice_pick_kind(&choice) == PICK_MEMBERS) {
         detail.usable_count = (uint32_t)c->leaves.count;
         members_add(c, &choice);
     }

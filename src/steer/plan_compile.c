@@ -49,6 +49,18 @@ static uint32_t choice_of_values(struct compiler *c, struct choice_detail detail
     return choice_add(c, detail, choice);
 }
 
+// What is said of the members that `all_down` has taken; nothing while all of them wait for their
+// first result.
+static enum failed_open how_open(const struct compiler *c)
+{
+    for (size_t i = 0; i < c->leaves.count; i++) {
+        if (members_view(c, c->leaves.items[i].member).health != HEALTH_UNKNOWN) {
+            return c->policy->all_down == ALL_DOWN_LAST_GOOD ? OPEN_LAST_GOOD : OPEN_ALL;
+        }
+    }
+    return OPEN_NOT;
+}
+
 // Nothing in the chain of this pool is usable: `all_down` decides.
 static uint32_t choice_all_down(struct compiler *c, struct choice_detail detail,
                                 struct choice choice, size_t first_pool)
@@ -57,16 +69,13 @@ static uint32_t choice_all_down(struct compiler *c, struct choice_detail detail,
     detail.failed_open = true;
     detail.pool = (uint16_t)first_pool;
     choice.ttl = lowered_ttl(c, FAILED_OPEN_TTL_S);
-    choice.kind = PICK_MEMBERS;
     if (all_down == ALL_DOWN_NONE || all_down == ALL_DOWN_SERVFAIL) {
         choice.kind = all_down == ALL_DOWN_NONE ? PICK_NODATA : PICK_SERVFAIL;
         return choice_add(c, detail, choice);
     }
     int pool = members_take_all_down(c, (int)first_pool);
     detail.pool = pool < 0 ? NOT_ONE : (uint16_t)pool;
-    if (c->leaves.count == 0) {
-        choice.kind = PICK_NODATA;
-    }
+    choice.kind = c->leaves.count == 0 ? PICK_NODATA : choice_kind(PICK_MEMBERS, how_open(c));
     return choice_add(c, detail, choice);
 }
 

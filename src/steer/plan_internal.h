@@ -11,7 +11,7 @@ enum { SHARE_ALL = 1000000 };
 // One way to answer: some members, an order, a TTL. The query path reads only this and the records.
 // Equal ones are stored once, whatever led to them.
 struct choice {
-    uint8_t kind;          // enum pick_kind
+    uint8_t kind;          // choice_kind: enum pick_kind, and in the upper half enum failed_open
     uint8_t method;        // enum method
     uint16_t member_count; // where the order is fixed only as many as are answered
     uint16_t answer_count; // records of an answer, 1..PLAN_ANSWERS_MAX
@@ -23,6 +23,17 @@ struct choice {
     uint32_t first_member; // index into the plan's member arrays
     uint64_t weight_sum;
 };
+
+// One octet, so that the query path leaves all that is unusual by one comparison.
+enum { CHOICE_OPEN_SHIFT = 4 };
+static inline uint8_t choice_kind(enum pick_kind kind, enum failed_open open)
+{
+    return (uint8_t)((unsigned)kind | (unsigned)open << CHOICE_OPEN_SHIFT);
+}
+static inline enum pick_kind choice_pick_kind(const struct choice *choice)
+{
+    return (enum pick_kind)(choice->kind & ((1 << CHOICE_OPEN_SHIFT) - 1));
+}
 
 // Why a choice is taken: for explain and simulate, never read by the query path.
 struct choice_detail {

@@ -240,11 +240,12 @@ void plan_pick(const struct plan *plan, const struct address *client, const stru
     uint32_t first = plan->choice_of_class[match.class_index];
     uint32_t index = settle_share(plan, first, client);
     const struct choice *choice = &plan->choices[index];
-    pick->kind = choice->kind;
+    pick->kind = choice_pick_kind(choice);
+    pick->failed_open = (enum failed_open)(choice->kind >> CHOICE_OPEN_SHIFT);
     pick->scope = scope_of(&plan->choices[first], choice, client, match.scope);
     pick->ttl = choice->ttl;
     pick->count = 0;
-    if (choice->kind != PICK_MEMBERS) {
+    if (pick->kind != PICK_MEMBERS) {
         return;
     }
     switch (choice->method) {

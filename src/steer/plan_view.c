@@ -65,7 +65,7 @@ struct plan_choice_view plan_choice(const struct plan *plan, size_t index)
     const struct choice_detail *detail = &plan->details[index];
     const struct choice *choice = &plan->choices[detail->choice];
     return (struct plan_choice_view){
-        .kind = (enum pick_kind)choice->kind,
+        .kind = choice_pick_kind(choice),
         .rule = index_or_none(detail->rule),
         .pool = index_or_none(detail->pool),
         .failed_open = detail->failed_open,

@@ -161,6 +161,12 @@ def test_all_down_are_all_answered(daemon):
         eventually(lambda: answers(server) == [members[1].address])
 
 
+def extended_errors(reply) -> list[tuple[int, str]]:
+    """RFC 8914: what the answer says about itself."""
+    data = [option.to_wire() for option in reply.options if option.otype == 15]
+    return [(int.from_bytes(option[:2], 'big'), option[2:].decode()) for option in data]
+
+
 @pytest.mark.parametrize('all_down', ['all', 'values', 'none', 'servfail', 'last_good'])
 def test_all_down_policies(daemon, all_down):
     with targets(2, 200) as members:
@@ -177,9 +183,14 @@ def test_all_down_policies(daemon, all_down):
         expected = {'all': addresses(members), 'values': ['192.0.2.99'], 'none': [],
                     'servfail': [], 'last_good': [members[0].address]}[all_down]
         eventually(lambda: answers(server) == expected)
-        reply = server.ask('www.example.org')
+        reply = server.ask('www.example.org', edns=True)
         assert reply.rcode() == (2 if all_down == 'servfail' else 0)
         assert bool(reply.authority) == (all_down == 'none')
+        text = 'no member is up' if all_down in ('none', 'servfail') else 'no member is usable'
+        assert extended_errors(reply) == [(3 if all_down == 'last_good' else 0, text)]
+        members[0].switch(200)
+        eventually(lambda: extended_errors(server.ask('www.example.org', edns=True)) == [])
+        assert answers(server) == [members[0].address]
 
 
 def test_ready_waits_for_the_first_round(daemon):

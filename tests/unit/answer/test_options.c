@@ -11,7 +11,10 @@
 static const char zone_text[] = "www.example.com. 60 A 192.0.2.1\n"
                                 "big.example.com. 60 TXT \"" X200 "\" \"" X200 "\" \"" X200 "\"\n"
                                 "down.example.com. 60 A 192.0.2.2\n"
-                                "none.example.com. 60 A 192.0.2.3\n";
+                                "none.example.com. 60 A 192.0.2.3\n"
+                                "open.example.com. 60 A 192.0.2.4\n"
+                                "stale.example.com. 60 A 192.0.2.5\n"
+                                "awaited.example.com. 60 A 192.0.2.6\n";
 
 struct world {
     struct publisher *publisher;
@@ -33,6 +36,21 @@ static struct answer_options options_full(void)
                                    .cookies = {2, {{1}, {2}}}};
 }
 
+static struct member_view view_down(void *state, const struct member *member)
+{
+    (void)state; // of one there is no result yet
+    bool awaited = member->rdata[member->rdata_size - 1] == 6;
+    return (struct member_view){.health = awaited ? HEALTH_UNKNOWN : HEALTH_DOWN, .since_ns = 1};
+}
+
+static struct plan *plan_of_down(void *context, const struct owner *owner,
+                                 const struct rrset *rrset, uint32_t slot)
+{
+    (void)context, (void)owner, (void)slot;
+    static const struct health_source health = {.view = view_down};
+    return plan_compile(rrset->policy, rrset->type, rrset->ttl, NULL, &health, 7);
+}
+
 static struct world world_make(const struct answer_options *options)
 {
     struct world world = {publisher_new(options), worker_new(1)};
@@ -44,7 +62,13 @@ static struct world world_make(const struct answer_options *options)
     zone_rrset(zone, name, TYPE_A)->policy->pools[0].members[0].status = STATUS_DOWN;
     wire_name("none.example.com.", name);
     zone_rrset(zone, name, TYPE_A)->policy->pools[0].members[0].status = STATUS_DOWN;
-    put_zone(world.publisher, zone);
+    steer(zone, "open.example.com.", TYPE_A, METHOD_ROTATE, 1)->all_down = ALL_DOWN_ALL;
+    steer(zone, "stale.example.com.", TYPE_A, METHOD_ROTATE, 1)->all_down = ALL_DOWN_LAST_GOOD;
+    steer(zone, "awaited.example.com.", TYPE_A, METHOD_ROTATE, 1);
+    struct change *change = change_begin(world.publisher);
+    change_zone(change, zone, plan_of_down, NULL);
+    publish(change);
+    zone_free(zone);
     worker_set_time(world.worker, 100000);
     return world;
 }
@@ -178,6 +202,15 @@ static void test_errors(void **state)
          RCODE_NOERROR,
          EDE_OTHER,
          "no member is up"},
+        {{.name = "open.example.com.", .type = TYPE_A},
+         RCODE_NOERROR,
+         EDE_OTHER,
+         "no member is usable"},
+        {{.name = "stale.example.com.", .type = TYPE_A},
+         RCODE_NOERROR,
+         EDE_STALE_ANSWER,
+         "no member is usable"},
+        {{.name = "awaited.example.com.", .type = TYPE_A}, RCODE_NOERROR, -1, ""},
         {{.name = "www.example.com.", .type = TYPE_A}, RCODE_NOERROR, -1, ""},
         {{.name = "nix.example.com.", .type = TYPE_A}, RCODE_NXDOMAIN, -1, ""},
     };
