@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from loading import Many
 from rounds import say
 from servers import Signpost
 from workloads import WORKLOADS
@@ -19,6 +20,19 @@ WHOLE, PART = 'udp_serve', 'answer_batch'
 # Most instructions a query in all, and for nxdomain most of a hit's.
 MOST = {'small': 350, 'steered': 550}
 MISS_MOST = 1.1
+# The most times what a question takes among few zones that it may take among many. Valgrind loads
+# fewer than --zones says; the index is one, whatever the names' zones, and a look-up takes as many
+# steps in it at any size.
+ZONES_FEW, ZONES_MANY, ZONES_MOST = 100, 20_000, 1.3
+
+
+class AskedZones(Many):
+    """A name of each zone of Many, in turn."""
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        (folder / 'queries').write_text(''.join(
+            f'www.zone{number:07d}.test. A\n' for number in range(self.options.zones)))
 
 
 def count_inside(function: str, folder: Path, workload, options) -> float:
@@ -54,6 +68,23 @@ def measure_instructions(folder: Path, options) -> dict[str, float]:
         part = count_inside(PART, made, workload, few)
         print(f'user-space instructions a query, {name}: {counted[name]:.0f}, '
               f'of them {part:.0f} inside {PART}()')
+    if options.zones:
+        counted |= measure_zones(folder, few)
+    return counted
+
+
+def measure_zones(folder: Path, options) -> dict[str, float]:
+    """{'few zones', 'many zones'}: a question among so many."""
+    counted = {}
+    for key, zones in (('few zones', ZONES_FEW),
+                       ('many zones', min(options.zones, ZONES_MANY))):
+        workload = AskedZones(type(options)(**{**vars(options), 'zones': zones}))
+        made = folder / f'instructions-zones-{zones}'
+        workload.prepare(made)
+        Signpost(options.port, made, workload, workload.options).prepare()
+        counted[key] = count_inside(PART, made, workload, workload.options)
+        print(f'user-space instructions a query inside {PART}(), {zones:,} zones: '
+              f'{counted[key]:.0f}')
     return counted
 
 
@@ -64,4 +95,8 @@ def instruction_verdicts(counted: dict[str, float]) -> list[dict]:
         value = counted['nxdomain'] / counted['million']
         bars.append({'text': 'instructions: nxdomain / million', 'value': value,
                      'bar': f'<= {MISS_MOST}', 'holds': value <= MISS_MOST})
+    if 'many zones' in counted:
+        value = counted['many zones'] / counted['few zones']
+        bars.append({'text': 'instructions: many zones / few', 'value': value,
+                     'bar': f'<= {ZONES_MOST}', 'holds': value <= ZONES_MOST})
     return bars
