@@ -32,8 +32,8 @@ class Packet(NamedTuple):
 
     @property
     def is_usual(self):
-        """A file (its name has no spaces), but not one that was kept because it is dear."""
-        return ' ' not in self.what and not self.what.startswith('dear-')
+        """A file (its name has no spaces), but none that a search for dear ones has left."""
+        return ' ' not in self.what and not re.match(r'dear-|[0-9a-f]{40}$', self.what)
 
 
 def instructions_of(dump: Path) -> int:
