@@ -23,7 +23,7 @@ MISS_MOST = 1.1
 # The most times what a question takes among few zones that it may take among many. Valgrind loads
 # fewer than --zones says; the index is one, whatever the names' zones, and a look-up takes as many
 # steps in it at any size.
-ZONES_FEW, ZONES_MANY, ZONES_MOST = 100, 20_000, 1.3
+ZONES_FEW, ZONES_MANY, ZONES_MOST = 100, 5_000, 1.3
 
 
 class AskedZones(Many):
