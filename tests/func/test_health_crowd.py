@@ -13,13 +13,11 @@ from pathlib import Path
 from harness import WAIT, eventually, make_query
 
 COUNT = 1000
-# From the first state that turns to the last answer that is new, as a client sees it. All targets,
-# the client and the daemon share what other tests leave of a machine: the time in which they were
-# ready to run and had no core (schedstat) is taken off, whoever of them it was. On a busy machine
-# that leaves little to be judged by; what the daemon uses of a core is judged on any.
+# From the last state that turns to the last answer that is new, as a client sees it; this program
+# takes its time to let so many die. What it and the daemon waited for a core (schedstat) is taken
+# off; where that leaves little to be judged by, what the daemon uses of a core is judged anywhere.
 PUBLISH_MAX = 0.1
-BUSY_MAX = 1.0
-GENERATIONS_MAX = 30  # that it may take: a publication for each would be 1,000
+BUSY_MAX = 1.0  # from the first state that turns, on any machine
 INTERVAL = 4
 BATCH = 50  # queries under way
 
@@ -167,8 +165,8 @@ def test_a_thousand_failures_are_published_at_once(daemon):
               f'of which {spread * 1e3:.0f} ms passed until the last one was seen and '
               f'{waited * 1e3:.0f} ms somebody waited for a core; {generations} generations, '
               f'{used * 1e3:.0f} ms of a core')
-        assert took <= BUSY_MAX and took - waited <= PUBLISH_MAX, f'{took:.3f} s'
-        assert used <= PUBLISH_MAX and generations <= GENERATIONS_MAX
+        assert took <= BUSY_MAX and took - spread - waited <= PUBLISH_MAX, f'{took:.3f} s'
+        assert used <= PUBLISH_MAX, f'{used:.3f} s of a core'
     finally:
         crowd.close()
         survivor.close()
