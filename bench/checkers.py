@@ -4,6 +4,7 @@
 A setting that would be unfair to a peer is a bug.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ from servers import STOP_TIMEOUT_S, process_tree, task_seconds
 INTERVAL, TIMEOUT = 10, 2  # seconds
 START_TIMEOUT_S = 90
 WORKER_CORE, CHECKER_CORE = 0, 1
-MEMBERS = 1000  # of an RRset
+MEMBERS = 1000  # of an RRset, of a backend
 TLS_NAME = 'www.bench.example'
 
 
@@ -45,6 +46,14 @@ def embryonic_resets() -> int:
     return int(values[names.index('EmbryonicRsts')])
 
 
+def go_ahead(pid: int):
+    """What runs in this session goes before whatever else the machine does, as far as we may."""
+    with contextlib.suppress(OSError):
+        Path(f'/proc/{pid}/autogroup').write_text('-10')
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, pid, -10)
+
+
 class Program:
     """One process tree with a folder of its own; `cores` are those that it may use."""
 
@@ -60,7 +69,8 @@ class Program:
         with open(self.folder / 'log', 'wb') as log:
             self.process = subprocess.Popen(
                 self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=lambda: os.sched_setaffinity(0, cores))
+                start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        go_ahead(self.process.pid)
 
     def check_alive(self):
         if self.process.poll() is not None:
@@ -159,10 +169,11 @@ class Haproxy(Program):
         lines = ['global', '  nbthread 1', '  spread-checks 10', 'defaults', '  mode tcp',
                  f'  timeout check {TIMEOUT}s', '  timeout connect 2s', '  timeout client 2s',
                  '  timeout server 2s', 'frontend nobody',
-                 f'  bind 127.0.0.1:{free_port(socket.SOCK_STREAM)}', '  default_backend all',
-                 'backend all']
-        lines += [f'  server s{number} {one}:{port} check inter {INTERVAL}s'
-                  for number, one in enumerate(addresses)]
+                 f'  bind 127.0.0.1:{free_port(socket.SOCK_STREAM)}', '  default_backend b0']
+        for number, one in enumerate(addresses):
+            if number % MEMBERS == 0:
+                lines.append(f'backend b{number}')
+            lines.append(f'  server s{number} {one}:{port} check inter {INTERVAL}s')
         (self.folder / 'haproxy.cfg').write_text('\n'.join(lines) + '\n')
 
     def command(self):
@@ -236,8 +247,9 @@ class Target:
 
     def __init__(self, tool: Path, core: int):
         self.process = subprocess.Popen([str(tool)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True,
+                                        text=True, start_new_session=True,
                                         preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+        go_ahead(self.process.pid)
         self.good, self.hole = (int(port) for port in self.process.stdout.readline().split())
 
     def tell(self) -> str:

@@ -28,6 +28,7 @@ LATE_SHARE_MAX = 0.01   # of the probes later than 5 % of the interval: p99 is b
 CORE_MAX, TLS_CORE_MAX = 0.35, 1.0
 BYTES_MAX = 1024
 QUERY_RATIO_MAX = 1.05
+FILES_OTHER = 1000      # that a program has beside those of checks
 SETTLE_S = 2.2 * INTERVAL  # the first round comes close together, the second spreads
 STEPS = ('tcp', 'own', 'holes', 'haproxy', 'gdnsd', 'tls', 'queries')
 
@@ -126,17 +127,23 @@ class Bench:
         if not installed(kind):
             say(f'{kind.__name__}: not installed, left out')
             return
-        program = kind(self.target.good, self.addresses)
+        # HAProxy wants a descriptor for each server, at once.
+        room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FILES_OTHER
+        addresses = self.addresses[:room] if kind is Haproxy else self.addresses
+        program = kind(self.target.good, addresses)
         last = embryonic_resets()
 
         def counted() -> dict:
             nonlocal last
             seen, before, last = self.counted(), last, embryonic_resets()
-            return seen if seen['taken'] > 0 else {**seen, 'taken': last - before}
+            if kind is not Haproxy:
+                return seen
+            return {'taken': seen['taken'] + last - before, 'addresses': len(addresses)}
         try:
             program.start({CHECKER_CORE})
+            program.wait_for(lambda: counted()['taken'] > len(addresses) / 1000)  # in 0.1 s
             time.sleep(SETTLE_S)
-            self.add(observe(program, self.options.checks, self.options, counted))
+            self.add(observe(program, len(addresses), self.options, counted))
         finally:
             program.stop()
 
@@ -234,7 +241,7 @@ def parse_arguments():
     add('--build', type=Path, default=ROOT / 'build', help='meson build directory (build)')
     add('--checks', type=int, default=50_000, help='TCP checks (50,000)')
     add('--tls-checks', type=int, default=5_000, help='HTTPS checks (5,000)')
-    add('--seconds', type=float, default=20, help='seconds of each measurement (20)')
+    add('--seconds', type=float, default=15, help='seconds of each measurement (15)')
     add('--rounds', type=int, default=21, help='rounds of queries (21)')
     add('--queries', type=int, default=800, help='queries a server and round (800)')
     add('--only', default=','.join(STEPS), help='which steps, with commas (all of them)')
@@ -256,7 +263,12 @@ def main():
         sys.exit('bench: cores 0 and 1 are needed')
     build_tools(options.build)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted = max(hard, options.checks + 2 * FILES_OTHER)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+        hard = wanted
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     load = os.getloadavg()[0]
     print(f'{options.checks} TCP checks, {options.tls_checks} HTTPS checks, every {INTERVAL} s, '
           f'timeout {TIMEOUT} s; load before {load:.2f}, at most {hard} files')

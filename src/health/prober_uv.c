@@ -57,7 +57,7 @@ void prober_handle_opened(struct prober_uv *prober)
 // After a burst of probes, as when all checks begin, the memory that it took is given back.
 static void burst_over(struct prober_uv *prober)
 {
-    if (prober->handle_peak >= BURST_HANDLES && prober->handle_count < prober->handle_peak / 16) {
+    if (prober->handle_peak >= BURST_HANDLES && prober->handle_count < prober->handle_peak / 2) {
         prober->handle_peak = prober->handle_count;
         mem_trim();
     }
