@@ -12,10 +12,10 @@ from harness import is_instrumented
 
 COUNT = 20000
 PER_NAME = 50
-# Octets a check: the registry's entry with its 100 results is three quarters of it. A server whose
-# probes are made elsewhere keeps a slot for each besides, and not all that the first round took to
-# send goes back.
-MOST = {'inside': (1024,), 'own': (1200, 1024)}
+# Octets a check. The entry with its 100 results takes 768, its places in the tables some 60,
+# a slot for a prober elsewhere 40. The rest, 100 to 250, is heap that loading and the first round
+# have left; it differs from build to build by a megabyte or two in all.
+MOST = {'inside': (1200,), 'own': (1300, 1024)}
 
 
 class Door(threading.Thread):
@@ -54,7 +54,7 @@ def values(name: int) -> list[str]:
 
 
 @pytest.mark.skipif(is_instrumented(), reason='sanitizers take memory of their own')
-def test_a_check_takes_a_kilobyte(daemon):
+def test_a_check_takes_about_a_kilobyte(daemon):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
     door = Door()
