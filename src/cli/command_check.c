@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "server/reload.h"
-#include "zone/lint.h"
+#include "lint/lint.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
 #include "cli/documents.h"
 #include "cli/output.h"
 
-#include "zone/writers.h"
+#include "format/writers.h"
 
 #include <stdio.h>
 #include <string.h>

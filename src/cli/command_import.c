@@ -6,8 +6,8 @@
 #include "cli/documents.h"
 #include "cli/output.h"
 
-#include "zone/import.h"
-#include "zone/writers.h"
+#include "format/import.h"
+#include "format/writers.h"
 
 #include <stdio.h>
 #include <string.h>

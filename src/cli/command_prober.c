@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cli/commands.h"
 
-#include "health/prober_remote.h"
+#include "probe/prober_remote.h"
 
 #include <unistd.h>
 

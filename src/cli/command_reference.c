@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/limits.h"
-#include "zone/lint.h"
+#include "lint/lint.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "config/config.h"
-#include "zone/readers.h"
+#include "format/readers.h"
 
 struct documents {
     struct config *config; // NULL: none was asked for

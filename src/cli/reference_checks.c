@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The page of check kinds, from the tables in zone/check.h and health/result.h.
+// The page of check kinds, from the tables in zone/check.h and probe/result.h.
 #include "cli/reference.h"
 
 #include "base/clock.h"
-#include "health/result.h"
+#include "probe/result.h"
 #include "zone/check.h"
 
 #include <stdio.h>

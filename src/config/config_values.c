@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "dns/name.h"
-#include "zone/lint.h"
+#include "lint/lint.h"
 
 #include <errno.h>
 #include <math.h>

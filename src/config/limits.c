@@ -16,7 +16,7 @@
 #include "net/tls.h"
 #include "config/config.h"
 #include "steer/plan.h"
-#include "zone/document.h"
+#include "format/document.h"
 #include "zone/policy.h"
 #include "zone/rdata.h"
 

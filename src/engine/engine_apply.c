@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "dns/types.h"
 #include "health/expression.h"
-#include "health/target.h"
+#include "probe/target.h"
 
 #include <string.h>
 

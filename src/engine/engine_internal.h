@@ -16,7 +16,7 @@
 #include "steer/simulate.h"
 #include "steer/rtt.h"
 #include "steer/territory.h"
-#include "zone/readers.h"
+#include "format/readers.h"
 
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Lint over the zones that the engine has: gives zone/lint.c the lines, the geometry and what the
+// Lint over the zones that the engine has: gives lint/lint.c the lines, the geometry and what the
 // probes saw. Control thread; reads the models, changes nothing.
 #include "engine/engine_internal.h"
 
@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "dns/types.h"
 #include "steer/reach.h"
-#include "zone/lint.h"
+#include "lint/lint.h"
 
 struct linting {
     const struct engine *engine;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "health/result.h"
+#include "probe/result.h"
 
 struct beat {
     bool down;      // it says so itself

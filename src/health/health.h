@@ -3,7 +3,7 @@
 // struct health: the registry of checks, their state machine and their schedule.
 //
 // Control thread only. It owns no socket and reads no clock of its own: time comes from a struct
-// clock, probes go out through a struct prober (health/prober.h). Daemon and simulation differ only
+// clock, probes go out through a struct prober (probe/prober.h). Daemon and simulation differ only
 // in these two.
 //
 // One check per distinct (address, definition), shared by all members that need it and counted.
@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "health/doubt.h"
 #include "health/history.h"
-#include "health/prober.h"
+#include "probe/prober.h"
 #include "zone/check.h"
 
 struct health;
@@ -105,7 +105,7 @@ struct check_view {
     bool resting;        // the next probe waits for longer than an interval (health_rest)
     unsigned users;      // health_acquire without health_release
     int64_t acquired_ns; // monotonic time of the first of them
-    bool warning, has_certificate, has_load; // of the last result, health/result.h
+    bool warning, has_certificate, has_load; // of the last result, probe/result.h
     int32_t certificate_days;
     double load;
     const struct history *history; // lives while the check has users

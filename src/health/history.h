@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "health/result.h"
+#include "probe/result.h"
 
 enum { HISTORY_RESULTS_MAX = 100, HISTORY_BOUNDS = 12 };
 

@@ -4,7 +4,7 @@
 // ends of probes) share. Nobody else includes it.
 #pragma once
 
-#include "health/definition.h"
+#include "probe/definition.h"
 #include "health/doubt.h"
 #include "health/health.h"
 #include "health/schedule.h"
@@ -24,7 +24,7 @@ struct check {
     struct check *bucket_next;
     uint64_t hash;
     struct address target;
-    const struct check_spec *spec; // the one copy, health/definition.h
+    const struct check_spec *spec; // the one copy, probe/definition.h
     int index;
     unsigned users;
     enum phase phase;

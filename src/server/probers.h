@@ -5,8 +5,8 @@
 // may not. Control thread.
 #pragma once
 
-#include "health/prober_remote.h"
-#include "health/prober_uv.h"
+#include "probe/prober_remote.h"
+#include "probe/prober_uv.h"
 #include "net/net.h"
 #include "config/config.h"
 #include "api/events.h"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Which rules of a policy ever decide for a client: the geometry behind lint (zone/lint.h).
+// Which rules of a policy ever decide for a client: the geometry behind lint (lint/lint.h).
 //
 // Exact, not a guess from the text: the targets of all rules are laid over the whole address space
 // of both families, as they are for answering. Control thread.
 #pragma once
 
 #include "steer/territory.h"
-#include "zone/lint.h"
+#include "lint/lint.h"
 
 struct reach;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The texts of check definitions, read. Called by the reader of documents (zone/yaml_check.c, pool
-// threads) and by the probers (health/recipe.c). Total over all texts; no allocation.
+// The texts of check definitions, read. Called by the reader of documents (format/yaml_check.c,
+// pool threads) and by the probers (probe/recipe.c). Total over all texts; no allocation.
 #include "zone/check_value.h"
 
 #include "base/address.h"

@@ -163,7 +163,7 @@ struct policy {
     struct site *sites; // where the members are, in the order of their first appearance
     size_t site_count;
     struct check_spec check; // kind CHECK_NONE: no check
-    // For lint alone (zone/lint.h).
+    // For lint alone (lint/lint.h).
     int64_t max_failover_ns; // the operator's budget for a failover; 0: none of its own
     uint64_t lint_ignored;   // bits 1 << enum lint_id
 };

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "dns/wire.h"
-#include "health/dialog.h"
+#include "probe/dialog.h"
 
 static const struct check_spec definitions[] = {
     {.kind = CHECK_TCP, .send = "PING\\r\\n", .expect = "+PONG", .limit = 64},

@@ -4,8 +4,8 @@
 // the zone reader can be asked about. The first byte chooses the provider.
 #include "publish.h"
 
-#include "zone/import.h"
-#include "zone/writers.h"
+#include "format/import.h"
+#include "format/writers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

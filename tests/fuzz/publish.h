@@ -8,7 +8,7 @@
 #include "answer/generation.h"
 #include "geo/geo.h"
 #include "steer/territory.h"
-#include "zone/readers.h"
+#include "format/readers.h"
 
 // Lines and geo data for all zones of a target; made once.
 struct surroundings {

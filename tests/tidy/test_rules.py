@@ -46,7 +46,7 @@ OFFENCES = [
      'sprintf() is banned'),
     ('banned_functions', 'src/base/base.c', SPDX + 'long f(void)\n{\n    return time(NULL);\n}\n',
      4, 'base/clock.h'),
-    ('one_gate', 'src/health/prober_x.c',
+    ('one_gate', 'src/probe/prober_x.c',
      SPDX + 'int f(void)\n{\n    return connect(a, b, c);\n}\n', 4, 'connect() past the gate'),
     ('no_thread_local_arrays', 'src/base/base.c',
      SPDX + '// _Thread_local x[]\nstatic _Thread_local int *a;\n_Thread_local char\n  b[2];\n', 4,

@@ -11,7 +11,7 @@
 #include "dns/types.h"
 #include "dns/wire.h"
 #include "zone/rdata.h"
-#include "zone/readers.h"
+#include "format/readers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 // SIGNPOST_GEO names geo databases (separated by colons), SIGNPOST_PAIRS the number of pairs;
 // without the former the built-in networks alone decide. Prints the mean scope of each name, which
 // a server that answers by /24 would have at 24.
-#include "../zone/zone_test.h"
+#include "../zone_test.h"
 
 #include "../seed.h"
 #include "steer/plan.h"

@@ -2,7 +2,7 @@
 //
 // Dual stack: A and AAAA of one name keep a client to the same server, and to the same side of a
 // share. Read from documents, as partners are found there.
-#include "../zone/zone_test.h"
+#include "../zone_test.h"
 
 #include "../seed.h"
 #include "steer/plan.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Record data: vectors from RFCs, refusals, and the round trip of random data of every form.
-#include "zone_test.h"
+#include "../zone_test.h"
 
 #include "base/hash.h"
 #include "zone/rdata.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The model: owners, RRsets, records; and the checks of a zone as a whole.
-#include "zone_test.h"
+#include "../zone_test.h"
 
 #include "base/hash.h"
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "format/import_parts.h"
+
+#include "base/csv.h"
+
+#include <string.h>
+
+static bool header_read(const struct csv *csv, const char *path,
+                        enum dump_field columns[CSV_FIELDS_MAX], struct diags *diags)
+{
+    bool seen[DUMP_FIELD_COUNT + 1] = {0};
+    for (size_t i = 0; i < csv->count; i++) {
+        columns[i] = dump_field_find(csv->fields[i]);
+        if (columns[i] < DUMP_FIELD_COUNT && seen[columns[i]]) {
+            columns[i] = DUMP_FIELD_COUNT; // the first of two names for one thing
+        }
+        seen[columns[i]] = true;
+    }
+    if (!seen[DUMP_NAME] || !seen[DUMP_TYPE] || !seen[DUMP_VALUE]) {
+        diags_error(diags, (struct place){path, csv->line, 1}, NULL,
+                    "the first row must name the columns; name, type and value are compulsory");
+        return false;
+    }
+    return true;
+}
+
+void dump_csv_read(struct dump *dump, const char *path, char *text, size_t size,
+                   struct diags *diags)
+{
+    enum dump_field columns[CSV_FIELDS_MAX];
+    size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    struct csv csv = {.at = text + mark, .end = text + size};
+    if (!csv_next(&csv)) {
+        diags_error(diags, (struct place){.file = path}, NULL, "is empty");
+        return;
+    }
+    if (!header_read(&csv, path, columns, diags)) {
+        return;
+    }
+    while (csv_next(&csv)) {
+        if (csv.fault) {
+            diags_error(diags, (struct place){path, csv.line, 1}, NULL, "%s", csv.fault);
+            continue;
+        }
+        struct dump_row *row = dump_row_add(dump);
+        row->place = (struct place){path, csv.line, 1};
+        row->set = csv.line;
+        for (size_t i = 0; i < csv.count; i++) {
+            if (columns[i] < DUMP_FIELD_COUNT) {
+                row->fields[columns[i]] = arena_strdup(dump->arena, csv.fields[i]);
+            }
+        }
+    }
+}
