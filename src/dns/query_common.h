@@ -91,8 +91,8 @@ static inline bool query_parse_common(const uint8_t *message, size_t size, struc
     }
     const uint8_t *question = message + end, *opt = question + QUESTION_FIXED_SIZE;
     size_t rdata_size = size - (end + QUESTION_FIXED_SIZE + OPT_FIXED_SIZE);
-    bool is_opt = (get_u32(opt) & 0xffffff00) == TYPE_OPT
-                                                     << 8; // at the root: a zero before the type
+    // OPT at the root: a zero before the type.
+    bool is_opt = (get_u32(opt) & 0xffffff00) == TYPE_OPT << 8;
     if (!is_opt || opt[6] != 0 || get_u16(opt + 9) != rdata_size) { // version 0
         return false;
     }
