@@ -115,7 +115,8 @@ bool doubt_allows_fall(struct doubt *doubt, int64_t failed_ns, int64_t now_ns, b
     }
     uint64_t good, bad;
     evidence(doubt, failed_ns, &good, &bad);
-    bool sane = good > 0 && good * 100 >= (good + bad) * (100 - doubt->options.share);
+    bool sane = good >= MIN((size_t)DOUBT_WITNESSES, doubt->options.targets_min) && good > 0 &&
+                good * 100 >= (good + bad) * (100 - doubt->options.share);
     if (!sane && last_chance && bad >= doubt->options.targets_min) {
         raise_doubt(doubt, DOUBT_SHARE, now_ns);
         return false;

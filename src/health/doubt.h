@@ -8,8 +8,8 @@
 //
 // Two questions are answered. Is there doubt now: more than `share` per cent of the targets that
 // are up give bad results, or so many of the last few did that no other share is likely, or no
-// anchor answers. May this target fall already, before all others
-// were probed again: yes, if enough of the results that began after its first failure are good.
+// anchor answers. May this target fall already, before all others were probed again: yes, if enough
+// of the results that began after its first failure are good, in number and in share.
 // Pure; the registry (health/health.h) keeps the counts. One thread.
 #pragma once
 
@@ -24,6 +24,8 @@ struct doubt_options {
 };
 
 enum { DOUBT_SLOTS = 512, DOUBT_HYSTERESIS = 20, DOUBT_SAMPLE_MAX = 256, DOUBT_SAMPLE_BAD = 95 };
+// Good results that let a target fall before its time; fewer may be those of the few that live.
+enum { DOUBT_WITNESSES = 3 };
 #define DOUBT_SLOT_NS (250 * NS_PER_MS)
 
 struct doubt {
