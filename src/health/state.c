@@ -85,11 +85,12 @@ enum check_wait check_waits_for(const struct check_machine *machine, const struc
 
 static void fall(struct check_machine *machine, const struct check_spec *spec, int64_t now_ns)
 {
-    bool again = machine->has_risen && now_ns - machine->risen_ns < FLAP_MEMORY_NS;
-    if (!again) {
-        machine->level = 0;
-    } else if (machine->level < FLAP_LEVEL_MAX) {
-        machine->level++;
+    // At its first fall the level is 0, whatever risen_ns is.
+    const int64_t calm = (now_ns - machine->risen_ns) / FLAP_MEMORY_NS;
+    if (machine->has_risen && calm == 0) {
+        machine->level = (uint8_t)MIN(machine->level + 1, FLAP_LEVEL_MAX);
+    } else {
+        machine->level -= (uint8_t)MIN(calm, (int64_t)machine->level);
     }
     machine->flapping = machine->run < spec->fall;
     machine->fell_ns = now_ns;

@@ -15,8 +15,9 @@
 #include "health/health.h"
 
 // A target that falls again within this time after it rose is trusted less at each fall: it must
-// give flap_rise good results in a row, then four times as many, and so on.
-#define FLAP_MEMORY_NS (24 * 3600 * NS_PER_SECOND)
+// give flap_rise good results in a row, then four times as many, and so on. For each such time that
+// it was up it is trusted a level more.
+#define FLAP_MEMORY_NS (48 * 3600 * NS_PER_SECOND)
 enum { FLAP_LEVEL_MAX = 3, FLAP_LEVEL_FACTOR = 4 };
 
 // Zero-initialised it is a new machine: CHECK_UNKNOWN.

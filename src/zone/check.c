@@ -97,7 +97,7 @@ const struct check_option check_options[] = {
            "Good results in a row after which earlier bad ones no longer count."),
     NUMBER("flap_rise", flap_rise, PROBED, 1, 1000, "20",
            "Good results in a row that bring it back after it flapped: it fell by `flap_failures`, "
-           "or again within 24 hours; four times as many after each further fall."),
+           "or again within 48 hours; four times as many after each further fall."),
     DURATION("hold_down", hold_down_ns, PROBED, 0, DAY_NS, "0s",
              "It stays down for at least this long."),
     DURATION("failback_delay", failback_ns, PROBED, 0, DAY_NS, "0s",
