@@ -58,6 +58,7 @@ struct connection {
     uint8_t *out;
     size_t in_size, in_capacity, out_at, out_size;
     size_t held_size; // what the two buffers occupy, as counted in tcp.held_size
+    size_t drained;   // octets that came after it was left
 };
 
 struct listener {
@@ -92,7 +93,7 @@ void connection_begin_more(struct tcp *tcp, struct connection *connection);
 // tcp_stream.c
 void connection_read(struct tcp *tcp, struct connection *connection);
 void connection_write(struct tcp *tcp, struct connection *connection);
-// In LEAVING: throws away what comes, until the peer's end.
+// In LEAVING: throws away what comes, until the peer's end or too much of it.
 void connection_drain(struct tcp *tcp, struct connection *connection);
 
 // tcp.c

@@ -22,6 +22,10 @@
 
 enum { IN_CAPACITY_MIN = 256 };
 
+// Octets that a peer may send after it was left; it has had time to see the end. To read on would
+// be work for nobody: one that never stops took a core for as long as it was waited for.
+enum { DRAIN_MAX = 1 << 20 };
+
 static size_t message_size(const uint8_t *prefix)
 {
     return (size_t)prefix[0] << 8 | prefix[1];
@@ -233,7 +237,9 @@ void connection_write(struct tcp *tcp, struct connection *connection)
 void connection_drain(struct tcp *tcp, struct connection *connection)
 {
     ssize_t got = recv(connection->fd, tcp->in, sizeof(tcp->in), 0);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+    connection->drained += got > 0 ? (size_t)got : 0;
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR) ||
+        connection->drained > DRAIN_MAX) {
         connection_close(tcp, connection);
     }
 }

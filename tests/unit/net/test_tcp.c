@@ -319,6 +319,25 @@ static void test_end_is_bounded(void **state)
     server_stop(server);
 }
 
+// Nor does it get to send without end until then: there is a bound of octets, too.
+static void test_flood_behind_the_end(void **state)
+{
+    (void)state;
+    enum { FLOOD_MAX = 64 << 20 }; // with room for all that the kernel holds between the two
+    struct server *server = server_start((struct net_options){0}, loopback);
+    static uint8_t junk[65536];
+    uint8_t runt[2] = {0};
+    int fd = client(server, SOCK_STREAM);
+    send_all_bytes(fd, runt, sizeof(runt));
+    size_t sent = 0;
+    while (sent < FLOOD_MAX && send(fd, junk, sizeof(junk), MSG_NOSIGNAL) > 0) {
+        sent += sizeof(junk);
+    }
+    assert_true(sent < FLOOD_MAX);
+    close(fd);
+    server_stop(server);
+}
+
 // The newcomer displaces whoever has done nothing for longest.
 static void test_displacement(void **state)
 {
@@ -521,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_not_dns),
         cmocka_unit_test(test_answers_outlive_the_end),
         cmocka_unit_test(test_end_is_bounded),
+        cmocka_unit_test(test_flood_behind_the_end),
         cmocka_unit_test(test_displacement),
         cmocka_unit_test(test_connect_flood),
         cmocka_unit_test(test_address_limit),
