@@ -141,45 +141,27 @@ static void denied_addresses_see_no_connection(void **state)
     assert_int_equal(server_stop(server), 0);
 }
 
+// A limit of one descriptor, which is in use: whatever the server's thread closes meanwhile, no new
+// one can be had. (A table filled up by hand has a hole as soon as that thread closes something.)
 static void an_exhausted_process_blames_nobody(void **state)
 {
     (void)state;
     struct server *server = server_start(ANSWER, OK_TEXT);
     struct check_spec tcp = tcp_spec(server->port), http = http_spec(server->port);
     expect(&http, PROBE_OK, "200"); // all that is made on first use is made
-    int fds[4096];
-    int count = 0;
-    while (count < (int)ARRAY_SIZE(fds) && (fds[count] = dup(STDERR_FILENO)) >= 0) {
-        count++;
-    }
-    int error = errno;
+    struct rlimit all, one;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+    one = (struct rlimit){.rlim_cur = 1, .rlim_max = all.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &one), 0);
+    int more = dup(STDIN_FILENO);
     struct outcome first = probe_address("127.0.0.1", &tcp);
     struct outcome second = probe_address("127.0.0.1", &http);
-    while (count > 0) {
-        close(fds[--count]);
-    }
-    assert_int_equal(error, EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+    assert_int_equal(more, -1);
     assert_int_equal(first.result, PROBE_LOCAL_ERROR);
     assert_int_equal(second.result, PROBE_LOCAL_ERROR);
+    expect(&http, PROBE_OK, "200");
     server_stop(server);
-}
-
-static int limit_descriptors(void **state)
-{
-    struct rlimit limit;
-    setup(state);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = 200;
-    return setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static int free_descriptors(void **state)
-{
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    return teardown(state);
 }
 
 // --- HTTP ---
@@ -451,8 +433,7 @@ int main(void)
         LOOP_TEST(black_holes_time_out_in_time),
         LOOP_TEST(both_families_are_probed),
         LOOP_TEST(denied_addresses_see_no_connection),
-        cmocka_unit_test_setup_teardown(an_exhausted_process_blames_nobody, limit_descriptors,
-                                        free_descriptors),
+        LOOP_TEST(an_exhausted_process_blames_nobody),
         LOOP_TEST(statuses_decide),
         LOOP_TEST(bad_peers_have_their_names),
         LOOP_TEST(resets_are_told_by_what_came_before),
