@@ -12,17 +12,36 @@
 
 #include <string.h>
 
-static bool asn_read(const char *text, uint32_t *asn)
+// The most numbers that one row may give: registries hand them out in blocks of that size; and all.
+enum { ASN_RANGE_MAX = 1024, ASNS_MAX = 1 << 20 };
+
+static bool number_read(const char **text, uint32_t *asn)
 {
-    uint64_t number = 0;
-    if (*text == 0 || strspn(text, "0123456789") != strlen(text) || strlen(text) > 10) {
+    size_t size = strspn(*text, "0123456789");
+    if (size == 0 || size > 10) {
         return false;
     }
-    for (; *text; text++) {
-        number = number * 10 + (unsigned)(*text - '0');
+    uint64_t number = 0;
+    for (const char *end = *text + size; *text < end; ++*text) {
+        number = number * 10 + (unsigned)(**text - '0');
     }
     *asn = (uint32_t)number;
     return number >= 1 && number <= UINT32_MAX;
+}
+
+// NUMBER or FIRST-LAST.
+static bool asns_read(const char *text, uint32_t *first, uint32_t *last)
+{
+    if (!number_read(&text, first)) {
+        return false;
+    }
+    *last = *first;
+    if (*text == '-') {
+        text++;
+        return number_read(&text, last) && *text == 0 && *first <= *last &&
+               *last - *first < ASN_RANGE_MAX;
+    }
+    return *text == 0;
 }
 
 static bool takes_networks(const struct line *line)
@@ -41,21 +60,33 @@ static void fact_add(struct lines *lines, struct line_fact fact)
     lines->facts[lines->fact_count++] = fact;
 }
 
-static void add_asn(struct lines *lines, const struct line_row *row, int line, struct diags *diags)
+static void asn_give(struct lines *lines, uint32_t asn, int line, uint32_t number)
 {
-    uint32_t asn;
-    if (!asn_read(row->fields[2], &asn)) {
-        row_fault(lines, row, 2, diags, "\"%.40s\" is no AS number; expected 1 to 4294967295",
-                  row->fields[2]);
-        return;
-    }
     if (line >= 0 && takes_networks(&lines->items[line])) {
         fact_add(lines, (struct line_fact){.line = line, .asn = asn});
         return;
     }
     MEM_GROW(lines->asns, lines->asn_count, lines->asn_capacity);
     lines->asns[lines->asn_count++] =
-        (struct isp_asn){asn, line >= 0 ? lines->items[line].isp : 0, row->number};
+        (struct isp_asn){asn, line >= 0 ? lines->items[line].isp : 0, number};
+}
+
+static void add_asn(struct lines *lines, const struct line_row *row, int line, struct diags *diags)
+{
+    uint32_t first, last;
+    if (!asns_read(row->fields[2], &first, &last)) {
+        row_fault(lines, row, 2, diags,
+                  "\"%.40s\" is no AS number; expected 1 to 4294967295, or FIRST-LAST of up to %d",
+                  row->fields[2], ASN_RANGE_MAX);
+        return;
+    }
+    if (lines->asn_count + lines->fact_count > ASNS_MAX) {
+        row_fault(lines, row, 0, diags, "more than %d AS numbers", ASNS_MAX);
+        return;
+    }
+    for (uint64_t asn = first; asn <= last; asn++) {
+        asn_give(lines, (uint32_t)asn, line, row->number);
+    }
 }
 
 static void add_name(struct lines *lines, const struct line_row *row, int line, struct diags *diags)

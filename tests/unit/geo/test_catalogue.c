@@ -179,7 +179,7 @@ static const char own_rows[] =
     "network\ttelecom\t2001:db8::/40\n"
     "\n"
     "cloud\texample-cloud\t\t\t\t\texcloud\n"
-    "asn\texample-cloud\t64510\n"
+    "asn\texample-cloud\t64510-64513\n"
     "network\tsearch-baidu-cn\t198.51.100.0/25\n"
     "network\t百度\t198.51.100.128/25\n"
     "group\tbenelux\t\tBE NL LU\n"
@@ -212,6 +212,11 @@ static void test_file(void **state)
     assert_string_equal(lines_isp_name(lines, lines_isp_of_asn(lines, 4134, "Chinanet", "CN")),
                         "cn-unicom");
     assert_int_equal(lines_isp_of_asn(lines, 9808, "China Mobile", "CN"), 0);
+    uint16_t block = lines_isp_find(lines, "example-cloud");
+    assert_int_equal(lines_isp_of_asn(lines, 64509, "", ""), 0);
+    assert_int_equal(lines_isp_of_asn(lines, 64510, "", ""), block);
+    assert_int_equal(lines_isp_of_asn(lines, 64513, "", ""), block);
+    assert_int_equal(lines_isp_of_asn(lines, 64514, "", ""), 0);
     assert_string_equal(line_of(lines, "联通")->id, "cn-telecom");
 
     struct location location = {.country = "CN", .region = "GD", .isp = example, .custom_line = -1};
@@ -256,6 +261,10 @@ static void test_faults(void **state)
         {"asn\tnowhere\t1\n", "1:5", "there is no line \"nowhere\""},
         {"asn\tcn-telecom\t0\n", "1:16", "no AS number"},
         {"asn\tcn-telecom\t4294967296\n", "1:16", "no AS number"},
+        {"asn\tcn-telecom\t64500-64499\n", "1:16", "no AS number"},
+        {"asn\tcn-telecom\t64500-\n", "1:16", "no AS number"},
+        {"asn\tcn-telecom\t64500-65524\n", "1:16", "FIRST-LAST of up to 1024"},
+        {"asn\tcn-telecom\t4294967295-4294967296\n", "1:16", "no AS number"},
         {"asn\tcn-gd\t64500\n", "1:5", "follows from other facts"},
         {"asn\tcn-telecom\t64500\nasn\tcn-unicom\t64500\n", "2:1", "on line 1 already"},
         {"network\tcn-telecom\t10.0.0.1/8\n", "1:20", "bits set past"},
