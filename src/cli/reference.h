@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Pages made from tables: Markdown (reference.c) and manual pages (manual.c), to standard output.
+// Pages made from tables: Markdown (reference_checks.c) and manual pages (manual.c), to standard
+// output.
 #pragma once
 
 // Kinds of checks and reasons of probes, from their tables.

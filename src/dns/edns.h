@@ -49,8 +49,6 @@ bool edns_option_read(unsigned code, const uint8_t *data, size_t size,
 enum ede {
     EDE_OTHER = 0,
     EDE_STALE_ANSWER = 3,
-    EDE_NOT_READY = 14,
     EDE_PROHIBITED = 18,
     EDE_NOT_AUTHORITATIVE = 20,
-    EDE_NOT_SUPPORTED = 21,
 };

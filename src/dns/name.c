@@ -99,33 +99,6 @@ bool name_is_wildcard(const uint8_t *name)
     return name[0] == 1 && name[1] == '*';
 }
 
-static int label_compare(const uint8_t *a, const uint8_t *b)
-{
-    unsigned common = MIN(a[0], b[0]);
-    for (unsigned i = 1; i <= common; i++) {
-        int difference = octet_fold(a[i]) - octet_fold(b[i]);
-        if (difference != 0) {
-            return difference;
-        }
-    }
-    return a[0] - b[0];
-}
-
-int name_compare(const uint8_t *a, const uint8_t *b)
-{
-    struct name_labels a_labels, b_labels;
-    name_labels_find(a, &a_labels);
-    name_labels_find(b, &b_labels);
-    unsigned a_count = a_labels.count, b_count = b_labels.count;
-    while (a_count > 0 && b_count > 0) { // canonical order compares them from the right
-        int difference = label_compare(a + a_labels.at[--a_count], b + b_labels.at[--b_count]);
-        if (difference != 0) {
-            return difference;
-        }
-    }
-    return (int)a_count - (int)b_count;
-}
-
 // One character of presentation form at *text, escapes resolved; -1 at the end or on a bad escape.
 static int take_character(const char **text, bool *escaped, const char **reason)
 {

@@ -82,8 +82,6 @@ bool name_within(const uint8_t *name, const uint8_t *parent);
 const uint8_t *name_parent(const uint8_t *name);
 bool name_is_root(const uint8_t *name);
 bool name_is_wildcard(const uint8_t *name); // first label is "*"
-// RFC 4034 6.1 canonical order: <0, 0, >0.
-int name_compare(const uint8_t *a, const uint8_t *b);
 
 // Presentation form to wire. Relative text is completed with `origin` (NULL: it must be absolute or
 // is taken as such). Understands \. and \DDD, "@" as the origin. Returns the size, or 0 with

@@ -138,18 +138,3 @@ bool rr_type_parse(const char *text, uint16_t *type)
     }
     return parse_generic(text, type);
 }
-
-const char *rcode_name(unsigned rcode)
-{
-    static const char *const names[] = {
-        [RCODE_NOERROR] = "NOERROR",   [RCODE_FORMERR] = "FORMERR", [RCODE_SERVFAIL] = "SERVFAIL",
-        [RCODE_NXDOMAIN] = "NXDOMAIN", [RCODE_NOTIMP] = "NOTIMP",   [RCODE_REFUSED] = "REFUSED",
-    };
-    if (rcode == RCODE_BADVERS) {
-        return "BADVERS";
-    }
-    if (rcode == RCODE_BADCOOKIE) {
-        return "BADCOOKIE";
-    }
-    return rcode < ARRAY_SIZE(names) ? names[rcode] : "RESERVED";
-}

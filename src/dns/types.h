@@ -80,4 +80,3 @@ enum { RR_TYPE_TEXT_MAX = 16 };
 const char *rr_type_format(uint16_t type, char text[RR_TYPE_TEXT_MAX]);
 // Case-insensitive; also TYPEnnn. False if unknown.
 bool rr_type_parse(const char *text, uint16_t *type);
-const char *rcode_name(unsigned rcode);

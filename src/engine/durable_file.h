@@ -7,5 +7,5 @@
 #include "base/diag.h"
 
 // Replaces the file; its folder is made when it is missing (one level). The mode is 0600. False
-// with the fault in `diags`: the old file is as it was.
+// with the fault in `diags`: the old file is there, or (only the last fsync failed) the new one.
 bool durable_file_write(const char *path, const char *bytes, size_t size, struct diags *diags);

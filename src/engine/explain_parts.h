@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Between engine_explain.c (names and chains), explain_steps.c (the five steps) and
-// explain_answer.c (the message). Internal to server/; control thread.
+// explain_answer.c (the message). Internal to engine/; control thread.
 #pragma once
 
 #include "engine/engine_find.h"

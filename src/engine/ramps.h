@@ -21,7 +21,6 @@ struct ramps *ramps_new(const struct clock *clock);
 void ramps_free(struct ramps *ramps); // NULL allowed
 
 // Finds or begins the ramp and gives its document the share of the moment (ramp->share_ppm).
-// `document` must outlive ramps_forget or the next binding of the ramp's uses.
 void ramps_bind(struct ramps *ramps, const char *id, struct ramp *document);
 // The share of the moment for a document that is bound; also its next change, as monotonic time.
 uint32_t ramps_share(const struct ramps *ramps, const char *id, const struct ramp *document,

@@ -4,7 +4,7 @@
 //
 // Every key of every mapping is in octoDNS's natural order, which it demands. What is at its
 // default is not written, so that a document says what was meant; a second reading gives an equal
-// model (tests/unit/zone/test_writers.c holds them against each other). Called by the commands
+// model (tests/unit/format/test_writers.c holds them against each other). Called by the commands
 // import and export, on their thread.
 #include "format/zone_writer.h"
 

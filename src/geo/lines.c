@@ -230,11 +230,6 @@ int lines_find_at(const struct lines *lines, const char *provider, const char *c
     return line < 0 && common && strchr(code, ':') == NULL ? lines_find(lines, code) : line;
 }
 
-const char *const *lines_providers(void)
-{
-    return provider_names;
-}
-
 bool lines_is_foreign(const struct lines *lines, const char *name, int *line)
 {
     for (const char *const *provider = provider_names; *provider != NULL; provider++) {

@@ -99,8 +99,6 @@ int lines_find_at(const struct lines *lines, const char *provider, const char *c
 // Whether the name has the form PROVIDER:CODE of a provider that is known: one that is not found is
 // then a code, and no slip. *line is LINE_OPAQUE's.
 bool lines_is_foreign(const struct lines *lines, const char *name, int *line);
-// Ends with NULL.
-const char *const *lines_providers(void);
 
 // Two operators' lines that claim the same network. Calls `report` for each such pair.
 typedef void line_clash(void *context, const struct line *a, const struct line *b,

@@ -134,11 +134,6 @@ uint32_t rulesets_with(struct rulesets *sets, uint32_t set, uint16_t rule)
     return merge(sets, set, intern(sets, &rule, 1));
 }
 
-size_t rulesets_count(const struct rulesets *sets)
-{
-    return sets->count;
-}
-
 const uint16_t *rulesets_rules(const struct rulesets *sets, uint32_t set, size_t *count)
 {
     *count = sets->sets[set].count;

@@ -14,6 +14,5 @@ void rulesets_free(struct rulesets *sets);
 // The set with one more rule.
 uint32_t rulesets_with(struct rulesets *sets, uint32_t set, uint16_t rule);
 uint32_t rulesets_union(struct rulesets *sets, uint32_t a, uint32_t b);
-size_t rulesets_count(const struct rulesets *sets);
 // Ascending rule indexes of a set, valid until the next rulesets_with or rulesets_union.
 const uint16_t *rulesets_rules(const struct rulesets *sets, uint32_t set, size_t *count);

@@ -165,5 +165,5 @@ struct policy {
     struct check_spec check; // kind CHECK_NONE: no check
     // For lint alone (lint/lint.h).
     int64_t max_failover_ns; // the operator's budget for a failover; 0: none of its own
-    uint64_t lint_ignored;   // bits 1 << enum lint_id
+    uint64_t lint_ignored;   // bits 1 << index of rules that are switched off
 };

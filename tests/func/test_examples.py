@@ -40,6 +40,7 @@ class Examples(Folder):
         self.options['listen'] = ['127.0.0.1:0', '[::1]:0']
         assert self.options['control'] == '../run/signpost.sock'
         self.options['control'] = 'run/signpost.sock'
+        assert self.options['health'].pop('state') == '../run'
         self.options.update(options)
         self.write_config()
 

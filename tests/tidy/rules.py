@@ -6,6 +6,7 @@ text, not syntax: clang-format has put every file into one form before, and that
 (a function's braces stand alone in the first column).
 """
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -45,6 +46,11 @@ BANNED = {
        for name in ('malloc', 'calloc', 'realloc', 'reallocarray', 'strdup', 'strndup',
                     'asprintf')},
 }
+
+# What comments name that is not ours.
+FOREIGN = {'cmocka.h', 'sd_notify', 'close_notify'}
+# What stands for any name in a path.
+ANY_NAME = re.compile('FOLDER|NAME|TARGET|[*]')
 
 # Joined from pieces, so that this file does not offend.
 MARKERS = ['TO' 'DO', 'FIX' 'ME', 'XX' 'X', 'HA' 'CK']
@@ -86,6 +92,14 @@ class Tree:
 
     def lines(self, path: str) -> list[str]:
         return self.text(path).splitlines()
+
+    def begins(self, name: str) -> bool:
+        """Whether it is a file or folder, with or without its ending."""
+        return any(path.startswith(name) for path in self.paths)
+
+    def has(self, path: str) -> bool:
+        """Whether it is a file or folder of the tree."""
+        return path in self.paths or any(other.startswith(path + '/') for other in self.paths)
 
     def find(self, *suffixes: str, under: str = '') -> list[str]:
         return [path for path in self.paths if path.endswith(suffixes) and path.startswith(under)]
@@ -301,7 +315,57 @@ def no_places_of_one_machine(tree: Tree) -> Iterator[Fault]:
                     yield Fault(path, number, f'"{place}" exists on one machine only')
 
 
+def heading_anchor(heading: str) -> str:
+    """As forges make it: lower case, punctuation left out, dashes for blanks."""
+    text = re.sub(r'[`*]|\[([^\]]*)\]\([^)]*\)', r'\1', heading.lower())
+    return re.sub(r'[^\w\- ]', '', text).strip().replace(' ', '-')
+
+
+def links_lead_somewhere(tree: Tree) -> Iterator[Fault]:
+    """A relative link of a document leads to a file or folder of the tree, and to its heading."""
+    link = re.compile(r'\[[^\]]*\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)')
+    for path in tree.find('.md'):
+        for number, line in numbered(tree.lines(path)):
+            for target, anchor in link.findall(line):
+                there = os.path.normpath(Path(path).parent / target) if target else path
+                if not tree.has(there):
+                    yield Fault(path, number, f'the link to {target} leads nowhere')
+                elif anchor and anchor not in {heading_anchor(heading) for heading in re.findall(
+                        r'^#+ (.*)$', tree.text(there), re.M)}:
+                    yield Fault(path, number, f'{there} has no heading "#{anchor}"')
+
+
+def named_files_exist(tree: Tree) -> Iterator[Fault]:
+    """What a comment or a document names is there: folder/file, or the name of a source file."""
+    names = {Path(path).name for path in tree.paths}
+    place = re.compile(r'(?<![\w./*-])((?:src|tests|docs|scripts|bench|examples)/[\w./*-]*\w)')
+    source = re.compile(r'(?<![\w/.<*-])([a-z]\w*\.[ch])\b')
+    for path in tree.find(*CODE, *SCRIPT, '.md', 'meson.build', 'dev'):
+        for number, line in numbered(tree.lines(path)):
+            text = line if path.endswith('.md') else ''.join(re.findall(r'(?://|#) .*', line))
+            for named in place.findall(text):
+                if not ANY_NAME.search(named) and not tree.begins(named):
+                    yield Fault(path, number, f'{named} is not there')
+            for named in source.findall(text) if path.endswith(CODE) else ():
+                if named not in names | FOREIGN:
+                    yield Fault(path, number, f'there is no {named}')
+
+def named_things_exist(tree: Tree) -> Iterator[Fault]:
+    """What a comment of ours calls some_thing stands in the code, or is the stem of a file."""
+    thing = re.compile(r'(?<![\w.-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w*])')
+    sources = tree.find(*CODE)
+    known = FOREIGN | {Path(path).stem for path in tree.paths}
+    for path in sources:
+        known.update(thing.findall(re.sub(r'//.*', '', tree.text(path))))
+    for path in sources:
+        for number, line in numbered(tree.lines(path)):
+            for named in thing.findall(line.partition('//')[2]):
+                if named not in known:
+                    yield Fault(path, number, f'nothing is called {named}')
+
+
 RULES = [include_order, pure_folders, banned_functions, one_gate, no_thread_local_arrays,
          function_length, file_length, line_width, clean_whitespace, spdx_line, no_markers,
          pragma_once, documented_headers, opening_essay, listed_in_meson,
-         no_places_of_one_machine]
+         no_places_of_one_machine, links_lead_somewhere, named_files_exist,
+         named_things_exist]

@@ -69,6 +69,15 @@ OFFENCES = [
     ('no_places_of_one_machine', 'README.md', 'see /ho' + 'me/me/x\n', 1, 'one machine'),
     ('no_places_of_one_machine', 'dev',
      'npm --registry https:' + '//registry.' + 'npmjs' + '.org\n', 1, 'one machine'),
+    ('links_lead_somewhere', 'docs/x.md', '[a](../src/base/base.c)\n[b](y.md)\n', 2,
+     'leads nowhere'),
+    ('links_lead_somewhere', 'README.md', '# A `b` c\n[a](#a-b-c)\n[b](#c)\n', 3, 'no heading'),
+    ('named_files_exist', 'README.md', 'src/base/*.c, tests/func/test_NAME.py, src/base/bse.c\n', 1,
+     'src/base/bse.c is not there'),
+    ('named_files_exist', 'src/base/base.c', SPDX + '// base.c, then less.c\nint x;\n', 2,
+     'there is no less.c'),
+    ('named_things_exist', 'src/base/base.c', SPDX + '// a base_sum of base_sums\nint x;\n', 2,
+     'nothing is called base_sums'),
 ]
 
 
