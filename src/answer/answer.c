@@ -255,7 +255,7 @@ NOT_INLINE static size_t answer_slowly(struct pending *pending, const struct gen
                                 .message = message->out,
                                 .question_end = HEADER_SIZE};
     response.client = response.located ? query->subnet.address : source->address;
-    if (query->name != NULL && pending->verdict != QUERY_NOTIMP) {
+    if (query->name != NULL) {
         response.question_end += query->name_size + QUESTION_FIXED_SIZE;
     }
     if (message->out != message->query) {
@@ -266,7 +266,8 @@ NOT_INLINE static size_t answer_slowly(struct pending *pending, const struct gen
         query->options.asked = 0;
     }
     response.limit = limit_of(generation, query, source) - opt_size(&response);
-    if (UNLIKELY(query->options.asked != 0) && response_options_begin(&response, source)) {
+    if (UNLIKELY(query->options.asked != 0) &&
+        response_options_begin(&response, source, pending->verdict)) {
         pending->verdict = QUERY_COOKIE;
         response.rcode = RCODE_BADCOOKIE;
         counter_add(&worker->counters.badcookie);

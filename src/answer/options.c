@@ -59,7 +59,24 @@ static enum cookie_verdict judge_cookie(struct response *response,
     return verdict;
 }
 
-bool response_options_begin(struct response *response, const struct query_source *source)
+// Who asks for nothing but a cookie hears that the one it has is no good (RFC 7873, 5.4); who asks
+// for more, only where one is required, and not where the connection proves the address (5.2.3).
+static bool is_bad_cookie(const struct response *response, const struct query_source *source,
+                          enum query_verdict verdict)
+{
+    const struct query *query = response->query;
+    if (response->cookie_valid) {
+        return false;
+    }
+    if (verdict == QUERY_COOKIE) {
+        return query->options.cookie_size > COOKIE_CLIENT_SIZE;
+    }
+    return verdict == QUERY_GOOD && response->generation->options.cookies_required &&
+           source->transport == TRANSPORT_UDP;
+}
+
+bool response_options_begin(struct response *response, const struct query_source *source,
+                            enum query_verdict verdict)
 {
     const struct answer_options *options = &response->generation->options;
     struct edns_request *request = &response->query->options;
@@ -75,8 +92,7 @@ bool response_options_begin(struct response *response, const struct query_source
     if (request->asked & EDNS_ASKED_COOKIE) {
         room += EDNS_OPTION_HEAD_SIZE + COOKIE_DATA_SIZE;
         response->cookie_valid = judge_cookie(response, source) != COOKIE_WRONG;
-        badcookie = !response->cookie_valid && options->cookies_required &&
-                    source->transport == TRANSPORT_UDP && response->query->name != NULL;
+        badcookie = is_bad_cookie(response, source, verdict);
     }
     response->keepalive_ds = source->keepalive_ds;
     response->limit -= room;

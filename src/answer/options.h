@@ -10,7 +10,8 @@
 // Judges the query's cookie and takes the room that the asked options need off the response's
 // limit, before anything is written: a full answer never pushes them out. True when the query must
 // be told BADCOOKIE and not be answered.
-bool response_options_begin(struct response *response, const struct query_source *source);
+bool response_options_begin(struct response *response, const struct query_source *source,
+                            enum query_verdict verdict);
 
 // The response carries an extended error, if there is room when all else is written. The text is
 // static, or NULL.

@@ -353,6 +353,9 @@ static enum step follow_cname(struct walk *walk, const struct node *node)
     }
     response->answer_count++;
     walk->links++;
+    if (response->query->type == TYPE_ANY) { // it matches the alias itself (RFC 1034, 4.3.2, 3a)
+        return end_of_chain(walk);
+    }
     const uint8_t *target = record + 12;
     move_to(walk, target, name_size(target));
     return STEP_ON;
@@ -413,7 +416,7 @@ static enum step put_steered(struct walk *walk, const struct node_rrset *rrset)
     return STEP_DONE;
 }
 
-// RFC 8482, 4.2: a question for ANY gets one small made-up HINFO.
+// RFC 8482, 4.2: a question for ANY gets one small made-up HINFO, where there is no alias.
 static enum step put_any(struct walk *walk)
 {
     static const uint8_t rdata[] = {7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
@@ -463,7 +466,7 @@ static enum step answer_from(struct walk *walk, const struct node *node)
     struct response *response = walk->response;
     uint16_t type = response->query->type;
     if (type == TYPE_ANY && node->rrset_count > 0) {
-        return put_any(walk);
+        return node->flags & NODE_HAS_CNAME ? follow_cname(walk, node) : put_any(walk);
     }
     const struct node_rrset *rrset = node_rrset(node, type);
     if (rrset == NULL || type == TYPE_ALIAS) { // an ALIAS is nobody's business

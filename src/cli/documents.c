@@ -70,7 +70,7 @@ char *documents_find(const struct documents *documents, const uint8_t *apex,
     char *path = NULL;
     while (entries != NULL && path == NULL && (entry = readdir(entries)) != NULL) {
         uint8_t found[NAME_MAX_SIZE];
-        if (entry->d_name[0] != '.' && strcmp(entry->d_name, "shared.yaml") != 0 &&
+        if (!zone_path_is_hidden(entry->d_name) && strcmp(entry->d_name, "shared.yaml") != 0 &&
             zone_path_apex(entry->d_name, found, format) && name_equal(found, apex)) {
             path = mem_printf("%s/%s", folder, entry->d_name);
         }

@@ -146,8 +146,8 @@ static bool parse_question(struct cursor *cursor, struct query *query)
     return true;
 }
 
-// The SOA that a question for IXFR brings (RFC 1995, section 3); it is not looked at.
-static bool skip_authority(struct cursor *cursor, unsigned count)
+// Records that are not looked at, as the SOA of a question for IXFR (RFC 1995, section 3).
+static bool skip_records(struct cursor *cursor, unsigned count)
 {
     for (; count > 0; count--) {
         struct query ignored;
@@ -176,6 +176,27 @@ static enum query_verdict parse_without_question(const uint8_t *message, struct 
     return query->options.asked & EDNS_ASKED_COOKIE ? QUERY_COOKIE : QUERY_FORMERR;
 }
 
+// A request of another opcode is read for its OPT, which the answer must have as well (RFC 6891,
+// 6.1.1), as far as its sections are what all opcodes so far have: NOTIFY brings an answer record
+// (RFC 1996, 3.7), UPDATE what it changes in the authority section (RFC 2136, 2). What cannot be
+// read has none.
+static void parse_unserved(const uint8_t *message, struct cursor *cursor, struct query *query)
+{
+    const unsigned questions = get_u16(message + AT_QDCOUNT);
+    const unsigned records = get_u16(message + AT_ANCOUNT) + get_u16(message + AT_NSCOUNT);
+    unsigned version = 0, additional = get_u16(message + AT_ARCOUNT);
+    bool good = questions <= 1 && records <= QUERY_ADDITIONAL_MAX &&
+                additional <= QUERY_ADDITIONAL_MAX &&
+                (questions == 0 || parse_question(cursor, query)) && skip_records(cursor, records);
+    for (; good && additional > 0; additional--) {
+        good = parse_additional(cursor, query, &version);
+    }
+    if (!good || left(cursor) > 0) {
+        query_begin(query);
+    }
+    query->name = NULL; // what it asks is not known
+}
+
 enum query_verdict query_parse(const uint8_t *message, size_t size, struct query *query)
 {
     query_begin(query);
@@ -186,10 +207,11 @@ enum query_verdict query_parse(const uint8_t *message, size_t size, struct query
     if (query->flags & FLAG_QR) {
         return QUERY_SILENCE;
     }
+    struct cursor cursor = {message + HEADER_SIZE, message + size};
     if ((query->flags & MASK_OPCODE) != 0) {
+        parse_unserved(message, &cursor, query);
         return QUERY_NOTIMP;
     }
-    struct cursor cursor = {message + HEADER_SIZE, message + size};
     if (UNLIKELY(get_u16(message + AT_QDCOUNT) == 0)) {
         return parse_without_question(message, &cursor, query);
     }
@@ -202,7 +224,7 @@ enum query_verdict query_parse(const uint8_t *message, size_t size, struct query
         return QUERY_FORMERR;
     }
     unsigned version = 0;
-    bool good = skip_authority(&cursor, authority);
+    bool good = skip_records(&cursor, authority);
     for (; good && additional > 0; additional--) {
         good = parse_additional(&cursor, query, &version);
     }

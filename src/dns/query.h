@@ -40,7 +40,7 @@ enum query_verdict {
     QUERY_GOOD,
     QUERY_SILENCE, // deserves no answer: a response, or too short to answer
     QUERY_FORMERR, // malformed (RFC 1035; RFC 6891, 6.1.1; RFC 7871, 7.1.2)
-    QUERY_NOTIMP,  // an opcode that is not served
+    QUERY_NOTIMP,  // an opcode that is not served; OPT is read all the same, where it can be
     QUERY_BADVERS, // EDNS version above 0 (RFC 6891, 6.1.3)
     QUERY_COOKIE,  // no question, but a cookie: only a server cookie is wanted (RFC 7873, 5.4)
 };

@@ -125,7 +125,7 @@ static void zone_read_if_new(const struct engine *engine, struct load *load, con
 static bool is_zone_file(const char *name)
 {
     const char *dot = strrchr(name, '.');
-    return name[0] != '.' && strcmp(name, "shared.yaml") != 0 && dot != NULL &&
+    return !zone_path_is_hidden(name) && strcmp(name, "shared.yaml") != 0 && dot != NULL &&
            (strcmp(dot, ".zone") == 0 || strcmp(dot, ".yaml") == 0);
 }
 

@@ -41,6 +41,9 @@ struct zone *zone_yaml_read_text(const char *path, const char *text, const uint8
 // "example.com..yaml" (octoDNS's final dot). False when the name says none.
 enum zone_format { ZONE_FORMAT_MASTER, ZONE_FORMAT_YAML };
 bool zone_path_apex(const char *path, uint8_t apex[NAME_MAX_SIZE], enum zone_format *format);
+// Whether a folder's entry is hidden, as what editors leave behind is. "..zone" and "..yaml" are
+// not: they are the root's.
+bool zone_path_is_hidden(const char *name);
 
 // shared.yaml: objects used by many zones.
 struct shared {

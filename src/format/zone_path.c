@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+bool zone_path_is_hidden(const char *name)
+{
+    return name[0] == '.' && strcmp(name, "..zone") != 0 && strcmp(name, "..yaml") != 0;
+}
+
 bool zone_path_apex(const char *path, uint8_t apex[NAME_MAX_SIZE], enum zone_format *format)
 {
     static const struct {

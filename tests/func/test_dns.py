@@ -261,6 +261,8 @@ def test_ds_is_the_parents(server):
 
 @pytest.mark.parametrize('tcp', [False, True])
 def test_any_is_small(server, tcp):
+    assert answer_of(server.ask('one.test.example', 'ANY', tcp=tcp)) == \
+        [('one.test.example.', 600, 'CNAME', ['two.test.example.'])]
     for name in ('www', 'any.wild'):
         assert answer_of(server.ask(f'{name}.test.example', 'ANY', tcp=tcp)) == \
             [(f'{name}.test.example.', 3600, 'HINFO', ['"RFC8482" ""'])]
@@ -309,6 +311,35 @@ def test_truncation_and_tcp(server):
         whole = server.ask(name, 'TXT', tcp=True)
         assert not has_flag(whole, 'TC') and len(whole.answer[0]) == 1
         assert len(whole.answer[0][0].strings) == int(name[3:name.index('.')])
+
+
+# --- the root, and a zone below it
+
+ROOT = '''\
+$TTL 3600
+.         SOA ns.root. admin.root. 1 2 3 4 900
+.         NS  ns.root.
+ns.root.  A   192.0.2.1
+com.      NS  ns.com.
+ns.com.   A   192.0.2.2
+example.  NS  ns.root.
+'''
+
+
+def test_the_root(daemon):
+    server = daemon({'..zone': ROOT, 'test.example.zone': ZONE, 'more.inc': INCLUDED,
+                     '.test.example.zone': 'an editor left this'})
+    assert server.values('.', 'SOA') == ['ns.root. admin.root. 1 2 3 4 900']
+    assert [rrset.name.to_text() for rrset in server.ask('.', 'NS').additional] == ['ns.root.']
+    for name, zone in (('www.com', 'com.'), ('com', 'com.'), ('x.y.example', 'example.')):
+        reply = server.ask(name)
+        assert [rrset.name.to_text() for rrset in reply.authority] == [zone]
+        assert not has_flag(reply, 'AA') and not reply.answer
+    for name, code in (('nothing', 'NXDOMAIN'), ('root', 'NOERROR'), ('.', 'NOERROR')):
+        reply = server.ask(name)
+        assert rcode(reply) == code and has_flag(reply, 'AA') and not reply.answer
+        assert [(rrset.name.to_text(), rrset.ttl) for rrset in reply.authority] == [('.', 900)]
+    assert server.values('www.test.example') == ['192.0.2.1']
 
 
 # --- one answer on all ways

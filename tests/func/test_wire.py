@@ -172,6 +172,9 @@ PROBES = {
     'COOKIE of 9 octets': (with_opt(opt(option(10, b'123456789'))), formerr),
     'COOKIE of 15 octets': (with_opt(opt(option(10, b'x' * 15))), formerr),
     'COOKIE of 41 octets': (with_opt(opt(option(10, b'x' * 41))), formerr),
+    'COOKIE without a question, wrong server part': (
+        message(question=b'', extra=opt(option(10, bytes(24))), counts=(0, 0, 0, 1)),
+        lambda r: rcode(r) == 'BADCOOKIE' and len(r.options[0].to_wire()) == 24),
     'COOKIE without a question, version 1': (
         message(question=b'', extra=opt(COOKIE, version=1), counts=(0, 0, 0, 1)), badvers),
     'keepalive with a timeout': (with_opt(opt(option(11, b'\0\1'))), keeps_alive),
@@ -248,6 +251,10 @@ def test_opcode(server, opcode, tcp):
                   message(flags=opcode << 11, question=b'\xff' * 9, counts=(1, 2, 3, 4))):
         reply = server.exchange(query, tcp=tcp)
         assert reply == query[:2] + struct.pack('!H', 0x8000 | opcode << 11 | 4) + bytes(8)
+    # RFC 6891, 6.1.1: an OPT for an OPT, whatever the opcode.
+    reply = server.exchange(with_opt(opt(flags=0x8000), flags=opcode << 11), tcp=tcp)
+    assert reply[2:] == struct.pack('!H4H', 0x8000 | opcode << 11 | 4, 0, 0, 0, 1) + \
+        opt(flags=0x8000)
 
 
 SILENT = {

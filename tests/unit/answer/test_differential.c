@@ -266,7 +266,12 @@ static bool slow_answer(struct expected *e, const struct model_zone *zone,
                         const char *type, char next[TEXT_MAX])
 {
     const struct item *item = item_at(zone, node, type);
+    const struct item *cname = item_at(zone, node, "CNAME");
     bool at_apex = strcmp(node, zone->apex) == 0;
+    if (strcmp(type, "ANY") == 0 && cname != NULL) {
+        put(e, 0, name, 60, "CNAME", cname->rdata);
+        return false;
+    }
     if (strcmp(type, "ANY") == 0 && (item_at(zone, node, NULL) || at_apex)) {
         put(e, 0, name, 3600, "HINFO", "\"RFC8482\" \"\"");
         return false;
@@ -276,7 +281,6 @@ static bool slow_answer(struct expected *e, const struct model_zone *zone,
         e->lines[0][e->counts[0]++] = e->lines[1][--e->counts[1]];
         return false;
     }
-    const struct item *cname = item_at(zone, node, "CNAME");
     if (item == NULL && cname != NULL) {
         put(e, 0, name, 60, "CNAME", cname->rdata);
         snprintf(next, TEXT_MAX, "%s", cname->rdata);

@@ -431,10 +431,13 @@ static void test_verdicts(void **state)
         assert_int_equal(answer_bytes(query, size, loops[i], reply), 0);
     }
     memcpy(broken, query, size);
-    broken[2] = 0x28; // opcode UPDATE: header only, opcode kept
-    assert_int_equal(answer_bytes(broken, size, 53, reply), HEADER_SIZE);
+    broken[2] = 0x28; // opcode UPDATE: header and OPT, opcode kept
+    assert_int_equal(answer_bytes(broken, size, 53, reply), HEADER_SIZE + 11);
     assert_int_equal(reply->rcode, RCODE_NOTIMP);
     assert_int_equal(reply->message[2], 0xa8);
+    assert_true(reply->edns);
+    assert_int_equal(answer_bytes(broken, size - 1, 53, reply), HEADER_SIZE); // cut OPT
+    assert_int_equal(reply->rcode, RCODE_NOTIMP);
 
     memcpy(broken, query, size);
     broken[opt + 6] = 1; // EDNS version 1

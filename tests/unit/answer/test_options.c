@@ -386,6 +386,18 @@ static void test_cookie_without_question(void **state)
     answer_batch(now(&world), world.worker, &message, 1);
     assert_true(message.cookie_valid);
     assert_memory_equal(out + 27, again + 27, 24);
+    assert_int_equal((out[3] & 15) | out[HEADER_SIZE + 5] << 4, RCODE_NOERROR);
+    // A wrong one is told, over any transport, and a good one given.
+    for (enum transport transport = TRANSPORT_UDP; transport <= TRANSPORT_TLS; transport++) {
+        again[sizeof(again) - 1] ^= 1;
+        message.source.transport = transport;
+        answer_batch(now(&world), world.worker, &message, 1);
+        assert_false(message.cookie_valid);
+        assert_int_equal((out[3] & 15) | out[HEADER_SIZE + 5] << 4, RCODE_BADCOOKIE);
+        assert_memory_equal(out + 27, again + 27, 23);
+        again[sizeof(again) - 1] ^= 1;
+    }
+    message.source.transport = TRANSPORT_UDP;
     // Without a cookie, no question is a fault.
     put_u16(query + 23, 3);
     message.query = query;

@@ -193,7 +193,9 @@ static void test_aliases(void **state)
          "www.c.test. 60 A 192.0.2.1 | |"},
         {"one.c.test.", "CNAME", "NOERROR aa | one.c.test. 50 CNAME www.c.test. | |"},
         {"one.c.test.", "MX", "NOERROR aa | one.c.test. 50 CNAME www.c.test. | " SOA_CHAIN " |"},
-        {"one.c.test.", "ANY", "NOERROR aa | one.c.test. 3600 HINFO \"RFC8482\" \"\" | |"},
+        // RFC 8482, 4.2: where there is an alias nothing is made up
+        {"one.c.test.", "ANY", "NOERROR aa | one.c.test. 50 CNAME www.c.test. | |"},
+        {"gone.c.test.", "ANY", "NOERROR aa | gone.c.test. 60 CNAME nothing.c.test. | |"},
         {"out.c.test.", "A", "NOERROR aa | out.c.test. 60 CNAME www.example.org. | |"},
         // RFC 6604: the rcode is that of the last name
         {"gone.c.test.", "A",

@@ -171,6 +171,55 @@ static struct packet make_opcode_15(void)
     return question(15U << 11);
 }
 
+// As servers send it: the new SOA as an answer (RFC 1996, 3.7).
+static struct packet make_notify_with_opt(void)
+{
+    struct packet packet = header(OPCODE_NOTIFY << 11, 1, 1, 0, 1);
+    put_question(&packet, TYPE_SOA);
+    put_record(&packet, "\xc0\x0c", 2, TYPE_SOA, CLASS_IN, 0, "soa", 3);
+    put_opt(&packet, 1400, 0x8000, "", 0);
+    return packet;
+}
+
+// Prerequisite, changes (RFC 2136, 2), and a signature behind OPT.
+static struct packet make_update_with_opt(void)
+{
+    struct packet packet = header(5U << 11, 1, 1, 3, 2);
+    put_question(&packet, TYPE_SOA);
+    for (unsigned i = 0; i < 4; i++) {
+        put_record(&packet, "\xc0\x0c", 2, TYPE_A, CLASS_IN, 0, "1234", 4);
+    }
+    put_opt(&packet, 1400, 0, "", 0);
+    put_record(&packet, "\3key", 5, TYPE_TSIG, CLASS_ANY, 0, "whatever", 8);
+    return packet;
+}
+
+static struct packet make_long_update(void)
+{
+    struct packet packet = header(5U << 11, 1, 0, 5, 1);
+    put_question(&packet, TYPE_SOA);
+    for (unsigned i = 0; i < 5; i++) {
+        put_record(&packet, "\xc0\x0c", 2, TYPE_A, CLASS_IN, 0, "1234", 4);
+    }
+    put_opt(&packet, 1400, 0x8000, "", 0);
+    return packet;
+}
+
+static struct packet make_opcode_without_question(void)
+{
+    struct packet packet = header(6U << 11, 0, 0, 0, 1);
+    put_opt(&packet, 1400, 0x00010000, "not options at all", 18);
+    return packet;
+}
+
+static struct packet make_opcode_with_two_opts(void)
+{
+    struct packet packet = header(15U << 11, 0, 0, 0, 2);
+    put_opt(&packet, 1400, 0x8000, "", 0);
+    put_opt(&packet, 1400, 0x8000, "", 0);
+    return packet;
+}
+
 static struct packet make_version_1(void)
 {
     return with_opt(1232, 0x00010000, "not options at all", 18);
@@ -239,6 +288,11 @@ static const struct {
     {"malformed response", make_malformed_response, QUERY_SILENCE, false, false, false, 0},
     {"NOTIFY", make_notify, QUERY_NOTIMP, false, false, false, 0},
     {"opcode 15", make_opcode_15, QUERY_NOTIMP, false, false, false, 0},
+    {"NOTIFY with OPT", make_notify_with_opt, QUERY_NOTIMP, false, true, true, 1400},
+    {"UPDATE with OPT", make_update_with_opt, QUERY_NOTIMP, false, true, false, 1400},
+    {"long UPDATE", make_long_update, QUERY_NOTIMP, false, false, false, 512},
+    {"opcode 6, no question", make_opcode_without_question, QUERY_NOTIMP, false, true, false, 1400},
+    {"opcode 15, two OPT", make_opcode_with_two_opts, QUERY_NOTIMP, false, false, false, 512},
     {"EDNS version 1", make_version_1, QUERY_BADVERS, true, true, false, 1232},
     {"EDNS version 255", make_version_255, QUERY_BADVERS, true, true, true, 1232},
     {"extended rcode set", make_extended_rcode, QUERY_GOOD, true, true, false, 1232},

@@ -395,6 +395,8 @@ static void test_paths(void **state)
         {"2.0.192.in-addr.arpa.zone", "2.0.192.in-addr.arpa.", ZONE_FORMAT_MASTER},
         {"example.com", NULL, 0},
         {".zone", NULL, 0},
+        {"z/..zone", ".", ZONE_FORMAT_MASTER},
+        {"..yaml", ".", ZONE_FORMAT_YAML},
         {"dir.zone/x", NULL, 0},
         {"a..b.zone", NULL, 0},
         {"@.zone", NULL, 0},
