@@ -40,7 +40,7 @@ size_t worker_samples(struct worker *worker, uint32_t *seen, uint64_t *samples)
     return sampler_collect(&worker->sampler, seen, samples);
 }
 
-const struct asked *worker_asked(const struct worker *worker)
+struct asked *worker_asked(struct worker *worker)
 {
     return &worker->asked;
 }
@@ -320,7 +320,7 @@ static inline bool pending_answer(const struct generation *generation, struct wo
         size = fast ? fast_static(generation, worker, query, &found, message, tally) : 0;
     } else {
         pending->plan = vector_get(generation->plans, found.rrset->plan - 1);
-        asked_note(&worker->asked, found.rrset->plan, (uint16_t)worker->now_s);
+        asked_note(&worker->asked, found.rrset->plan);
         pending->found = found;
         pending->message = message;
         if (UNLIKELY(!is_ready(generation, query, &found))) {

@@ -74,11 +74,10 @@ const struct worker_counters *worker_counters(const struct worker *worker);
 // Clients noted since *seen (answer/samples.h), at most SAMPLE_RING; for one other thread.
 size_t worker_samples(struct worker *worker, uint32_t *seen, uint64_t *samples);
 // Which plans it has answered from (answer/asked.h); for one other thread.
-const struct asked *worker_asked(const struct worker *worker);
+struct asked *worker_asked(struct worker *worker);
 // Counters for the thread that the worker belongs to: transports count what only they see.
 struct worker_counters *worker_counters_own(struct worker *worker);
-// Seconds since 1970, modulo 2^32, for cookies and as the stamp of answer/asked.h; its thread sets
-// it whenever it wakes up.
+// Seconds since 1970, modulo 2^32, for cookies; its thread sets it whenever it wakes up.
 void worker_set_time(struct worker *worker, uint32_t now_s);
 
 // A relaxed add by the only writer: no lock prefix.

@@ -18,7 +18,7 @@ void response_pick(struct response *response, const struct node_rrset *rrset, st
     const struct plan *plan = vector_get(response->generation->plans, rrset->plan - 1);
     struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
     plan_pick(plan, &response->client, &dice, pick);
-    asked_note(&response->worker->asked, rrset->plan, (uint16_t)response->worker->now_s);
+    asked_note(&response->worker->asked, rrset->plan);
     response_failed_open(response, pick->failed_open);
     response->scope = MAX(response->scope, pick->scope);
     counter_add(&response->worker->counters.steered);

@@ -69,7 +69,7 @@ void engine_add_samples(struct engine *engine, const uint64_t *samples, size_t c
 // Where the data workers note which plans are asked for; the array is copied, what it points to
 // outlives the engine. Without any, no name is ever idle.
 struct asked;
-void engine_listen(struct engine *engine, const struct asked *const *asked, size_t count);
+void engine_listen(struct engine *engine, struct asked *const *asked, size_t count);
 // What lint finds in the zone of this apex, or with NULL in all zones and lines. A name's health
 // and certificates count as they stand.
 void engine_lint(const struct engine *engine, const uint8_t *apex, struct diags *findings);

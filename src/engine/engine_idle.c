@@ -2,12 +2,11 @@
 //
 // Idle names: checks whose names nobody asks for are probed less often, if an option says so.
 //
-// Data workers stamp the plans that they answer from (answer/asked.h). Twice a second the stamps
-// are looked at: a check is idle when no plan that follows from it has a new one for `idle_after`,
-// and awake again with the first. A check that is also an operand or an anchor has users that no
-// query shows, and is never idle. Control thread. The cost of a look does not depend on the number
-// of names: stamps are so many for each worker, and only checks with such an option are gone
-// through.
+// Data workers mark the plans that they answer from (answer/asked.h). Twice a second the marks are
+// taken away: a check is idle when no plan that follows from it had one for `idle_after`, and awake
+// again with the first. A check that is also an operand or an anchor has users that no query shows,
+// and is never idle. Control thread. The cost of a look does not depend on the number of names:
+// marks are so many for each worker, and only checks with such an option are gone through.
 #include "engine/engine_internal.h"
 
 #include "answer/asked.h"
@@ -17,13 +16,11 @@
 #define LOOK_NS (NS_PER_SECOND / 2)
 
 struct idle {
-    const struct asked **asked; // of the data workers
+    struct asked **asked; // of the data workers
     size_t asked_count;
     int *checks; // that may be idle
     size_t check_count, check_capacity;
-    // NULL until there are such checks.
-    uint16_t (*seen)[ASKED_SIZE]; // of each worker, at the last look
-    int64_t *asked_ns;            // when a new stamp was found
+    int64_t *asked_ns; // when a mark was found; NULL until there are such checks
     int64_t next_ns;
 };
 
@@ -36,12 +33,11 @@ void idle_free(struct idle *idle)
 {
     free(idle->asked);
     free(idle->checks);
-    free(idle->seen);
     free(idle->asked_ns);
     free(idle);
 }
 
-void engine_listen(struct engine *engine, const struct asked *const *asked, size_t count)
+void engine_listen(struct engine *engine, struct asked *const *asked, size_t count)
 {
     struct idle *idle = engine->idle;
     SP_ASSERT(idle->asked == NULL);
@@ -66,7 +62,6 @@ void engine_idle_index(struct engine *engine)
         }
     }
     if (idle->check_count > 0 && idle->asked_count > 0 && idle->asked_ns == NULL) {
-        idle->seen = mem_alloc_array(idle->asked_count, sizeof(idle->seen[0]));
         idle->asked_ns = mem_alloc_array(ASKED_SIZE, sizeof(*idle->asked_ns));
     }
 }
@@ -109,7 +104,7 @@ int64_t engine_idle_tick(struct engine *engine)
     }
     idle->next_ns = now_ns + LOOK_NS;
     for (size_t i = 0; i < idle->asked_count; i++) {
-        asked_look(idle->asked[i], idle->seen[i], now_ns, idle->asked_ns);
+        asked_look(idle->asked[i], now_ns, idle->asked_ns);
     }
     for (size_t i = 0; i < idle->check_count; i++) {
         judge(engine, idle->checks[i], now_ns);

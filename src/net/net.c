@@ -361,7 +361,7 @@ size_t net_worker_samples(struct net *net, unsigned worker, uint32_t *seen, uint
     return data_worker_samples(net->workers[worker], seen, samples);
 }
 
-const struct asked *net_worker_asked(const struct net *net, unsigned worker)
+struct asked *net_worker_asked(const struct net *net, unsigned worker)
 {
     SP_ASSERT(worker < net->worker_count);
     return data_worker_asked(net->workers[worker]);

@@ -62,7 +62,7 @@ const struct worker_counters *net_worker_counters(const struct net *net, unsigne
 // Clients that a worker noted (worker_samples, answer/answer.h).
 size_t net_worker_samples(struct net *net, unsigned worker, uint32_t *seen, uint64_t *samples);
 // Which plans it has answered from (worker_asked).
-const struct asked *net_worker_asked(const struct net *net, unsigned worker);
+struct asked *net_worker_asked(const struct net *net, unsigned worker);
 // The interfaces that XDP sockets serve.
 size_t net_xdp_count(const struct net *net);
 const struct xdp_interface *net_xdp(const struct net *net, size_t index);

@@ -165,7 +165,7 @@ size_t data_worker_samples(struct data_worker *data_worker, uint32_t *seen, uint
     return worker_samples(data_worker->responder.worker, seen, samples);
 }
 
-const struct asked *data_worker_asked(const struct data_worker *data_worker)
+struct asked *data_worker_asked(const struct data_worker *data_worker)
 {
     return worker_asked(data_worker->responder.worker);
 }

@@ -35,5 +35,5 @@ void data_worker_free(struct data_worker *data_worker);
 int data_worker_start(struct data_worker *data_worker, generation_root *root);
 void data_worker_join(struct data_worker *data_worker); // a worker that never started is allowed
 const struct worker_counters *data_worker_counters(const struct data_worker *data_worker);
-const struct asked *data_worker_asked(const struct data_worker *data_worker);
+struct asked *data_worker_asked(const struct data_worker *data_worker);
 size_t data_worker_samples(struct data_worker *data_worker, uint32_t *seen, uint64_t *samples);

@@ -419,7 +419,7 @@ static void on_check_changed(void *context)
 static void listen_to_workers(struct server *server)
 {
     size_t count = net_worker_count(server->net);
-    const struct asked **asked = mem_alloc_array(count, sizeof(asked[0]));
+    struct asked **asked = mem_alloc_array(count, sizeof(asked[0]));
     for (unsigned i = 0; i < count; i++) {
         asked[i] = net_worker_asked(server->net, i);
     }

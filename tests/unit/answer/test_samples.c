@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The ring of samples: nothing twice, nothing made up, the newest when there were too many; and
-// the stamps of what is asked for.
-#include "answer/asked.h"
+// The ring of samples: nothing twice, nothing made up, the newest when there were too many.
 #include "answer/samples.h"
 
 #include "base/memory.h"
@@ -78,33 +76,12 @@ static void test_distance(void **state)
     free(sampler);
 }
 
-static void test_asked(void **state)
-{
-    (void)state;
-    struct asked *asked = mem_alloc(sizeof(*asked));
-    uint16_t *seen = mem_alloc_array(ASKED_SIZE, sizeof(*seen));
-    int64_t *asked_ns = mem_alloc_array(ASKED_SIZE, sizeof(*asked_ns));
-    asked_note(asked, 7, 100);
-    asked_note(asked, ASKED_SIZE + 9, 100); // shares the place of 9
-    asked_look(asked, seen, 1000, asked_ns);
-    asked_note(asked, 9, 101);
-    asked_look(asked, seen, 2000, asked_ns);
-    asked_look(asked, seen, 3000, asked_ns); // nothing new
-    for (size_t i = 0; i < ASKED_SIZE; i++) {
-        assert_int_equal(asked_ns[i], i == 7 ? 1000 : i == 9 ? 2000 : 0);
-    }
-    free(asked_ns);
-    free(seen);
-    free(asked);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_networks_and_families),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_distance),
-        cmocka_unit_test(test_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
