@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "probe/definition.h"
 
+#include "base/counted.h"
 #include "base/hash.h"
 #include "base/memory.h"
 
 struct entry {
+    struct counted_entry counted;
     struct check_spec *spec;
-    uint64_t hash;
-    size_t users;
-    struct entry *next;
 };
 
 struct definitions {
-    struct entry **buckets;
-    size_t bucket_count; // a power of two
-    size_t count;
+    struct counted table;
     uint64_t key;
 };
 
 struct definitions *definitions_new(void)
 {
     struct definitions *definitions = mem_alloc(sizeof(*definitions));
-    definitions->bucket_count = 16;
-    definitions->buckets = mem_alloc_array(definitions->bucket_count, sizeof(struct entry *));
     definitions->key = random_seed();
     return definitions;
 }
@@ -30,82 +25,56 @@ struct definitions *definitions_new(void)
 void definitions_free(struct definitions *definitions)
 {
     if (definitions) {
-        SP_ASSERT(definitions->count == 0);
-        free(definitions->buckets);
+        counted_clear(&definitions->table);
         free(definitions);
     }
 }
 
-static struct entry **bucket_of(const struct definitions *definitions, uint64_t hash)
+static struct entry *entry_of(struct counted_entry *counted)
 {
-    return &definitions->buckets[hash & (definitions->bucket_count - 1)];
+    return container_of(counted, struct entry, counted);
 }
 
-static void grow(struct definitions *definitions)
+static bool is_equal(const struct counted_entry *counted, const void *wanted)
 {
-    struct entry **old = definitions->buckets;
-    size_t old_count = definitions->bucket_count;
-    definitions->bucket_count *= 2;
-    definitions->buckets = mem_alloc_array(definitions->bucket_count, sizeof(struct entry *));
-    for (size_t i = 0; i < old_count; i++) {
-        struct entry *next;
-        for (struct entry *entry = old[i]; entry; entry = next) {
-            next = entry->next;
-            entry->next = *bucket_of(definitions, entry->hash);
-            *bucket_of(definitions, entry->hash) = entry;
-        }
-    }
-    free(old);
+    return check_spec_equal(container_of(counted, struct entry, counted)->spec, wanted);
 }
 
-static struct entry *entry_find(const struct definitions *definitions, uint64_t hash,
-                                const struct check_spec *spec)
+static bool is_same(const struct counted_entry *counted, const void *wanted)
 {
-    struct entry *entry = *bucket_of(definitions, hash);
-    while (entry && (entry->hash != hash || !check_spec_equal(entry->spec, spec))) {
-        entry = entry->next;
-    }
-    return entry;
+    return container_of(counted, struct entry, counted)->spec == wanted;
 }
 
 const struct check_spec *definition_find(const struct definitions *definitions,
                                          const struct check_spec *spec)
 {
     uint64_t hash = check_spec_hash(spec, definitions->key);
-    const struct entry *entry = entry_find(definitions, hash, spec);
-    return entry ? entry->spec : NULL;
+    struct counted_entry *found = counted_find(&definitions->table, hash, is_equal, spec);
+    return found ? entry_of(found)->spec : NULL;
 }
 
 const struct check_spec *definition_keep(struct definitions *definitions,
                                          const struct check_spec *spec)
 {
     uint64_t hash = check_spec_hash(spec, definitions->key);
-    struct entry *entry = entry_find(definitions, hash, spec);
-    if (entry == NULL) {
-        if (definitions->count == definitions->bucket_count) {
-            grow(definitions);
-        }
-        entry = mem_alloc(sizeof(*entry));
-        *entry = (struct entry){check_spec_clone(spec), hash, 0, *bucket_of(definitions, hash)};
-        *bucket_of(definitions, hash) = entry;
-        definitions->count++;
+    struct counted_entry *found = counted_find(&definitions->table, hash, is_equal, spec);
+    if (found == NULL) {
+        struct entry *entry = mem_alloc(sizeof(*entry));
+        entry->spec = check_spec_clone(spec);
+        found = &entry->counted;
+        counted_add(&definitions->table, found, hash);
     }
-    entry->users++;
-    return entry->spec;
+    return entry_of(counted_keep(found))->spec;
 }
 
 void definition_drop(struct definitions *definitions, const struct check_spec *kept)
 {
-    struct entry **link = bucket_of(definitions, check_spec_hash(kept, definitions->key));
-    while (*link && (*link)->spec != kept) {
-        link = &(*link)->next;
-    }
-    struct entry *entry = *link;
-    SP_ASSERT(entry != NULL);
-    if (--entry->users == 0) {
-        *link = entry->next;
+    uint64_t hash = check_spec_hash(kept, definitions->key);
+    struct counted_entry *found = counted_find(&definitions->table, hash, is_same, kept);
+    SP_ASSERT(found != NULL);
+    if (counted_drop(&definitions->table, found)) {
+        struct entry *entry = entry_of(found);
         free(entry->spec);
         free(entry);
-        definitions->count--;
     }
 }
