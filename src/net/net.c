@@ -6,7 +6,9 @@
 // also let a second daemon of the same user share it in silence, and each would get part of the
 // queries. The probe binds without it, so it meets whoever has the port. All endpoints are probed
 // before the first is bound, because 0.0.0.0 and 127.0.0.1 may stand side by side in one
-// configuration. (Two daemons that start within the same millisecond can still both pass.)
+// configuration. (Two daemons that start within the same millisecond can still both pass.) A port
+// that the kernel chose is held by its probe until our own sockets have it: in between nobody else
+// can be given it.
 #include "net/net.h"
 
 #include "base/memory.h"
@@ -36,6 +38,8 @@ struct net {
     unsigned worker_count;        // made so far
     struct xdp_interface **xdp;   // those that could be opened
     size_t xdp_count;
+    int *held; // the probes of chosen ports, while ours are being opened
+    size_t held_count;
     int stop_fd;
 };
 
@@ -76,22 +80,39 @@ static int probe(const struct endpoint *endpoint, enum transport *transport)
     return 0;
 }
 
-// A port that is free for TCP, and UDP when it comes first, now; or 0.
-static uint16_t choose_port(const struct endpoint *endpoint, enum transport first)
+// Gives the endpoint a port that is free for TCP, and for UDP when it comes first, and holds it.
+static bool choose_port(struct net *net, struct endpoint *endpoint, enum transport first)
 {
     for (unsigned try = 0; try < PORT_TRIES_MAX; try++) {
-        int fd = socket_bind(endpoint, TRANSPORT_TCP, SOCKET_PROBE);
-        if (fd < 0) {
-            return 0;
+        int tcp_fd = socket_bind(endpoint, TRANSPORT_TCP, SOCKET_PROBE);
+        if (tcp_fd < 0) {
+            return false;
         }
-        struct endpoint chosen = {endpoint->address, socket_port(fd)};
-        close(fd);
-        enum transport transport = first;
-        if (probe(&chosen, &transport) == 0) {
-            return chosen.port;
+        struct endpoint chosen = {endpoint->address, socket_port(tcp_fd)};
+        int udp_fd =
+            first == TRANSPORT_UDP ? socket_bind(&chosen, TRANSPORT_UDP, SOCKET_PROBE) : -1;
+        if (first == TRANSPORT_UDP && udp_fd < 0) {
+            close(tcp_fd);
+            continue;
         }
+        net->held[net->held_count++] = tcp_fd;
+        if (udp_fd >= 0) {
+            net->held[net->held_count++] = udp_fd;
+        }
+        endpoint->port = chosen.port;
+        return true;
     }
-    return 0;
+    return false;
+}
+
+static void release_held(struct net *net)
+{
+    for (size_t i = 0; i < net->held_count; i++) {
+        close(net->held[i]);
+    }
+    free(net->held);
+    net->held = NULL;
+    net->held_count = 0;
 }
 
 static bool probe_all(struct net *net, struct diags *diags)
@@ -100,17 +121,20 @@ static bool probe_all(struct net *net, struct diags *diags)
         struct endpoint *endpoint = &net->endpoints[i];
         enum transport transport = net_endpoint_is_tls(net, i) ? TRANSPORT_TCP : TRANSPORT_UDP;
         if (endpoint->port == 0) {
-            endpoint->port = choose_port(endpoint, transport);
-            if (endpoint->port == 0) {
+            if (!choose_port(net, endpoint, transport)) {
                 report_listen(diags, endpoint, TRANSPORT_TCP, errno);
                 return false;
             }
+            continue;
         }
         int reason = probe(endpoint, &transport);
         if (reason != 0) {
             report_listen(diags, endpoint, transport, reason);
             return false;
         }
+    }
+    for (size_t i = 0; i < net->held_count; i++) {
+        socket_share(net->held[i]);
     }
     return true;
 }
@@ -281,6 +305,7 @@ struct net *net_open(const struct net_options *options, struct diags *diags)
         diags_error(diags, no_place, "workers", "cannot make an eventfd: %s", strerror(errno));
     }
     raise_descriptor_limit(net, diags);
+    net->held = mem_alloc_array(2 * net->endpoint_count, sizeof(*net->held));
     good = good && probe_all(net, diags);
     while (good && net->worker_count < options->workers) {
         good = add_worker(net, NULL, diags);
@@ -288,6 +313,7 @@ struct net *net_open(const struct net_options *options, struct diags *diags)
     if (good && net->tls != NULL) {
         good = add_worker(net, net->tls, diags);
     }
+    release_held(net);
     if (good) {
         open_xdp(net, diags);
     }

@@ -86,6 +86,12 @@ int socket_bind(const struct endpoint *endpoint, enum transport transport, enum 
     return fd;
 }
 
+void socket_share(int fd)
+{
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
 void socket_fast_open(int fd, unsigned queue_max)
 {
     setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &queue_max, sizeof(queue_max));

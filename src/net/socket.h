@@ -16,6 +16,8 @@ enum { SOCKET_RECEIVE_BUFFER_SIZE = 4 << 20 };
 // A non-blocking socket bound to the endpoint; -1 with errno.
 int socket_bind(const struct endpoint *endpoint, enum transport transport, enum socket_use use);
 uint16_t socket_port(int fd);
+// Makes a probe one of the group that shares its port: it holds the port until that group is bound.
+void socket_share(int fd);
 // Lets a listening socket take data with the first packet (RFC 7413), for so many connections that
 // are not complete yet. Without effect where the kernel does not have it or is told not to.
 void socket_fast_open(int fd, unsigned queue_max);
