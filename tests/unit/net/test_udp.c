@@ -19,7 +19,7 @@ static void expect_echoes(int fd, uint32_t count)
         assert_int_equal(send(fd, query + 2, QUERY_SIZE, 0), QUERY_SIZE);
     }
     for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(recv(fd, answered, sizeof(answered), 0), QUERY_SIZE);
+        assert_int_equal(receive_datagram(fd, answered, sizeof(answered)), QUERY_SIZE);
         uint32_t number = answer_number(answered);
         assert_true(number < count);
         assert_false(seen[number]);
@@ -59,14 +59,14 @@ static void test_unanswered(void **state)
         send(fd, query + 2, i % 3 == 1 ? i % 12 : QUERY_SIZE, 0);
     }
     for (uint32_t i = 2; i < 90; i += 3) {
-        assert_int_equal(recv(fd, answered, sizeof(answered), 0), QUERY_SIZE);
+        assert_int_equal(receive_datagram(fd, answered, sizeof(answered)), QUERY_SIZE);
         assert_int_equal(answer_number(answered), i);
     }
     assert_int_equal(recv(fd, answered, sizeof(answered), MSG_DONTWAIT), -1);
     // Longer than a slot: cut, still answered within bounds.
     uint8_t large[3000] = {0};
     assert_int_equal(send(fd, large, sizeof(large), 0), sizeof(large));
-    assert_int_equal(recv(fd, answered, sizeof(answered), 0), ANSWER_UDP_MAX);
+    assert_int_equal(receive_datagram(fd, answered, sizeof(answered)), ANSWER_UDP_MAX);
     close(fd);
     server_stop(server);
 }
@@ -114,13 +114,15 @@ static void test_workers(void **state)
     (void)state;
     struct server *server = server_start((struct net_options){.workers = 4}, loopbacks);
     assert_int_equal(net_worker_count(server->net), 4);
-    // The kernel spreads clients over workers by a hash of their ports.
-    for (unsigned i = 0; i < 64; i++) {
+    // The kernel spreads clients over workers by a hash of their ports. That one of four gets none
+    // of so many happens once in a hundred billion runs.
+    enum { CLIENTS = 96 };
+    for (unsigned i = 0; i < CLIENTS; i++) {
         int fd = client_from(server, i % 2, SOCK_DGRAM, NULL);
         expect_echoes(fd, 20);
         close(fd);
     }
-    assert_int_equal(server_queries(server, TRANSPORT_UDP), 64 * 20);
+    assert_int_equal(server_queries(server, TRANSPORT_UDP), CLIENTS * 20);
     for (unsigned i = 0; i < 4; i++) {
         assert_true(net_worker_counters(server->net, i)->queries_udp > 0);
     }
@@ -185,7 +187,7 @@ static void test_stop(void **state)
     for (unsigned i = 0; i < 100; i++) {
         rcu_wait();
     }
-    assert_true(clock_monotonic_ns(clock_system()) - before < 2 * NS_PER_SECOND);
+    assert_true(clock_monotonic_ns(clock_system()) - before < PATIENCE_MS * NS_PER_MS);
     int fd = client(server, SOCK_DGRAM);
     uint8_t query[2 + QUERY_SIZE];
     query_make(1, query);
