@@ -54,6 +54,8 @@ static struct black_hole black_hole_open(void)
             assert_int_equal(errno, EINPROGRESS);
         }
     }
+    struct pollfd queue = {.fd = hole.fd, .events = POLLIN};
+    assert_int_equal(poll(&queue, 1, 30000), 1); // from now on it is full
     return hole;
 }
 
@@ -91,12 +93,11 @@ static void black_holes_time_out_in_time(void **state)
     (void)state;
     struct black_hole hole = black_hole_open();
     struct check_spec tcp = tcp_spec(hole.port), http = http_spec(hole.port);
-    tcp.timeout_ns = http.timeout_ns = 300 * NS_PER_MS;
-    expect(&tcp, PROBE_L4_TIMEOUT, "no connection within 300 ms");
-    expect(&http, PROBE_L4_TIMEOUT, "no connection within 300 ms");
+    expect_timeout(&tcp, PROBE_L4_TIMEOUT, "no connection");
+    expect_timeout(&http, PROBE_L4_TIMEOUT, "no connection");
     tcp.timeout_ns = 200 * NS_PER_MS;
     struct outcome outcome = probe_address("127.0.0.1", &tcp);
-    assert_true(outcome.seconds >= 0.19 && outcome.seconds < 1);
+    assert_true(outcome.seconds >= 0.19 && outcome.seconds < 30); // of the 60 that are usual here
     black_hole_close(&hole);
 }
 
@@ -203,18 +204,15 @@ static void bad_peers_have_their_names(void **state)
     static const struct {
         enum manner manner;
         const char *text;
-        enum probe_reason result;
-        const char *detail;
     } rows[] = {
-        {HOLD, NULL, PROBE_L7_TIMEOUT, "no complete answer within 300 ms"},
-        {DRIP, "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", PROBE_L7_TIMEOUT, "300 ms"},
-        {DRIP, "HTTP/1.1 200 OK\r\nX-Slow: ", PROBE_L7_TIMEOUT, "300 ms"},
+        {HOLD, NULL},
+        {DRIP, "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n"},
+        {DRIP, "HTTP/1.1 200 OK\r\nX-Slow: "},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct server *server = server_start(rows[i].manner, rows[i].text);
         struct check_spec spec = http_spec(server->port);
-        spec.timeout_ns = 300 * NS_PER_MS;
-        expect(&spec, rows[i].result, rows[i].detail);
+        expect_timeout(&spec, PROBE_L7_TIMEOUT, "no complete answer");
         server_stop(server);
     }
     uint16_t port;
@@ -257,7 +255,7 @@ static void what_is_read_is_bounded(void **state)
         struct server *server = server_start(rows[i].manner, rows[i].text);
         struct check_spec spec = http_spec(server->port);
         struct outcome outcome = probe_address("127.0.0.1", &spec);
-        if (outcome.result != rows[i].result || outcome.seconds > 5) {
+        if (outcome.result != rows[i].result || outcome.seconds > 30) {
             fail_msg("row %zu: %s %s after %.1f s", i, probe_reasons[outcome.result].name,
                      outcome.detail, outcome.seconds);
         }
