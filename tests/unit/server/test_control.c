@@ -74,7 +74,8 @@ static void on_done(uv_async_t *async)
     uv_stop(&scene->loop);
 }
 
-// Ends the reloads that the fake holds, a while after they were asked for.
+// Ends the reloads that the fake holds, a while after they were asked for: the timer goes on, for
+// who asks may be late.
 static void on_timer(uv_timer_t *timer)
 {
     struct scene *scene = timer->data;
@@ -166,9 +167,10 @@ static void test_late_answer(void **state)
     (void)state;
     struct scene scene;
     scene_open(&scene);
-    uv_timer_start(&scene.timer, on_timer, 100, 0);
+    uv_timer_start(&scene.timer, on_timer, 100, 100);
     const char *reply =
         ask(&scene, "POST /v1/reload HTTP/1.1\r\n" CLOSE "Content-Length: 0\r\n\r\n");
+    uv_timer_stop(&scene.timer);
     assert_status(reply, 200);
     assert_non_null(strstr(reply, "\"generation\": 99"));
     // The client goes away while it waits: the answer finds nobody, and nothing leaks.
