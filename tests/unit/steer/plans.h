@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <math.h>
 #include <string.h>
 
 // A health source over an array: member.check is the index.
@@ -95,6 +96,14 @@ static inline void check_pick_one(const struct plan *plan, const struct address 
     if (random != before) {
         assert_ptr_equal(one.record, pick->records[0]);
     }
+}
+
+// How far a count of independent draws may lie from its expectation: farther is chance in less than
+// one case of 10^13, whatever the share (Bernstein's inequality).
+static inline double chance_bound(double share, double draws)
+{
+    const double exponent = 30;
+    return sqrt(2 * exponent * share * fmax(1 - share, 0) * draws) + 2 * exponent / 3;
 }
 
 static inline struct pick pick_once(const struct plan *plan, const struct address *client,

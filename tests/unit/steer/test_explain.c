@@ -13,7 +13,7 @@
 
 static uint64_t dice;
 
-enum { POOLS = 5, MEMBERS = 4, DRAWS = 400 };
+enum { POOLS = 5, MEMBERS = 4, DRAWS = 2000 };
 
 static struct member_view views[POOLS * MEMBERS];
 
@@ -182,8 +182,8 @@ static void check_candidates(const struct policy *policy, const struct plan *pla
         }
         assert_true(shares[i].any < 0.1 || seen[i] > 0);
         assert_true(shares[i].any > 0 || seen[i] == 0);
-        double deviation = sqrt(shares[i].first * (1 - shares[i].first) * DRAWS) * 6 + 1;
-        assert_true(fabs(first[i] - shares[i].first * DRAWS) <= deviation);
+        assert_true(fabs(first[i] - shares[i].first * DRAWS) <=
+                    chance_bound(shares[i].first, DRAWS));
     }
     if (policy->method == METHOD_STICKY) {
         assert_int_equal(first[winner], DRAWS);

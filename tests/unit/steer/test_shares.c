@@ -98,11 +98,9 @@ static void count_picks(const struct plan *plan, unsigned first[MEMBERS], unsign
     }
 }
 
-// Five and a half standard deviations: once in a run of many million.
 static void expect_near(unsigned found, double share, const char *what, size_t member)
 {
-    double deviation = sqrt(share * (1 - share) * DRAWS) * 5.5 + 1;
-    if (fabs(found - share * DRAWS) > deviation) {
+    if (fabs(found - share * DRAWS) > chance_bound(share, DRAWS)) {
         fail_msg("%s: member %zu has %u of %d, expected %.4f", what, member, found, DRAWS, share);
     }
 }

@@ -209,8 +209,7 @@ static void check_answers(struct world *world, const struct plan *plan, enum met
     for (size_t p = 0; p < POOLS; p++) {
         for (size_t i = 0; i < MEMBERS; i++) {
             double share = expected[p][i];
-            double deviation = sqrt(share * fmax(1 - share, 0) * DRAWS) * 5.5 + 2;
-            if (fabs(first[p][i] - share * DRAWS) > deviation) {
+            if (fabs(first[p][i] - share * DRAWS) > chance_bound(share, DRAWS)) {
                 fail_msg("%s: member %zu of pool %zu got %.0f of %d, expected %.4f",
                          method_names[method], i, p, first[p][i], DRAWS, share);
             }

@@ -6,7 +6,8 @@
 
 #include <math.h>
 
-enum { CLIENTS = 1 << 20, MEMBERS_MAX = 16 };
+// Four standard deviations are left by chance now and then; by a bias again and again.
+enum { CLIENTS = 1 << 20, MEMBERS_MAX = 16, REPEATS = 3 };
 
 static uint64_t dice;
 
@@ -85,7 +86,7 @@ static void test_sticky_shares(void **state)
     for (size_t w = 0; w < ARRAY_SIZE(weightings); w++) {
         for (size_t f = 0; f < ARRAY_SIZE(makers); f++) {
             double worst = 0;
-            for (int repeat = 0; repeat < 2; repeat++) { // chance fails once; a bias twice
+            for (int repeat = 0; repeat < REPEATS; repeat++) {
                 struct arena *arena = arena_new();
                 struct pool pool;
                 struct plan *plan = sticky_plan(arena, weightings[w].weights, weightings[w].count,
@@ -135,7 +136,7 @@ static void test_sticky_moves_only_who_must(void **state)
             }
         }
         assert_in_range(moved, CLIENTS / 40, CLIENTS / 2);
-        assert_true(worst_deviation(counts, without, COUNT, "those who move") < 5);
+        assert_true(worst_deviation(counts, without, COUNT, "those who move") < 7);
         free(a);
         free(b);
         plan_free(before);
@@ -290,7 +291,7 @@ static void test_share_of_clients(void **state)
         const uint32_t parts[] = {share_table[t].first, second,
                                   1000000 - share_table[t].first - second};
         double worst = 0;
-        for (int repeat = 0; repeat < 2 && (repeat == 0 || worst >= 4); repeat++) {
+        for (int repeat = 0; repeat < REPEATS && (repeat == 0 || worst >= 4); repeat++) {
             struct share_case c;
             share_setup(&c, share_table[t].first, share_table[t].second);
             struct plan *plan = compile_simple(&c.policy, random_next(&dice));
@@ -330,7 +331,7 @@ static void test_shares_grow_and_keys_differ(void **state)
     }
     double expected = CLIENTS * 0.0025;
     print_message("in the 5 %% of two names: %u, expected %.0f\n", both, expected);
-    assert_true(fabs(both - expected) < 6 * sqrt(expected));
+    assert_true(fabs(both - expected) < 7 * sqrt(expected));
     struct plan *plans[] = {a, b, other, dual};
     for (size_t i = 0; i < ARRAY_SIZE(plans); i++) {
         plan_free(plans[i]);
@@ -351,7 +352,7 @@ static void test_share_and_sticky_are_independent(void **state)
         c.pools[i] = pool_make(c.arena, i, weights, 3);
     }
     double worst = 0;
-    for (int repeat = 0; repeat < 2 && (repeat == 0 || worst >= 4); repeat++) {
+    for (int repeat = 0; repeat < REPEATS && (repeat == 0 || worst >= 4); repeat++) {
         struct plan *plan = compile_simple(&c.policy, random_next(&dice));
         uint32_t counts[3] = {0};
         for (uint32_t i = 0; i < CLIENTS; i++) {
