@@ -138,14 +138,15 @@ struct api_backend {
     void (*geo_update)(void *state, bool force, api_reloaded *done, void *context);
     json_t *(*geo)(void *state);
     json_t *(*locate)(void *state, const struct address *address);
-    // Ramps; set is false when there is none of this name. Modes: running, held, aborted.
     json_t *(*rtt)(void *state);
     bool (*rtt_report)(void *state, const struct address *client, const char *place, double ms,
                        unsigned samples);
     json_t *(*loads)(void *state);
     bool (*load_report)(void *state, const char *name, bool is_site, double load);
     json_t *(*ramps)(void *state);
-    bool (*ramp_set)(void *state, const char *ramp, const char *mode);
+    // False when there is none of this name. Modes: running, held, aborted. A fault in `diags`: it
+    // is so, but not on disk yet.
+    bool (*ramp_set)(void *state, const char *ramp, const char *mode, struct diags *diags);
     void (*metrics)(void *state, struct api_metrics *metrics);
     // Fills in the `max` certificates that end first, in that order; the number of them.
     size_t (*certificates)(void *state, struct api_certificate *rows, size_t max);

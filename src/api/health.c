@@ -105,7 +105,7 @@ void handle_manual_clear(struct api_call *call)
     bool saved = call->backend->manual_clear(call->backend->state, call_param(call, "pattern"),
                                              &removed, &diags);
     if (!saved) {
-        call_problem_diags(call, 500, "cleared, but not on disk: after a restart it is back",
+        call_problem_diags(call, 500, "cleared, but not on disk yet: a restart now brings it back",
                            &diags);
     } else if (removed == 0) {
         call_problem(call, 404,

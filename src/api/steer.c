@@ -17,11 +17,15 @@ void handle_ramps(struct api_call *call)
 static void ramp_set(struct api_call *call, const char *mode)
 {
     const char *ramp = call_param(call, "ramp");
-    if (!call->backend->ramp_set(call->backend->state, ramp, mode)) {
+    struct diags diags = {0};
+    if (!call->backend->ramp_set(call->backend->state, ramp, mode, &diags)) {
         call_problem(call, 404, "there is no ramp of this name; GET /v1/ramps lists them");
-        return;
+    } else if (diags.error_count > 0) {
+        call_problem_diags(call, 500, "done, but not on disk yet: a restart now undoes it", &diags);
+    } else {
+        handle_ramps(call);
     }
-    handle_ramps(call);
+    diags_clear(&diags);
 }
 
 void handle_ramp_hold(struct api_call *call)

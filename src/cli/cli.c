@@ -4,10 +4,12 @@
 // option table (getopt_long), and prints help from both. Called by main().
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_overview(FILE *out)
 {
@@ -177,8 +179,20 @@ static int help_main(const char *topic)
     return EXIT_GOOD;
 }
 
+// Who starts us without standard input, output or error would have a socket or a file of ours take
+// the number, and what is printed or logged would go there.
+static void standard_files_open(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)!open("/dev/null", O_RDWR); // takes the lowest number that is free: this one
+        }
+    }
+}
+
 int cli_main(int argc, char **argv)
 {
+    standard_files_open();
     if (argc < 2) {
         print_overview(stderr);
         return EXIT_USAGE;

@@ -314,10 +314,9 @@ void engine_index_checks(struct engine *engine)
 
 int64_t engine_tick(struct engine *engine)
 {
-    engine_manual_tick(engine);
-    int64_t next_ns = engine_idle_tick(engine);
+    int64_t next_ns = engine_manual_tick(engine);
+    next_ns = MIN(next_ns, engine_idle_tick(engine));
     next_ns = MIN(next_ns, health_tick(engine->health));
-    next_ns = MIN(next_ns, engine->manual_next_ns);
     next_ns = MIN(next_ns, engine_ramps_tick(engine));
     next_ns = MIN(next_ns, engine_loads_tick(engine));
     next_ns = MIN(next_ns, engine_rtt_tick(engine));

@@ -97,7 +97,8 @@ json_t *engine_manual_list(struct engine *engine);
 size_t engine_manual_count(const struct engine *engine);
 json_t *engine_manual_set(struct engine *engine, const struct manual_entry *entry, int64_t for_ns,
                           struct diags *diags);
-// Removes the entries of exactly this pattern. False when the file cannot be written.
+// Removes the entries of exactly this pattern. False when the file cannot be written; that is tried
+// again until it can.
 bool engine_manual_clear(struct engine *engine, const char *pattern, size_t *removed,
                          struct diags *diags);
 // Lets checks of matching members that are down and wait for the operator come back.
@@ -109,6 +110,8 @@ bool engine_health_trust(struct engine *engine);
 // last call, or states are not saved. Heartbeats alone are written down now and then only, unless
 // it is for the `last` time.
 char *engine_states_save(struct engine *engine, bool last, size_t *size);
+// What it gave did not come to disk: the next call gives the states as they are then.
+void engine_states_lost(struct engine *engine);
 // Where to; NULL: not saved.
 const char *engine_states_path(const struct engine *engine);
 
@@ -116,9 +119,11 @@ const char *engine_states_path(const struct engine *engine);
 json_t *engine_zones(struct engine *engine);
 
 // Ramps: [{ramp, type, mode, share, next_step_in_seconds}]. Set: false when there is none of this
-// name; what follows is published before it returns.
+// name; what follows is published before it returns. A fault in `diags`: it is so, but not on disk
+// yet; that is tried again until it is.
 json_t *engine_ramps_list(struct engine *engine);
-bool engine_ramps_set(struct engine *engine, const char *id, enum ramp_mode mode);
+bool engine_ramps_set(struct engine *engine, const char *id, enum ramp_mode mode,
+                      struct diags *diags);
 
 // Loads that were reported: [{value or site, load, age_seconds}]. Report: false when there are too
 // many; it is looked at within a second.

@@ -63,6 +63,9 @@ struct replaced_list {
 
 enum { RAMP_ID_MAX = NAME_TEXT_MAX + 256 };
 
+// How soon a file that could not be written is tried again.
+#define SAVE_RETRY_NS (5 * NS_PER_SECOND)
+
 // A rule with a ramp, of a policy that is served.
 struct ramp_use {
     char id[RAMP_ID_MAX]; // "www.example.com:pool"
@@ -108,6 +111,7 @@ struct engine {
     struct manual *manual;
     char *manual_path;                // NULL: not saved
     int64_t manual_next_ns;           // when an entry begins or ends
+    int64_t manual_save_ns;           // when the list is saved again; INT64_MAX: it is on disk
     struct query_samples *samples;    // who asks
     struct population populations[2]; // all addresses, of both families
     const struct geo *populations_of; // that they were made from; NULL: there are none
@@ -116,7 +120,8 @@ struct engine {
     struct ramps *ramps;
     struct ramp_use *ramp_uses;
     size_t ramp_use_count, ramp_use_capacity;
-    char *ramps_path; // NULL: not saved
+    char *ramps_path;      // NULL: not saved
+    int64_t ramps_save_ns; // when they are saved again; INT64_MAX: they are on disk
     struct rtt *rtt;
     struct slot_list rtt_users; // slots of policies with method `fastest`
     uint64_t rtt_version;       // that their territories were built with
@@ -228,7 +233,7 @@ void engine_manual_bind(struct engine *engine, const uint8_t *apex, const struct
 const struct manual_entry *engine_manual_entry(const struct engine *engine, const uint8_t *apex,
                                                const struct owner *owner, const struct rrset *rrset,
                                                const struct member *member);
-void engine_manual_tick(struct engine *engine);
+int64_t engine_manual_tick(struct engine *engine); // when it wants to be called again
 
 // States of checks over a restart.
 void engine_states_open(struct engine *engine);

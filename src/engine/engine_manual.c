@@ -158,8 +158,10 @@ static void each_served_member(struct engine *engine, visit_member *visit, void 
 
 static bool save(struct engine *engine, struct diags *diags)
 {
-    return engine->manual_path == NULL ||
-           manual_file_write(engine->manual_path, engine->manual, diags);
+    bool saved = engine->manual_path == NULL ||
+                 manual_file_write(engine->manual_path, engine->manual, diags);
+    engine->manual_save_ns = saved ? INT64_MAX : clock_monotonic_ns(engine->clock) + SAVE_RETRY_NS;
+    return saved;
 }
 
 static void after_change(struct engine *engine)
@@ -173,7 +175,7 @@ void engine_manual_open(struct engine *engine)
 {
     struct diags diags = {0};
     engine->manual = manual_new(engine->clock);
-    engine->manual_next_ns = INT64_MAX;
+    engine->manual_next_ns = engine->manual_save_ns = INT64_MAX;
     if (engine->config->health_state != NULL) {
         engine->manual_path = mem_printf("%s/health.manual", engine->config->health_state);
         if (!manual_file_read(engine->manual_path, engine->manual, &diags)) {
@@ -184,22 +186,31 @@ void engine_manual_open(struct engine *engine)
     manual_tick(engine->manual, &engine->manual_next_ns);
 }
 
-void engine_manual_tick(struct engine *engine)
+static void save_or_log(struct engine *engine)
 {
-    if (engine->manual_next_ns > clock_monotonic_ns(engine->clock)) {
-        return;
-    }
     struct diags diags = {0};
-    size_t ended = manual_tick(engine->manual, &engine->manual_next_ns);
-    rebind(engine);
-    engine_tell_manual(engine, "window", "");
-    if (ended > 0) {
-        log_event(LOG_EVENT_MANUAL_ENDED, "entries=%zu reason=until", ended);
-        if (!save(engine, &diags)) {
-            engine_log_fault(LOG_EVENT_STATE_NOT_SAVED, engine->manual_path, &diags);
-        }
+    if (!save(engine, &diags)) {
+        engine_log_fault(LOG_EVENT_STATE_NOT_SAVED, engine->manual_path, &diags);
     }
     diags_clear(&diags);
+}
+
+int64_t engine_manual_tick(struct engine *engine)
+{
+    int64_t now_ns = clock_monotonic_ns(engine->clock);
+    size_t ended = 0;
+    if (now_ns >= engine->manual_next_ns) {
+        ended = manual_tick(engine->manual, &engine->manual_next_ns);
+        rebind(engine);
+        engine_tell_manual(engine, "window", "");
+    }
+    if (ended > 0) {
+        log_event(LOG_EVENT_MANUAL_ENDED, "entries=%zu reason=until", ended);
+    }
+    if (ended > 0 || now_ns >= engine->manual_save_ns) {
+        save_or_log(engine);
+    }
+    return MIN(engine->manual_next_ns, engine->manual_save_ns);
 }
 
 // --- for the API

@@ -8,10 +8,13 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text_file.h"
 #include "engine/durable_file.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { SAVED_MAX_MIB = 64 };
 
 static void id_of(const struct owner *owner, const struct policy *policy, const struct rule *rule,
                   char id[RAMP_ID_MAX])
@@ -100,32 +103,64 @@ static bool pool_is_falling(struct engine *engine, const struct ramp_use *use)
 
 // --- moving
 
-static void save(struct engine *engine)
+static bool save(struct engine *engine, struct diags *diags)
 {
     if (engine->ramps_path == NULL) {
-        return;
+        return true;
     }
     json_t *list = ramps_save(engine->ramps);
     char *text = json_dumps(list, JSON_INDENT(1));
+    SP_ASSERT(text != NULL); // only memory could be missing
+    json_decref(list);
+    bool saved = durable_file_write(engine->ramps_path, text, strlen(text), diags);
+    engine->ramps_save_ns = saved ? INT64_MAX : clock_monotonic_ns(engine->clock) + SAVE_RETRY_NS;
+    free(text);
+    return saved;
+}
+
+static void save_or_log(struct engine *engine)
+{
     struct diags diags = {0};
-    if (!durable_file_write(engine->ramps_path, text, strlen(text), &diags)) {
+    if (!save(engine, &diags)) {
         engine_log_fault(LOG_EVENT_STATE_NOT_SAVED, engine->ramps_path, &diags);
     }
     diags_clear(&diags);
+}
+
+// No file: nothing has moved yet.
+static void read_saved(struct engine *engine, struct diags *diags)
+{
+    size_t size;
+    char *text = text_file_read(engine->ramps_path, SAVED_MAX_MIB, true, diags, &size);
+    if (text == NULL || size == 0) {
+        free(text);
+        return;
+    }
+    json_t *saved = json_loadb(text, size, 0, NULL);
+    if (json_is_array(saved)) {
+        ramps_load(engine->ramps, saved);
+    } else {
+        diags_error(diags, (struct place){.file = engine->ramps_path}, NULL,
+                    "it is no list of ramps; they begin anew");
+    }
+    json_decref(saved);
     free(text);
-    json_decref(list);
 }
 
 void engine_ramps_open(struct engine *engine)
 {
+    struct diags diags = {0};
     engine->ramps = ramps_new(engine->clock);
+    engine->ramps_save_ns = INT64_MAX;
     if (engine->config->health_state == NULL) {
         return;
     }
     engine->ramps_path = mem_printf("%s/ramps.json", engine->config->health_state);
-    json_t *saved = json_load_file(engine->ramps_path, 0, NULL); // missing: nothing has moved yet
-    ramps_load(engine->ramps, saved);
-    json_decref(saved);
+    read_saved(engine, &diags);
+    if (diags.error_count > 0) {
+        engine_log_fault(LOG_EVENT_STATE_DAMAGED, engine->ramps_path, &diags);
+    }
+    diags_clear(&diags);
 }
 
 void engine_ramps_close(struct engine *engine)
@@ -166,10 +201,10 @@ int64_t engine_ramps_tick(struct engine *engine)
             moved = true;
         }
     }
-    if (moved) {
-        save(engine);
+    if (moved || clock_monotonic_ns(engine->clock) >= engine->ramps_save_ns) {
+        save_or_log(engine);
     }
-    return next_ns;
+    return MIN(next_ns, engine->ramps_save_ns);
 }
 
 // --- for the API
@@ -196,14 +231,15 @@ json_t *engine_ramps_list(struct engine *engine)
     return list;
 }
 
-bool engine_ramps_set(struct engine *engine, const char *id, enum ramp_mode mode)
+bool engine_ramps_set(struct engine *engine, const char *id, enum ramp_mode mode,
+                      struct diags *diags)
 {
     if (!is_used(engine, id) || !ramps_set(engine->ramps, id, mode)) {
         return false;
     }
     log_event(LOG_EVENT_RAMP_SET, "ramp=%s mode=%s", id, ramp_mode_names[mode]);
     engine_ramps_tick(engine);
-    save(engine);
+    save(engine, diags);
     engine_publish_dirty(engine); // it answers so before it is acknowledged
     return true;
 }

@@ -81,6 +81,11 @@ char *engine_states_save(struct engine *engine, bool last, size_t *size)
     return check_states_format(engine->health, engine->beats, engine->clock, size);
 }
 
+void engine_states_lost(struct engine *engine)
+{
+    engine->states_saved = UINT64_MAX;
+}
+
 const char *engine_states_path(const struct engine *engine)
 {
     return engine->states_path;

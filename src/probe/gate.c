@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The gate. Called by the probers of all kinds, on the prober's thread. No other file of health/
+// The gate. Called by the probers of all kinds, on the prober's thread. No other file of probe/
 // calls connect() or sendto(); tests/tidy enforces it.
 #include "probe/gate.h"
 

@@ -137,7 +137,7 @@ void attempt_end_soon(struct attempt *attempt)
     attempt_timer(attempt, end_now, 0);
 }
 
-// --- the seam (health/health.h, struct prober) ---
+// --- the seam (probe/prober.h, struct prober) ---
 
 static const struct attempt_kind *kind_of(const struct check_spec *spec)
 {

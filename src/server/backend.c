@@ -89,12 +89,12 @@ static json_t *backend_ramps(void *state)
     return engine_ramps_list(server->engine);
 }
 
-static bool backend_ramp_set(void *state, const char *ramp, const char *mode)
+static bool backend_ramp_set(void *state, const char *ramp, const char *mode, struct diags *diags)
 {
     const struct server *server = state;
     for (int i = 0; i < RAMP_MODE_COUNT; i++) {
         if (strcmp(ramp_mode_names[i], mode) == 0) {
-            return engine_ramps_set(server->engine, ramp, (enum ramp_mode)i);
+            return engine_ramps_set(server->engine, ramp, (enum ramp_mode)i, diags);
         }
     }
     return false;

@@ -26,6 +26,7 @@ static void write_out(struct saver *saver)
 static void write_end(struct saver *saver)
 {
     if (saver->diags.error_count > 0) {
+        engine_states_lost(saver->engine);
         engine_log_fault(LOG_EVENT_STATE_NOT_SAVED, engine_states_path(saver->engine),
                          &saver->diags);
     }

@@ -132,6 +132,37 @@ def test_states_and_manual_states_outlive_a_restart(daemon, folder):
         assert 'damaged' in server.log.wait('state-damaged').fields['error']
 
 
+def test_what_cannot_be_saved_is_not_said_to_be_done(daemon):
+    """A full disk, as a folder in the place of the file to come."""
+    with targets(2, 'open') as members:
+        server = daemon(zone_of(members))
+        first = f'value:{members[0].address}'
+        assert manual(server, pattern=first, state='down')[0] == 201
+        in_the_way = server.folder.path / 'run/health.manual.new'
+        in_the_way.mkdir()
+        assert manual(server, pattern='pool:*', state='up')[0] == 422
+        assert answers(server) == [members[1].address]
+        result = clear(server, first)
+        assert result.returncode == 1 and 'not on disk yet' in result.stderr
+        assert answers(server) == addresses(members)
+        in_the_way.rmdir()
+        saved = server.folder.path / 'run/health.manual'
+        eventually(lambda: json.loads(saved.read_text())['entries'] == [], what='the save')
+
+
+def test_states_that_could_not_be_saved_are_saved_later(daemon):
+    with targets(2, 'open') as members:
+        server = daemon(zone_of(members))
+        in_the_way = server.folder.path / 'run/health.states.new'
+        in_the_way.mkdir(parents=True)
+        members[0].switch('off')
+        eventually(lambda: answers(server) == [members[1].address])
+        server.log.wait('state-not-saved', since=server.log.mark())
+        in_the_way.rmdir()
+        saved = server.folder.path / 'run/health.states'
+        eventually(lambda: saved.exists() and ' down ' in saved.read_text(), what='the save')
+
+
 def test_manual_failback(daemon):
     with targets(2, 'open') as members:
         server = daemon(zone_of(members, failback_manual=True))

@@ -11,7 +11,8 @@ import threading
 
 import pytest
 
-from harness import ROOT, WAIT, Server, cli, make_query
+from harness import (ROOT, SIGNPOST, WAIT, Server, cli, eventually, make_query,
+                     process_environment)
 from targets import targets
 from test_examples import Examples
 from wire import Closed, taken_port
@@ -99,6 +100,22 @@ def test_config_with_a_nul_is_not_cut_there(folder):
     made = folder()
     made.write('signpost.yaml', 'listen: "127.0.0.1:0"\n\0workers: many\n')
     assert len(refused(made)) == 1
+
+
+def test_standard_files_are_closed(folder):
+    """Nothing of ours takes their numbers: what is logged would go there."""
+    made = folder()
+    made.zone('example.org.yaml', ZONE)
+    process = subprocess.Popen(
+        ['/bin/sh', '-c', 'exec "$0" "$@" <&- >&- 2>&-', SIGNPOST, 'serve', '-c', str(made.config)],
+        env=process_environment())
+    try:
+        eventually(lambda: made.cli('status').returncode == 0, what='the start')
+        opened = {os.readlink(f'/proc/{process.pid}/fd/{number}') for number in range(3)}
+        assert opened == {'/dev/null'}
+    finally:
+        process.terminate()
+        assert process.wait(WAIT) == 0
 
 
 # --- ports, sockets, zones

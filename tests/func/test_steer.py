@@ -148,6 +148,28 @@ def test_ramp(daemon):
     assert ramp(server)['mode'] == 'aborted' and ramp(server)['share'] == 0
 
 
+def test_ramps_outlive_a_restart_and_a_full_disk(daemon):
+    """A full disk, as a folder in the place of the file to come."""
+    with socket.create_server(('127.0.0.1', 0)) as target:
+        server = daemon({'example.org.yaml': {'canary': canary(target.getsockname()[1])}},
+                        health={'allow': ['127.0.0.0/8']}, ready=False).wait_ready()
+        run = server.folder.path / 'run'
+        (run / 'ramps.json.new').mkdir()
+        status, body = server.api('POST', '/v1/ramps/hold?ramp=canary.example.org:new')
+        assert status == 500 and 'not on disk yet' in body
+        assert ramp(server)['mode'] == 'held'
+        (run / 'ramps.json.new').rmdir()
+        saved = run / 'ramps.json'
+        eventually(lambda: saved.exists() and '"held"' in saved.read_text(), what='the save')
+        server.kill()
+        server = daemon(folder=server.folder)
+        assert ramp(server)['mode'] == 'held'
+        server.stop()
+        saved.write_text('{')
+        server = daemon(folder=server.folder)
+        assert 'no list of ramps' in server.log.wait('state-damaged').fields['error']
+
+
 # --- loads
 
 def counts(server, name: str, queries: int = 400) -> dict:

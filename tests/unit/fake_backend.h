@@ -56,10 +56,11 @@ static bool fake_load_report(void *state, const char *name, bool is_site, double
     return is_site && load == 0.5 && strcmp(name, "fra") == 0;
 }
 
-static bool fake_ramp_set(void *state, const char *ramp, const char *mode)
+static bool fake_ramp_set(void *state, const char *ramp, const char *mode, struct diags *diags)
 {
     (void)state;
     (void)mode;
+    (void)diags;
     return strcmp(ramp, "www.example.com:new") == 0;
 }
 
