@@ -120,8 +120,8 @@ int health_count(const struct health *health); // indexes are 0..count-1, some w
 
 // How late probes start, compared with their interval.
 enum { LATENESS_BARS = 8 };
-extern const unsigned
-    lateness_bounds_permille[LATENESS_BARS]; // upper bounds; the last bar has none
+// Upper bounds of the bars; the last one has none.
+extern const unsigned lateness_bounds_permille[LATENESS_BARS];
 struct health_lateness {
     uint64_t bars[LATENESS_BARS + 1];
 };

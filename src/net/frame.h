@@ -19,9 +19,9 @@ enum {
 };
 
 struct frame {
-    uint16_t payload_at,
-        payload_size; // within the frame, and what UDP says (padding is no payload)
-    uint16_t port;    // of the sender
+    uint16_t payload_at;   // within the frame
+    uint16_t payload_size; // as UDP says: padding is no payload
+    uint16_t port;         // of the sender
     struct address source, destination;
 };
 

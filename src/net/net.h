@@ -34,8 +34,8 @@ struct net_options {
     unsigned tls_handshakes_max; // under way at once, at least 1; the oldest makes room
     unsigned tcp_fast_open_max;  // requests of TCP Fast Open that wait (RFC 7413); 0: off
     struct proxy_trust proxy;    // who speaks for others (PROXY protocol); borrowed
-    struct rrl_options
-        rrl; // rate 0: answers over UDP are not limited; key and table a worker's own
+    // Rate 0: answers over UDP are not limited. Each worker has a key and a table of its own.
+    struct rrl_options rrl;
     const struct clock *clock;
     // Interfaces whose UDP goes through XDP sockets where that can be; their names are borrowed
     // until net_open returns.

@@ -57,8 +57,7 @@ bool wire_fill(struct wire_in *in, int fd);
 ssize_t wire_message(const struct wire_in *in, const uint8_t **message);
 void wire_drop(struct wire_in *in, size_t size);
 
-// Each reads one message of its type; false when it is not exactly right. What `start` and `hello`
-// point to is in the message or in `scratch`, which the caller gives.
+// Room for what a message is made into.
 struct wire_scratch {
     struct check_spec spec;
     struct prefix allow[1024];
@@ -66,6 +65,8 @@ struct wire_scratch {
     struct probe_command commands[WIRE_COMMANDS_MAX];
     const char *argv[4096];
 };
+// Each reads one message of its type; false when it is not exactly right. What `start` and
+// `options` point to is in the message or in `scratch`, which the caller gives.
 bool wire_get_hello(const uint8_t *message, size_t size, struct wire_scratch *scratch,
                     struct prober_options *options);
 bool wire_get_start(const uint8_t *message, size_t size, struct wire_scratch *scratch,

@@ -32,6 +32,16 @@ import wire
 ROOT = Path(__file__).resolve().parents[2]
 SIGNPOST = os.environ.get('SIGNPOST_BIN', str(ROOT / 'build/signpost'))
 
+# A zone for tests of how questions and answers travel, as test.example.zone.
+PLAIN_ZONE = '''\
+$ORIGIN test.example.
+$TTL 600
+@    SOA  ns1 hostmaster ( 7 3600 600 86400 300 )
+     NS   ns1
+ns1  A    192.0.2.53
+www  A    192.0.2.1
+'''
+
 STOP_MAX = 5.0  # what the daemon promises
 SANITIZERS = {'ASAN_OPTIONS': 'exitcode=99:detect_stack_use_after_return=1',
               'UBSAN_OPTIONS': 'print_stacktrace=1:halt_on_error=1:exitcode=99',

@@ -18,17 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import SCALE, SLOW, eventually, make_query
+from harness import PLAIN_ZONE, SCALE, SLOW, eventually, make_query
 from targets import targets
 
-ZONE = '''\
-$ORIGIN test.example.
-$TTL 600
-@    SOA  ns1 hostmaster ( 7 3600 600 86400 300 )
-     NS   ns1
-ns1  A    192.0.2.53
-www  A    192.0.2.1
-'''
 GROUP = 32  # datagrams of one call (UDP GSO)
 SOCKETS = 16
 UDP_SEGMENT = 103
@@ -106,7 +98,7 @@ def measure(daemon, member):
     check = {'kind': 'tcp', 'port': member.port, 'interval': 1, 'timeout': 0.9}
     checked = {'www': {'type': 'A', 'ttl': 60, 'values': [member.address],
                        'signpost': {'check': check}}}
-    server = daemon({'test.example.zone': ZONE, 'checked.example.yaml': checked},
+    server = daemon({'test.example.zone': PLAIN_ZONE, 'checked.example.yaml': checked},
                     listen=['127.0.0.1:0'], workers=1, prefix=['taskset', '-c', '0'])
     best, best_of_core = best_offer(server, 0.3 if SCALE == 1 else 2)
     took = []
@@ -150,7 +142,7 @@ def resident(server) -> int:
 def test_random_names(daemon):
     """R9, water torture: names that nobody asked before and that are not there. They cost hardly
     more than a hit, leave nothing behind, and are not logged."""
-    server = daemon({'test.example.zone': ZONE}, listen=['127.0.0.1:0'], workers=1)
+    server = daemon({'test.example.zone': PLAIN_ZONE}, listen=['127.0.0.1:0'], workers=1)
     hit = make_query('www.test.example', edns=True).to_wire()
     count = 64 * int(500 * SCALE)
     hit_time = min(core_time_of_each(server, [hit] * (count // 4)) for _ in range(2))

@@ -17,7 +17,7 @@ import pytest
 
 import wire
 from floods import Flood
-from harness import SCALE, WAIT, has_flag, make_query, values
+from harness import PLAIN_ZONE, SCALE, WAIT, has_flag, make_query, values
 from namespaces import SERVER, enter, ip_in, wire_between
 
 VICTIM = '203.0.113.5'
@@ -27,14 +27,8 @@ ETHERNET, HEADERS = 14, 28  # IPv4 and UDP
 RATE, SECONDS = 50_000 if SCALE > 1 else 10_000, 1.5 * SCALE
 QUESTIONS = [('test.example', 'ANY'), ('test.example', 'DNSKEY'), ('test.example', 'TXT'),
              ('nothing.test.example', 'A'), ('below.cut.test.example', 'A')]
-ZONE = '''\
-$ORIGIN test.example.
-$TTL 600
-@    SOA  ns1 hostmaster ( 7 3600 600 86400 300 )
-     NS   ns1
-     TXT  "{0}"
-ns1  A    192.0.2.53
-www  A    192.0.2.1
+ZONE = PLAIN_ZONE + '''\
+@    TXT  "{0}"
 cut  NS   ns.cut
 ns.cut A  192.0.2.7
 '''.format('x' * 200)

@@ -16,17 +16,10 @@ import dns.message
 import pytest
 
 import wire
-from harness import ROOT, SCALE, SLOW, WAIT, eventually, make_query, rcode, values
+from harness import PLAIN_ZONE, ROOT, SCALE, SLOW, WAIT, eventually, make_query, rcode, values
 
 KEEPALIVE = 11
-ZONE = '''\
-$ORIGIN test.example.
-$TTL 600
-@    SOA  ns1 hostmaster ( 7 3600 600 86400 300 )
-     NS   ns1
-ns1  A    192.0.2.53
-www  A    192.0.2.1
-''' + ''.join(f'big TXT "{number:03} {"x" * 240}"\n' for number in range(200))
+ZONE = PLAIN_ZONE + ''.join(f'big TXT "{number:03} {"x" * 240}"\n' for number in range(200))
 WWW = make_query('www.test.example').to_wire()
 
 

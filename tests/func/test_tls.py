@@ -20,18 +20,10 @@ import pytest
 
 import certificates
 import wire
-from harness import SLOW, WAIT, Folder, eventually, make_query, values
+from harness import PLAIN_ZONE, SLOW, WAIT, Folder, eventually, make_query, values
 
 pytestmark = pytest.mark.sanitizer
 
-ZONE = '''\
-$ORIGIN test.example.
-$TTL 600
-@    SOA  ns1 hostmaster ( 7 3600 600 86400 300 )
-     NS   ns1
-ns1  A    192.0.2.53
-www  A    192.0.2.1
-'''
 LARGE = ''.join(f'large TXT "{number:03} {"x" * 240}"\n' for number in range(100))
 WWW = make_query('www.test.example').to_wire()
 LARGE_QUERY = make_query('large.test.example', 'TXT').to_wire()
@@ -42,7 +34,7 @@ def secure_folder(exits: contextlib.ExitStack, **options) -> Folder:
                     tls={'certificate': 'certificate.pem', 'key': 'key.pem'}, **options)
     exits.callback(folder.remove)
     certificates.make(folder.path)
-    folder.zone('test.example.zone', ZONE + LARGE)
+    folder.zone('test.example.zone', PLAIN_ZONE + LARGE)
     return folder
 
 

@@ -13,19 +13,11 @@ import dns.flags
 import dns.message
 import pytest
 
-from harness import SLOW, WAIT, has_flag, make_query, rcode
+from harness import PLAIN_ZONE, SLOW, WAIT, has_flag, make_query, rcode
 
 pytestmark = pytest.mark.sanitizer
 
-ZONE = '''\
-$ORIGIN test.example.
-$TTL 600
-@    SOA  ns1 hostmaster ( 7 3600 600 86400 300 )
-     NS   ns1
-ns1  A    192.0.2.53
-www  A    192.0.2.1
-big  TXT  "{0}" "{0}" "{0}" "{0}" "{0}" "{0}"
-'''.format('x' * 250)
+ZONE = PLAIN_ZONE + 'big  TXT ' + 6 * f' "{250 * "x"}"' + '\n'
 
 NAME = 'test.example'
 QUESTION = make_query('www.test.example').to_wire()

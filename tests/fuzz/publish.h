@@ -119,3 +119,22 @@ static inline struct zone_reader fuzz_reader(struct diags *diags)
                                 .defaults = {nameservers, 1, "hostmaster.example.net.", 1, 300},
                                 .diags = diags};
 }
+
+typedef struct zone *zone_read(const char *path, const uint8_t *apex,
+                               const struct zone_reader *reader);
+
+// Any text is refused with places, or becomes a zone that can be published.
+static inline int fuzz_zone(zone_read *read, const uint8_t *data, size_t size)
+{
+    static const uint8_t apex[] = "\7example\3com";
+    struct diags diags = {0};
+    struct zone_reader reader = fuzz_reader(&diags);
+    struct zone *zone = read(fuzz_file(data, size), apex, &reader);
+    SP_ASSERT((zone != NULL) == (diags.error_count == 0));
+    if (zone != NULL) {
+        publish_and_free(zone);
+    }
+    zone_free(zone);
+    check_diags(&diags);
+    return 0;
+}

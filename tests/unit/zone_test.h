@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the tests of zone/ share: documents from text, and outcomes as one comparable text.
+// What the tests of zone/ and format/ share: documents from text, and outcomes as one comparable
+// text.
 #pragma once
 
 #include <setjmp.h>
@@ -20,9 +21,9 @@
 #include "format/document.h"
 #include "zone/rdata.h"
 #include "format/readers.h"
-#include "format/document.h"
 
-// A folder for one test program, removed by folder_end, and the files in it by slot.
+// A folder for one test program (folder_begin and folder_end are the fixtures of its group), and
+// the files in it by slot.
 static char folder[64];
 static char written[4][128];
 
@@ -35,14 +36,17 @@ struct outcome {
     struct lines *lines;
 };
 
-static inline void folder_begin(void)
+static inline int folder_begin(void **state)
 {
+    (void)state;
     snprintf(folder, sizeof(folder), "/tmp/signpost-zone-XXXXXX");
     assert_non_null(mkdtemp(folder));
+    return 0;
 }
 
-static inline void folder_end(void)
+static inline int folder_end(void **state)
 {
+    (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
         if (written[i][0]) {
             unlink(written[i]);
@@ -50,6 +54,7 @@ static inline void folder_end(void)
     }
     assert_int_equal(rmdir(folder), 0);
     lines_free(test_lines);
+    return 0;
 }
 
 // The path lives until the next call of the same slot (0..3).
@@ -320,4 +325,36 @@ static inline void document_case_run(const struct document_case *row,
         expect_text(row->text, both, row->asks[i].expected);
     }
     outcome_end(&outcome);
+}
+
+static inline void documents_run(const struct document_case *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        document_case_run(&rows[i], read_yaml);
+    }
+}
+
+// A document of `head`, `count` lines by a format that gets the number twice, then its two octets,
+// and `tail`. Released with free().
+static inline char *many(const char *head, const char *format, size_t count, const char *tail)
+{
+    char *text = mem_alloc(1024 + count * 96);
+    char *at = text + sprintf(text, "%s", head);
+    for (size_t i = 0; i < count; i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        at += sprintf(at, format, i, i, i >> 8, i & 255);
+#pragma GCC diagnostic pop
+    }
+    sprintf(at, "%s", tail);
+    return text;
+}
+
+// Reads such a document and releases it.
+static inline void expect_many(char *text, const char *diags)
+{
+    struct outcome outcome = read_yaml(text);
+    expect_diags(&outcome, diags);
+    outcome_end(&outcome);
+    free(text);
 }

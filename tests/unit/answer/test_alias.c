@@ -2,10 +2,7 @@
 //
 // Names that stand for others without saying so: ALIAS, the hints of services, AliasMode, and what
 // goes into the additional section when the target is steered.
-#include "ask.h"
-
-static struct publisher *publisher;
-static struct worker *worker;
+#include "room.h"
 
 static const char com_text[] = "example.com. 300 ALIAS www.example.com.\n"
                                "example.com. 300 MX 10 www.example.com.\n"
@@ -36,16 +33,9 @@ static const char net_text[] = "www.example.net. 70 A 198.51.100.1\n"
 #define SOA_COM                                                                                    \
     "example.com. 300 SOA ns.nowhere.invalid. hostmaster.nowhere.invalid. 1 7200 900 1209600 300"
 
-static const struct generation *now(void)
-{
-    return publisher_current(publisher);
-}
-
 static int start(void **state)
 {
-    (void)state;
-    publisher = publisher_simple();
-    worker = worker_new(1);
+    room_begin(state);
     struct zone *com = zone_of("example.com.", com_text);
     steer(com, "steered.example.com.", TYPE_A, METHOD_ORDERED, 1);
     struct policy *down = steer(com, "down.example.com.", TYPE_A, METHOD_ORDERED, 0);
@@ -53,14 +43,6 @@ static int start(void **state)
     down->pools[0].members[0].status = STATUS_DOWN;
     put_zone(publisher, com);
     put_zone(publisher, zone_of("example.net.", net_text));
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    publisher_free(publisher);
-    worker_free(worker);
     return 0;
 }
 
@@ -99,7 +81,7 @@ static void test_alias(void **state)
          "192.0.2.1; www.example.com. 60 AAAA 2001:db8::1"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        expect(now(), worker, table[i].name, table[i].type, table[i].reply);
+        expect(current(), worker, table[i].name, table[i].type, table[i].reply);
     }
 }
 
@@ -155,13 +137,13 @@ static void test_services(void **state)
          "40 A 192.0.2.11; pool.example.org. 45 AAAA 2001:db8::11"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        expect(now(), worker, table[i].name, table[i].type, table[i].reply);
+        expect(current(), worker, table[i].name, table[i].type, table[i].reply);
     }
     // At most eight hints, from the address whose turn it is.
     unsigned firsts = 0;
     for (unsigned i = 0; i < 10; i++) {
         struct question question = {.name = "many.example.org.", .type = TYPE_HTTPS, .tcp = true};
-        struct reply *reply = ask(now(), worker, &question);
+        struct reply *reply = ask(current(), worker, &question);
         const char *hints = strstr(reply->lines[0][0], "ipv4hint=192.0.2.");
         assert_non_null(hints);
         unsigned first, commas = 0;
@@ -209,7 +191,7 @@ static void test_scope(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
             struct question question = {
                 .name = table[i].name, .type = table[i].type, .subnet = subnet};
-            replies[i] = ask(now(), worker, &question);
+            replies[i] = ask(current(), worker, &question);
             assert_int_equal(replies[i]->subnet_scope, table[i].scope);
         }
         chosen = strrchr(replies[0]->lines[0][0], ' ');
@@ -243,12 +225,12 @@ static void test_additional_limits(void **state)
     put_zone(publisher, zone_of("example.biz.", text));
     free(text);
     struct question question = {.name = "example.biz.", .type = TYPE_MX, .tcp = true};
-    struct reply *reply = ask(now(), worker, &question);
+    struct reply *reply = ask(current(), worker, &question);
     assert_int_equal(reply->counts[0], 20);
     assert_int_equal(reply->counts[2], 26);
     reply_free(reply);
     question.tcp = false;
-    reply = ask(now(), worker, &question);
+    reply = ask(current(), worker, &question);
     assert_false(reply->tc);
     assert_int_equal(reply->counts[0], 20);
     assert_true(reply->counts[2] < 26 && reply->size <= 512);
@@ -258,10 +240,10 @@ static void test_additional_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_alias, start, end),
-        cmocka_unit_test_setup_teardown(test_services, start, end),
-        cmocka_unit_test_setup_teardown(test_scope, start, end),
-        cmocka_unit_test_setup_teardown(test_additional_limits, start, end),
+        cmocka_unit_test_setup_teardown(test_alias, start, room_end),
+        cmocka_unit_test_setup_teardown(test_services, start, room_end),
+        cmocka_unit_test_setup_teardown(test_scope, start, room_end),
+        cmocka_unit_test_setup_teardown(test_additional_limits, start, room_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

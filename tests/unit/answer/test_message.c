@@ -1,31 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The message around the answer: EDNS, sizes and truncation, client subnets, verdicts, counters.
-#include "ask.h"
-
-static struct publisher *publisher;
-static struct worker *worker;
-
-static const struct generation *current(void)
-{
-    return publisher_current(publisher);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    publisher = publisher_simple();
-    worker = worker_new(1);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    publisher_free(publisher);
-    worker_free(worker);
-    return 0;
-}
+#include "room.h"
 
 // --- truncation
 
@@ -509,20 +485,20 @@ static void test_counters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_truncation_at_every_size, start, end),
-        cmocka_unit_test_setup_teardown(test_largest_udp_answer, start, end),
-        cmocka_unit_test_setup_teardown(test_additional_is_optional, start, end),
-        cmocka_unit_test_setup_teardown(test_same_host_twice, start, end),
-        cmocka_unit_test_setup_teardown(test_large_over_tcp, start, end),
-        cmocka_unit_test_setup_teardown(test_edns, start, end),
-        cmocka_unit_test_setup_teardown(test_client_subnets, start, end),
-        cmocka_unit_test_setup_teardown(test_who_is_the_client, start, end),
-        cmocka_unit_test_setup_teardown(test_nodata_and_servfail_by_policy, start, end),
-        cmocka_unit_test_setup_teardown(test_rotation, start, end),
-        cmocka_unit_test_setup_teardown(test_chaos, start, end),
-        cmocka_unit_test_setup_teardown(test_verdicts, start, end),
-        cmocka_unit_test_setup_teardown(test_in_place, start, end),
-        cmocka_unit_test_setup_teardown(test_counters, start, end),
+        cmocka_unit_test_setup_teardown(test_truncation_at_every_size, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_largest_udp_answer, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_additional_is_optional, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_same_host_twice, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_large_over_tcp, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_edns, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_client_subnets, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_who_is_the_client, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_nodata_and_servfail_by_policy, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_rotation, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_chaos, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_verdicts, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_in_place, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_counters, room_begin, room_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,16 +3,11 @@
 // answer() is total: every type in every class, every opcode, flag and count, every length of
 // zeros and ones. What is well-formed gets an answer that is well-formed, what is a response gets
 // none. Exhaustive, in every build.
-#include "ask.h"
-
-static struct publisher *publisher;
-static struct worker *worker;
+#include "room.h"
 
 static int start(void **state)
 {
-    (void)state;
-    publisher = publisher_simple();
-    worker = worker_new(1);
+    room_begin(state);
     struct zone *zone = zone_of("example.com.", "www.example.com. 60 A 192.0.2.1\n"
                                                 "www.example.com. 60 HTTPS 1 . ipv4hint=auto\n"
                                                 "*.wild.example.com. 60 TXT \"t\"\n"
@@ -25,14 +20,6 @@ static int start(void **state)
                                                 "ns.cut.example.com. 60 A 192.0.2.3\n");
     steer(zone, "steered.example.com.", TYPE_A, METHOD_ROTATE, 1);
     put_zone(publisher, zone);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    publisher_free(publisher);
-    worker_free(worker);
     return 0;
 }
 
@@ -190,9 +177,9 @@ static void test_every_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_type_in_every_class, start, end),
-        cmocka_unit_test_setup_teardown(test_every_header, start, end),
-        cmocka_unit_test_setup_teardown(test_every_length, start, end),
+        cmocka_unit_test_setup_teardown(test_every_type_in_every_class, start, room_end),
+        cmocka_unit_test_setup_teardown(test_every_header, start, room_end),
+        cmocka_unit_test_setup_teardown(test_every_length, start, room_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

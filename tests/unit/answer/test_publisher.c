@@ -1,33 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Changes: what they keep, what they free (the sanitizers watch), and zones within zones.
-#include "ask.h"
+#include "room.h"
 
 #include "answer/generation_internal.h"
-
-static struct publisher *publisher;
-static struct worker *worker;
-
-static const struct generation *current(void)
-{
-    return publisher_current(publisher);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    publisher = publisher_simple();
-    worker = worker_new(1);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    publisher_free(publisher);
-    worker_free(worker);
-    return 0;
-}
 
 static void remove_zone(const char *apex_text)
 {
@@ -418,15 +394,15 @@ static void test_self_query_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_empty, start, end),
-        cmocka_unit_test_setup_teardown(test_replace_keeps_unchanged_nodes, start, end),
-        cmocka_unit_test_setup_teardown(test_remove, start, end),
-        cmocka_unit_test_setup_teardown(test_nested_zones, start, end),
-        cmocka_unit_test_setup_teardown(test_nested_with_delegation, start, end),
-        cmocka_unit_test_setup_teardown(test_plan_slots, start, end),
-        cmocka_unit_test_setup_teardown(test_change_plan, start, end),
-        cmocka_unit_test_setup_teardown(test_drop_leaves_all_intact, start, end),
-        cmocka_unit_test_setup_teardown(test_self_query_refuses, start, end),
+        cmocka_unit_test_setup_teardown(test_empty, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_replace_keeps_unchanged_nodes, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_remove, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_nested_zones, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_nested_with_delegation, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_plan_slots, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_change_plan, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_drop_leaves_all_intact, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_self_query_refuses, room_begin, room_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,31 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // What the RFCs say that an authoritative server answers: 1034, 2308, 4592, 6604, 6672, 8482, 9471.
-#include "ask.h"
-
-static struct publisher *publisher;
-static struct worker *worker;
-
-static const struct generation *current(void)
-{
-    return publisher_current(publisher);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    publisher = publisher_simple();
-    worker = worker_new(1);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    publisher_free(publisher);
-    worker_free(worker);
-    return 0;
-}
+#include "room.h"
 
 struct expectation {
     const char *name, *type, *reply;
@@ -377,14 +353,14 @@ static void test_root_zone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_wildcards_of_rfc_4592, start, end),
-        cmocka_unit_test_setup_teardown(test_delegations, start, end),
-        cmocka_unit_test_setup_teardown(test_aliases, start, end),
-        cmocka_unit_test_setup_teardown(test_alias_loops, start, end),
-        cmocka_unit_test_setup_teardown(test_dname_table, start, end),
-        cmocka_unit_test_setup_teardown(test_dname_details, start, end),
-        cmocka_unit_test_setup_teardown(test_ordinary_answers, start, end),
-        cmocka_unit_test_setup_teardown(test_root_zone, start, end),
+        cmocka_unit_test_setup_teardown(test_wildcards_of_rfc_4592, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_delegations, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_aliases, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_alias_loops, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_dname_table, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_dname_details, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_ordinary_answers, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_root_zone, room_begin, room_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

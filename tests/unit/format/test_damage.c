@@ -174,8 +174,5 @@ static void test_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_whole), cmocka_unit_test(test_damage)};
-    folder_begin();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    folder_end();
-    return failed;
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

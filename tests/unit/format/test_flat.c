@@ -126,23 +126,16 @@ static const struct document_case bad_documents[] = {
      .diags = "1:14 warning w.records: the value 192.0.2.1 is here twice; the weights add up\n"},
 };
 
-static void run(const struct document_case *rows, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        document_case_run(&rows[i], read_yaml);
-    }
-}
-
 static void test_good(void **state)
 {
     (void)state;
-    run(good_documents, ARRAY_SIZE(good_documents));
+    documents_run(good_documents, ARRAY_SIZE(good_documents));
 }
 
 static void test_bad(void **state)
 {
     (void)state;
-    run(bad_documents, ARRAY_SIZE(bad_documents));
+    documents_run(bad_documents, ARRAY_SIZE(bad_documents));
 }
 
 // The order of the rules in the flat form, as a list of pools.
@@ -181,28 +174,6 @@ static void test_precedence(void **state)
                  "office cn-telecom-gd cn-gd cn-telecom cn asia overseas default");
 }
 
-static char *many(const char *head, const char *format, size_t count, const char *tail)
-{
-    char *text = mem_alloc(1024 + count * 96);
-    char *at = text + sprintf(text, "%s", head);
-    for (size_t i = 0; i < count; i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        at += sprintf(at, format, i, i, i >> 8, i & 255);
-#pragma GCC diagnostic pop
-    }
-    sprintf(at, "%s", tail);
-    return text;
-}
-
-static void expect_many(char *text, const char *diags)
-{
-    struct outcome outcome = read_yaml(text);
-    expect_diags(&outcome, diags);
-    outcome_end(&outcome);
-    free(text);
-}
-
 static void test_limits(void **state)
 {
     (void)state;
@@ -221,8 +192,5 @@ int main(void)
         cmocka_unit_test(test_precedence),
         cmocka_unit_test(test_limits),
     };
-    folder_begin();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    folder_end();
-    return failed;
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

@@ -5,28 +5,6 @@
 
 #include "dns/svcb.h"
 
-static char *many(const char *head, const char *format, size_t count, const char *tail)
-{
-    char *text = mem_alloc(1024 + count * 96);
-    char *at = text + sprintf(text, "%s", head);
-    for (size_t i = 0; i < count; i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        at += sprintf(at, format, i, i, i >> 8, i & 255);
-#pragma GCC diagnostic pop
-    }
-    sprintf(at, "%s", tail);
-    return text;
-}
-
-static void expect_many(char *text, const char *diags)
-{
-    struct outcome outcome = read_yaml(text);
-    expect_diags(&outcome, diags);
-    outcome_end(&outcome);
-    free(text);
-}
-
 static void test_limits(void **state)
 {
     (void)state;
@@ -101,8 +79,5 @@ int main(void)
         cmocka_unit_test(test_many_ways),
         cmocka_unit_test(test_many_subnets),
     };
-    folder_begin();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    folder_end();
-    return failed;
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

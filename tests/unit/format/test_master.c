@@ -290,8 +290,5 @@ int main(void)
         cmocka_unit_test(test_include_loop), cmocka_unit_test(test_include_limits),
         cmocka_unit_test(test_files),        cmocka_unit_test(test_damage),
     };
-    folder_begin();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    folder_end();
-    return failed;
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

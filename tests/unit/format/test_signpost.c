@@ -238,23 +238,16 @@ static const struct document_case bad_documents[] = {
               "2:34 error x.values[1]: expected A record data, found \"x\": not an IPv4 address\n"},
 };
 
-static void run(const struct document_case *rows, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        document_case_run(&rows[i], read_yaml);
-    }
-}
-
 static void test_good(void **state)
 {
     (void)state;
-    run(good_documents, ARRAY_SIZE(good_documents));
+    documents_run(good_documents, ARRAY_SIZE(good_documents));
 }
 
 static void test_bad(void **state)
 {
     (void)state;
-    run(bad_documents, ARRAY_SIZE(bad_documents));
+    documents_run(bad_documents, ARRAY_SIZE(bad_documents));
 }
 
 int main(void)
@@ -263,8 +256,5 @@ int main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_bad),
     };
-    folder_begin();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    folder_end();
-    return failed;
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

@@ -331,20 +331,6 @@ static void test_order(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    folder_begin();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    folder_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,5 +338,5 @@ int main(void)
         cmocka_unit_test(test_losses),  cmocka_unit_test(test_zone_file),
         cmocka_unit_test(test_order),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

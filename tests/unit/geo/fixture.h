@@ -18,15 +18,21 @@ static char fixture_folder[] = "/tmp/signpost-geo-XXXXXX";
 static char fixture_paths[64][96];
 static size_t fixture_path_count;
 
+// The built-in catalogue: it takes its time to be made.
+static struct lines *lines;
+
 static inline int fixture_set_up(void **state)
 {
+    struct diags diags = {0};
     (void)state;
+    lines = lines_new(NULL, 0, &diags);
     return mkdtemp(fixture_folder) ? 0 : -1;
 }
 
 static inline int fixture_tear_down(void **state)
 {
     (void)state;
+    lines_free(lines);
     for (size_t i = 0; i < fixture_path_count; i++) {
         unlink(fixture_paths[i]);
     }
@@ -65,8 +71,7 @@ static inline const char *fixture_text(const char *name, const char *text)
 }
 
 static inline struct geo *fixture_load(const char *const *databases, size_t count,
-                                       const char *networks, const struct lines *lines,
-                                       struct diags *diags)
+                                       const char *networks, struct diags *diags)
 {
     struct geo_config config = {
         .database_paths = databases, .database_count = count, .networks_path = networks};
@@ -83,8 +88,7 @@ static inline struct geo_match fixture_locate(const struct geo *geo, const char 
 }
 
 // "CN GD 64500 cn-telecom 24", with "-" for unknown.
-static inline const char *fixture_describe(const struct geo *geo, const struct lines *lines,
-                                           const char *text)
+static inline const char *fixture_describe(const struct geo *geo, const char *text)
 {
     static char description[128];
     struct geo_match match = fixture_locate(geo, text);

@@ -5,8 +5,6 @@
 #include "../seed.h"
 #include "fixture.h"
 
-static struct lines *lines;
-
 // libmaxminddb 1.7 forgets some memory when it refuses metadata.
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
@@ -37,7 +35,7 @@ static void test_loops_in_the_tree(void **state)
         *mmdb_side(&w, "192.0.2.0/32") = target;
         const char *path = mmdb_save(&w, "loop.mmdb");
         struct diags diags = {0};
-        struct geo *geo = fixture_load(&path, 1, NULL, lines, &diags);
+        struct geo *geo = fixture_load(&path, 1, NULL, &diags);
         assert_true(diags.error_count >= 1);
         assert_non_null(strstr(diags.items[0].message, "search tree is damaged"));
         diags_clear(&diags);
@@ -53,7 +51,7 @@ static void test_cut_short(void **state)
     for (size_t cut = 0; cut < size; cut++) {
         const char *path = fixture_bytes("cut.mmdb", bytes, cut);
         struct diags diags = {0};
-        struct geo *geo = fixture_load(&path, 1, NULL, lines, &diags);
+        struct geo *geo = fixture_load(&path, 1, NULL, &diags);
         assert_true(diags.error_count >= 1);
         diags_clear(&diags);
         geo_free(geo);
@@ -81,7 +79,7 @@ static void test_damaged_bytes(void **state)
         }
         const char *path = fixture_bytes("damaged.mmdb", bytes, size);
         struct diags diags = {0};
-        struct geo *geo = fixture_load(&path, 1, NULL, lines, &diags);
+        struct geo *geo = fixture_load(&path, 1, NULL, &diags);
         geo_walk_locations(geo, FAMILY_IPV6, visit_any, geo);
         diags_clear(&diags);
         geo_free(geo);
@@ -103,24 +101,11 @@ static void test_garbage_csv(void **state)
         }
         const char *path = fixture_bytes("garbage.csv", text, size);
         struct diags diags = {0};
-        struct geo *geo = fixture_load(&path, 1, path, lines, &diags);
+        struct geo *geo = fixture_load(&path, 1, path, &diags);
         assert_int_equal(fixture_locate(geo, "192.0.2.1").asn, 64500);
         diags_clear(&diags);
         geo_free(geo);
     }
-}
-
-static int set_up(void **state)
-{
-    struct diags diags = {0};
-    lines = lines_new(NULL, 0, &diags);
-    return fixture_set_up(state);
-}
-
-static int tear_down(void **state)
-{
-    lines_free(lines);
-    return fixture_tear_down(state);
 }
 
 int main(void)
@@ -131,5 +116,5 @@ int main(void)
         cmocka_unit_test(test_damaged_bytes),
         cmocka_unit_test(test_garbage_csv),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
 }

@@ -6,11 +6,9 @@
 
 #include <math.h>
 
-static struct lines *lines;
-
 static void expect(const struct geo *geo, const char *address, const char *description)
 {
-    const char *found = fixture_describe(geo, lines, address);
+    const char *found = fixture_describe(geo, address);
     if (strcmp(found, description) != 0) {
         fail_msg("%s is \"%s\", expected \"%s\"", address, found, description);
     }
@@ -19,7 +17,7 @@ static void expect(const struct geo *geo, const char *address, const char *descr
 static struct geo *load(const char *const *databases, size_t count)
 {
     struct diags diags = {0};
-    struct geo *geo = fixture_load(databases, count, NULL, lines, &diags);
+    struct geo *geo = fixture_load(databases, count, NULL, &diags);
     if (diags.count > 0) {
         fail_msg("%s: %s", diags.items[0].file, diags.items[0].message);
     }
@@ -249,7 +247,7 @@ static void test_csv_networks(void **state)
     const char *path = fixture_text("mixed.csv", "192.0.2.0/24,CN\n198.51.100.0,198.51.100.9,CN\n"
                                                  "203.0.113.1/24,CN\n203.0.113.0/24,4134\n"
                                                  "203.0.113.0/24\n");
-    geo_free(fixture_load(&path, 1, NULL, lines, &diags));
+    geo_free(fixture_load(&path, 1, NULL, &diags));
     assert_int_equal(diags.error_count, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(diags.items[i].line, 2 + i);
@@ -263,7 +261,7 @@ static void test_csv_overlap(void **state)
     const char *path = fixture_text("overlap.csv", "192.0.2.128,192.0.2.255,64501,b\n"
                                                    "192.0.2.0,192.0.2.191,64500,a\n");
     struct diags diags = {0};
-    struct geo *geo = fixture_load(&path, 1, NULL, lines, &diags);
+    struct geo *geo = fixture_load(&path, 1, NULL, &diags);
     assert_int_equal(diags.error_count, 0);
     assert_int_equal(diags.warning_count, 1);
     assert_int_equal(diags.items[0].line, 1);
@@ -289,7 +287,7 @@ static void test_csv_faults(void **state)
                                                   "99999999999999999999999999999999999999999,1,\n");
     static const unsigned faulty[] = {2, 3, 4, 5, 6, 7, 9};
     struct diags diags = {0};
-    struct geo *geo = fixture_load(&path, 1, NULL, lines, &diags);
+    struct geo *geo = fixture_load(&path, 1, NULL, &diags);
     assert_int_equal(diags.error_count, ARRAY_SIZE(faulty));
     for (size_t i = 0; i < ARRAY_SIZE(faulty); i++) {
         assert_int_equal(diags.items[i].line, faulty[i]);
@@ -314,7 +312,7 @@ static void test_csv_gives_up(void **state)
     }
     const char *path = fixture_text("nonsense.csv", text);
     struct diags diags = {0};
-    struct geo *geo = fixture_load(&path, 1, NULL, lines, &diags);
+    struct geo *geo = fixture_load(&path, 1, NULL, &diags);
     assert_in_range(diags.error_count, 2, 30);
     assert_non_null(strstr(diags.items[diags.count - 1].message, "too many faults"));
     diags_clear(&diags);
@@ -448,7 +446,7 @@ static void test_walks(void **state)
 static void expect_error(const char *path, const char *words)
 {
     struct diags diags = {0};
-    struct geo *geo = fixture_load(&path, 1, NULL, lines, &diags);
+    struct geo *geo = fixture_load(&path, 1, NULL, &diags);
     assert_int_equal(diags.error_count, 1);
     assert_string_equal(diags.items[0].file, path);
     if (!strstr(diags.items[0].message, words)) {
@@ -484,19 +482,6 @@ static void test_wrong_files(void **state)
     expect_error(mmdb_save(&w, "other.mmdb"), "no record has a field that is known here");
 }
 
-static int set_up(void **state)
-{
-    struct diags diags = {0};
-    lines = lines_new(NULL, 0, &diags);
-    return fixture_set_up(state);
-}
-
-static int tear_down(void **state)
-{
-    lines_free(lines);
-    return fixture_tear_down(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,5 +503,5 @@ int main(void)
         cmocka_unit_test(test_walks),
         cmocka_unit_test(test_wrong_files),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
 }

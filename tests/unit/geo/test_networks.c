@@ -6,12 +6,11 @@
 
 #include <math.h>
 
-static struct lines *lines;
 static int office; // index of the operator's line
 
 static void expect(const struct geo *geo, const char *address, const char *description)
 {
-    const char *found = fixture_describe(geo, lines, address);
+    const char *found = fixture_describe(geo, address);
     if (strcmp(found, description) != 0) {
         fail_msg("%s is \"%s\", expected \"%s\"", address, found, description);
     }
@@ -25,8 +24,8 @@ static const struct location *location_at(const struct geo *geo, const char *add
 static struct geo *load(const char *networks, const char *database)
 {
     struct diags diags = {0};
-    struct geo *geo = fixture_load(&database, database ? 1 : 0,
-                                   fixture_text("networks.csv", networks), lines, &diags);
+    struct geo *geo =
+        fixture_load(&database, database ? 1 : 0, fixture_text("networks.csv", networks), &diags);
     if (diags.count > 0) {
         fail_msg("line %u: %s: %s", diags.items[0].line, diags.items[0].key,
                  diags.items[0].message);
@@ -139,7 +138,7 @@ static void test_order_of_derivation(void **state)
                                                                 "203.0.113.0/26,,,,cn-unicom\n"
                                                                 "203.0.113.128/25,,,,cn-unicom\n"
                                                                 "198.51.100.0/24,,,,cn-unicom\n"),
-                                   lines, &diags);
+                                   &diags);
     assert_int_equal(diags.count, 0);
     expect(geo, "203.0.113.1", "CN - 4134 cn-unicom 26");    // networks.csv, narrower
     expect(geo, "203.0.113.65", "CN - 4134 cn-mobile 26");   // own row over the ASN
@@ -195,7 +194,7 @@ static void test_faults(void **state)
     };
     const char *path = fixture_text("faults.csv", text);
     struct diags diags = {0};
-    struct geo *geo = fixture_load(NULL, 0, path, lines, &diags);
+    struct geo *geo = fixture_load(NULL, 0, path, &diags);
     for (size_t i = 0; i < ARRAY_SIZE(faults) && i < diags.count; i++) {
         const struct diag *diag = &diags.items[i];
         const char *key = diag->key ? diag->key : "", *expected = faults[i].key;
@@ -228,7 +227,7 @@ static void test_wrong_headers(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct diags diags = {0};
         const char *path = fixture_text("header.csv", rows[i].text);
-        struct geo *geo = fixture_load(NULL, 0, path, lines, &diags);
+        struct geo *geo = fixture_load(NULL, 0, path, &diags);
         assert_true(diags.error_count >= 1);
         assert_non_null(strstr(diags.items[0].message, rows[i].words));
         assert_int_equal(diags.items[0].column, rows[i].column);
@@ -237,7 +236,7 @@ static void test_wrong_headers(void **state)
         geo_free(geo);
     }
     struct diags diags = {0};
-    struct geo *geo = fixture_load(NULL, 0, "/nonexistent/networks.csv", lines, &diags);
+    struct geo *geo = fixture_load(NULL, 0, "/nonexistent/networks.csv", &diags);
     assert_int_equal(diags.error_count, 1);
     diags_clear(&diags);
     geo_free(geo);
@@ -336,7 +335,7 @@ static void check_random_address(const struct geo *geo, const struct row *rows, 
     char text[ADDRESS_TEXT_MAX], expected[64], found[128];
     address_format(&address, text);
     oracle_describe(rows, count, &address, expected);
-    snprintf(found, sizeof(found), "%s", fixture_describe(geo, lines, text));
+    snprintf(found, sizeof(found), "%s", fixture_describe(geo, text));
     *strrchr(found, ' ') = 0; // the length is the business of test_lpm.c
     if (strcmp(found, expected) != 0) {
         fail_msg("%s is \"%s\", expected \"%s\"", text, found, expected);
@@ -388,7 +387,7 @@ static void test_too_many_locations(void **state)
     }
     const char *path = fixture_bytes("many.csv", text, used);
     struct diags diags = {0};
-    struct geo *geo = fixture_load(NULL, 0, path, lines, &diags);
+    struct geo *geo = fixture_load(NULL, 0, path, &diags);
     assert_int_equal(diags.error_count, 0);
     assert_int_equal(diags.warning_count, 1);
     assert_in_range(geo_location_count(geo), 60000, 65534);
@@ -405,15 +404,11 @@ static int set_up(void **state)
     static const uint32_t asn = 64999;
     const struct line_definition custom = {.name = "office", .asns = &asn, .asn_count = 1};
     struct diags diags = {0};
+    fixture_set_up(state);
+    lines_free(lines);
     lines = lines_new(&custom, 1, &diags);
     office = lines_find(lines, "office");
-    return fixture_set_up(state);
-}
-
-static int tear_down(void **state)
-{
-    lines_free(lines);
-    return fixture_tear_down(state);
+    return 0;
 }
 
 int main(void)
@@ -424,5 +419,5 @@ int main(void)
         cmocka_unit_test(test_faults),          cmocka_unit_test(test_wrong_headers),
         cmocka_unit_test(test_random_networks), cmocka_unit_test(test_too_many_locations),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }

@@ -275,8 +275,7 @@ static struct reach *reach;
 
 static int group_setup(void **state)
 {
-    (void)state;
-    folder_begin();
+    folder_begin(state);
     static const char networks[] = "cidr,country,region,asn,line,lat,lon\n"
                                    "203.0.113.0/24,CN,,64500,,,\n";
     const char *path = file_write(1, "networks.csv", networks, sizeof(networks) - 1);
@@ -301,11 +300,9 @@ static int group_setup(void **state)
 
 static int group_teardown(void **state)
 {
-    (void)state;
     reach_free(reach);
     geo_free(geo);
-    folder_end(); // frees test_lines
-    return 0;
+    return folder_end(state); // frees test_lines
 }
 
 static const struct rule_reach *ask_reach(void *state, const struct policy *policy)

@@ -180,8 +180,5 @@ int main(void)
 {
     dice = test_seed();
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs)};
-    folder_begin();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    folder_end();
-    return failed;
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

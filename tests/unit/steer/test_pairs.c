@@ -115,8 +115,5 @@ int main(void)
         cmocka_unit_test(test_by_name_and_site),
         cmocka_unit_test(test_shares),
     };
-    folder_begin();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    folder_end();
-    return failed;
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

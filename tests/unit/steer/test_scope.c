@@ -108,24 +108,10 @@ struct oracle {
     uint64_t *prints;
 };
 
-static size_t run_of(const struct oracle *oracle, uint64_t key)
-{
-    size_t low = 0, high = oracle->keys->count;
-    while (high - low > 1) {
-        size_t middle = (low + high) / 2;
-        if (oracle->keys->items[middle] <= key) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 static bool constant(const struct oracle *oracle, uint64_t key, unsigned length)
 {
     uint64_t rest = rest_of_prefix(length), last = key | rest;
-    size_t first = run_of(oracle, key & ~rest);
+    size_t first = keys_run(oracle->keys, key & ~rest);
     for (size_t i = first + 1; i < oracle->keys->count && oracle->keys->items[i] <= last; i++) {
         if (oracle->prints[i] != oracle->prints[first]) {
             return false;

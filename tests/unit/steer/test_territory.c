@@ -69,24 +69,10 @@ static struct oracle oracle_new(const struct world *world, const struct policy *
     return oracle;
 }
 
-static size_t oracle_run(const struct oracle *oracle, uint64_t key)
-{
-    size_t low = 0, high = oracle->keys->count;
-    while (high - low > 1) {
-        size_t middle = (low + high) / 2;
-        if (oracle->keys->items[middle] <= key) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 static bool oracle_constant(const struct oracle *oracle, uint64_t key, unsigned length)
 {
     uint64_t rest = rest_of_prefix(length), last = key | rest;
-    size_t first = oracle_run(oracle, key & ~rest);
+    size_t first = keys_run(oracle->keys, key & ~rest);
     for (size_t i = first + 1; i < oracle->keys->count && oracle->keys->items[i] <= last; i++) {
         if (!list_equal(&oracle->lists[i], &oracle->lists[first])) {
             return false;
@@ -105,7 +91,7 @@ static void check_key(const struct oracle *oracle, const struct policy *policy,
     for (size_t i = 0; i < class.rule_count; i++) {
         list_add(&list, &policy->rules[class.rules[i]]);
     }
-    const struct list *expected = &oracle->lists[oracle_run(oracle, key)];
+    const struct list *expected = &oracle->lists[keys_run(oracle->keys, key)];
     char text[ADDRESS_TEXT_MAX];
     if (!list_equal(&list, expected)) {
         fail_msg("%s: class %u differs from brute force", address_format(&client, text),

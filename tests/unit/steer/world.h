@@ -23,6 +23,21 @@ struct keys {
     size_t count, capacity;
 };
 
+// The last key that is not above `key`: where its run begins.
+static inline size_t keys_run(const struct keys *keys, uint64_t key)
+{
+    size_t low = 0, high = keys->count;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (keys->items[middle] <= key) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 struct world {
     uint64_t *dice;
     struct lines *lines;

@@ -241,8 +241,5 @@ int main(void)
         cmocka_unit_test(test_rrset_limit),  cmocka_unit_test(test_checks),
         cmocka_unit_test(test_defaults),
     };
-    folder_begin();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    folder_end();
-    return failed;
+    return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }
