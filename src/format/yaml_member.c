@@ -66,6 +66,9 @@ bool yaml_member_keys_read(const struct yaml_record *record, const struct yaml *
         good &= text != NULL;
         member->name = text ? arena_strdup(record->yz->arena, text) : NULL;
     }
+    if (yaml_get(at, "remark", &child) && child.node->kind == YAML_SCALAR) {
+        member->remark = arena_strdup(record->yz->arena, child.node->text);
+    }
     return good;
 }
 

@@ -379,6 +379,10 @@ bool targets_seen_subnets(struct targets_seen *seen, const struct yaml *at, cons
             yaml_error(at, "%s is a target of rule %u already", prefix_format(&sorted[i], text),
                        holder->rule);
             good = false;
+        } else if (holder && holder->rule == number) {
+            yaml_error(at, "%s lies within %s, which this rule has too; leave one out",
+                       prefix_format(&sorted[i], text), prefix_format(&holder->prefix, other));
+            good = false;
         } else if (holder) {
             yaml_error(at,
                        "%s lies within %s, a target of rule %u; the narrower network must come "
@@ -418,6 +422,10 @@ bool targets_seen_geos(struct targets_seen *seen, const struct yaml *at, const s
         }
         if (holder && strcmp(holder->geo, sorted[i]) == 0) {
             yaml_error(at, "%s is a target of rule %u already", sorted[i], holder->rule);
+            good = false;
+        } else if (holder && holder->rule == number) {
+            yaml_error(at, "%s lies within %s, which this rule has too; leave one out", sorted[i],
+                       holder->geo);
             good = false;
         } else if (holder) {
             yaml_error(at,

@@ -17,7 +17,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { WEIGHT_OCTODNS_MAX = 100, MIN_TTL_USUAL = 5 };
+enum { MIN_TTL_USUAL = 5 };
 
 void record_loss(const struct record_out *record, const char *format, ...)
 {
@@ -81,8 +81,6 @@ const struct owner **owners_sorted(const struct zone *zone, size_t *count)
 
 // --- members
 
-static const char *const status_texts[] = {"obey", "up", "down"}; // enum member_status
-
 static bool members_weighted(const struct pool *pool)
 {
     for (size_t i = 0; i < pool->member_count; i++) {
@@ -91,186 +89,6 @@ static bool members_weighted(const struct pool *pool)
         }
     }
     return false;
-}
-
-// The keys before `value` that members of both forms have; each ends with a comma.
-static void member_keys_write(const struct record_out *record, const struct member *member)
-{
-    FILE *out = record->writer->out;
-    if (member->name) {
-        fputs("name: ", out);
-        yaml_out_text(out, member->name);
-        fputs(", ", out);
-    }
-    if (member->priority) {
-        fprintf(out, "priority: %u, ", member->priority);
-    }
-}
-
-static void member_tail_write(const struct record_out *record, const struct member *member)
-{
-    FILE *out = record->writer->out;
-    if (member->site) {
-        fputs("site: ", out);
-        yaml_out_text(out, member->site->name);
-        fputs(", ", out);
-    }
-    if (member->status != STATUS_OBEY) {
-        fprintf(out, "status: %s, ", status_texts[member->status]);
-    }
-    fputs("value: ", out);
-    record_value_write(record, member->rdata, member->rdata_size);
-    if (member->weight != 1) {
-        fprintf(out, ", weight: %u", member->weight);
-    }
-}
-
-static void member_check_octodns(const struct record_out *record, const struct pool *pool,
-                                 const struct member *member)
-{
-    if (record->dialect != DIALECT_OCTODNS) {
-        return;
-    }
-    if (member->weight < 1 || member->weight > WEIGHT_OCTODNS_MAX) {
-        record_loss(record, "octoDNS refuses the weight %u in the pool \"%s\": it has 1 to %d",
-                    member->weight, pool->name, WEIGHT_OCTODNS_MAX);
-    } else if (pool->member_count == 1 && member->weight != 1) {
-        record_loss(record, "octoDNS refuses a weight in the pool \"%s\", which has one value",
-                    pool->name);
-    }
-    if (member->pool) {
-        record_loss(record, "octoDNS has no pools within pools, as in \"%s\"", pool->name);
-    }
-}
-
-static void pool_write(const struct record_out *record, const struct policy *policy,
-                       const struct pool *pool)
-{
-    FILE *out = record->writer->out;
-    fputs("        ", out);
-    yaml_out_text(out, pool->name);
-    fputs(":\n", out);
-    if (pool->fallback >= 0) {
-        fputs("          fallback: ", out);
-        yaml_out_text(out, policy->pools[pool->fallback].name);
-        fputc('\n', out);
-    }
-    if (pool->min_up != 1 || pool->min_up_percent) {
-        fprintf(out, "          min_up: %u%s\n", pool->min_up, pool->min_up_percent ? "%" : "");
-    }
-    fputs("          values:\n", out);
-    for (size_t i = 0; i < pool->member_count; i++) {
-        const struct member *member = &pool->members[i];
-        member_check_octodns(record, pool, member);
-        fputs("            - {", out);
-        if (member->pool) {
-            fputs("pool: ", out);
-            yaml_out_text(out, member->pool->name);
-            if (member->priority) {
-                fprintf(out, ", priority: %u", member->priority);
-            }
-            if (member->weight != 1) {
-                fprintf(out, ", weight: %u", member->weight);
-            }
-        } else {
-            member_keys_write(record, member);
-            member_tail_write(record, member);
-        }
-        fputs("}\n", out);
-    }
-}
-
-// --- dynamic
-
-static void rule_write(const struct record_out *record, const struct policy *policy,
-                       const struct rule *rule)
-{
-    FILE *out = record->writer->out;
-    char text[PREFIX_TEXT_MAX];
-    fputs("        - ", out);
-    const char *indent = "";
-    if (rule->asn_count > 0) {
-        fputs("asns: [", out);
-        for (size_t i = 0; i < rule->asn_count; i++) {
-            fprintf(out, "%s%u", i ? ", " : "", rule->asns[i]);
-        }
-        fputs("]\n", out);
-        indent = "          ";
-    }
-    if (rule->geo_count > 0) {
-        fprintf(out, "%sgeos: [", indent);
-        for (size_t i = 0; i < rule->geo_count; i++) {
-            // "NA" alone is a word, but quotes do no harm to those that YAML 1.1 takes for more.
-            fprintf(out, "%s\"%s\"", i ? ", " : "", rule->geos[i]);
-        }
-        fputs("]\n", out);
-        indent = "          ";
-    }
-    if (rule->line_count > 0) {
-        fprintf(out, "%slines: [", indent);
-        for (size_t i = 0; i < rule->line_count; i++) {
-            fputs(i ? ", " : "", out);
-            yaml_out_text(out, lines_get(record->writer->lines, (size_t)rule->lines[i])->id);
-        }
-        fputs("]\n", out);
-        indent = "          ";
-    }
-    fprintf(out, "%spool: ", indent);
-    yaml_out_text(out, policy->pools[rule->pool].name);
-    fputc('\n', out);
-    if (rule->share_ppm != 1000000) {
-        fprintf(out, "          share: 0.%06u\n", rule->share_ppm);
-    }
-    if (rule->subnet_count > 0) {
-        fputs("          subnets: [", out);
-        for (size_t i = 0; i < rule->subnet_count; i++) {
-            fprintf(out, "%s\"%s\"", i ? ", " : "", prefix_format(&rule->subnets[i], text));
-        }
-        fputs("]\n", out);
-    }
-}
-
-static void rule_check_octodns(const struct record_out *record, const struct rule *rule,
-                               size_t number)
-{
-    if (rule->line_count || rule->asn_count || rule->share_ppm != 1000000) {
-        record_loss(record,
-                    "rule %zu has lines, asns or a share: octoDNS does not know them and takes the "
-                    "rule for one that holds %s",
-                    number, rule->geo_count || rule->subnet_count ? "less" : "everybody");
-    }
-    for (size_t i = 0; i < rule->geo_count; i++) {
-        const char *geo = rule->geos[i];
-        if (strlen(geo) > 5 && strncmp(geo, "NA-US-", 6) != 0 && strncmp(geo, "NA-CA-", 6) != 0) {
-            record_loss(record,
-                        "rule %zu: octoDNS has subdivisions of the US and of Canada only, "
-                        "not %s",
-                        number, geo);
-        }
-    }
-}
-
-static void dynamic_write(const struct record_out *record, const struct policy *policy)
-{
-    FILE *out = record->writer->out;
-    struct keyed *pools = mem_alloc_array(policy->pool_count, sizeof(*pools));
-    for (size_t i = 0; i < policy->pool_count; i++) {
-        pools[i] = (struct keyed){mem_strdup(policy->pools[i].name), &policy->pools[i]};
-    }
-    qsort(pools, policy->pool_count, sizeof(*pools), keyed_compare);
-    fputs("    dynamic:\n      pools:\n", out);
-    for (size_t i = 0; i < policy->pool_count; i++) {
-        pool_write(record, policy, pools[i].item);
-        free(pools[i].key);
-    }
-    free(pools);
-    fputs("      rules:\n", out);
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        if (record->dialect == DIALECT_OCTODNS) {
-            rule_check_octodns(record, &policy->rules[i], i + 1);
-        }
-        rule_write(record, policy, &policy->rules[i]);
-    }
 }
 
 // --- flat
@@ -290,8 +108,7 @@ static void rows_write(const struct record_out *record, const struct policy *pol
             fputs("line: ", out);
             yaml_out_text(out, pool->name);
             fputs(", ", out);
-            member_keys_write(record, member);
-            member_tail_write(record, member);
+            record_member_write(record, member);
             fputs("}\n", out);
         }
     }
@@ -303,7 +120,7 @@ static void rows_write(const struct record_out *record, const struct policy *pol
 // --- signpost
 
 struct settings {
-    bool method, answers, all_down, min_ttl, check, max_failover, lint;
+    bool method, answers, all_down, min_ttl, check, max_failover, lint, load;
 };
 
 static struct settings settings_of(const struct record_out *record)
@@ -325,7 +142,28 @@ static struct settings settings_of(const struct record_out *record)
     given.check = record_check_needed(record);
     given.max_failover = policy->max_failover_ns != 0;
     given.lint = policy->lint_ignored != 0;
+    given.load = policy->load_target > 0;
     return given;
+}
+
+static void lint_ignored_write(FILE *out, uint64_t ignored)
+{
+    const char *between = "";
+    fputs("      lint_ignore: [", out);
+    for (size_t i = 0; i < lint_rule_count(); i++) {
+        if (ignored >> i & 1) {
+            fprintf(out, "%s%s", between, lint_rule_at(i)->id);
+            between = ", ";
+        }
+    }
+    fputs("]\n", out);
+}
+
+static void load_write(FILE *out, const struct policy *policy)
+{
+    fputs("      load: {age: ", out);
+    yaml_out_duration(out, policy->load_age_ns);
+    fprintf(out, ", limit: %.12g, target: %.12g}\n", policy->load_limit, policy->load_target);
 }
 
 static void settings_write(const struct record_out *record, const struct settings *given,
@@ -334,7 +172,7 @@ static void settings_write(const struct record_out *record, const struct setting
     const struct policy *policy = record->rrset->policy;
     FILE *out = record->writer->out;
     bool any = given->method || given->answers || given->all_down || given->min_ttl ||
-               given->check || given->max_failover || given->lint;
+               given->check || given->max_failover || given->lint || given->load;
     if (!any) {
         if (always) { // a plain record with a policy is told by this key
             fprintf(out, "    signpost: {method: %s}\n", method_names[policy->method]);
@@ -355,15 +193,10 @@ static void settings_write(const struct record_out *record, const struct setting
         fputc('\n', out);
     }
     if (given->lint) {
-        const char *between = "";
-        fputs("      lint_ignore: [", out);
-        for (size_t i = 0; i < lint_rule_count(); i++) {
-            if (policy->lint_ignored >> i & 1) {
-                fprintf(out, "%s%s", between, lint_rule_at(i)->id);
-                between = ", ";
-            }
-        }
-        fputs("]\n", out);
+        lint_ignored_write(out, policy->lint_ignored);
+    }
+    if (given->load) {
+        load_write(out, policy);
     }
     if (given->max_failover) {
         fputs("      max_failover: ", out);
@@ -442,7 +275,7 @@ static void record_write(const struct record_out *record)
     char type[RR_TYPE_TEXT_MAX];
     fputs("  -\n", out);
     if (policy && policy->form == FORM_DYNAMIC) {
-        dynamic_write(record, policy);
+        record_dynamic_write(record);
     }
     if (policy && record_healthcheck_needed(record)) {
         fputs("    octodns:\n", out);

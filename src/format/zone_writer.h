@@ -25,6 +25,11 @@ void record_healthcheck_write(const struct record_out *record, const char *inden
 bool record_check_needed(const struct record_out *record);
 void record_check_write(const struct record_out *record);
 
+// The keys of a member with a value, without the braces.
+void record_member_write(const struct record_out *record, const struct member *member);
+// The key `dynamic`.
+void record_dynamic_write(const struct record_out *record);
+
 // The owner relative to the zone: "" at the top. Returns `text`.
 const char *owner_text(const struct zone *zone, const uint8_t *owner, char text[NAME_TEXT_MAX]);
 // Owners in the order of octoDNS's keys. Released with free().

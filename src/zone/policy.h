@@ -82,6 +82,7 @@ struct member {
     const char *name;        // what pairs it with a member of another type; NULL: none
     uint64_t identity;       // of its partner (zone/pair.h); 0: its own, see member_identity
     const char *text;        // the value as written
+    const char *remark;      // for people; NULL: none
     struct place place;
     // Written by who serves the zone:
     int check;         // index in the health registry; -1: not checked

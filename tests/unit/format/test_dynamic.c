@@ -423,8 +423,8 @@ static const struct document_case bad_documents[] = {
               "9:10 error w.dynamic.rules[2].geos: SA is a target of rule 3 already\n"
               "9:10 error w.dynamic.rules[2].geos: AS-CN lies within AS, a target of rule 2; the "
               "narrower place must come first\n"
-              "9:10 error w.dynamic.rules[2].geos: SA-BR lies within SA, a target of rule 3; the "
-              "narrower place must come first\n"},
+              "9:10 error w.dynamic.rules[2].geos: SA-BR lies within SA, which this rule has "
+              "too; leave one out\n"},
     {.text = "w:\n"
              "  type: A\n"
              "  value: 192.0.2.9\n"
@@ -436,16 +436,16 @@ static const struct document_case bad_documents[] = {
              "      - {subnets: [10.1.0.0/16, 10.0.0.0/8, 0.0.0.0/0], pool: b}\n"
              "      - {subnets: [192.0.2.0/24, 192.0.2.1, '::/0', '2001:db8::/32'], pool: c}\n"
              "      - {pool: d}\n",
-     .diags = "8:10 error w.dynamic.rules[1].subnets: 10.0.0.0/8 lies within 0.0.0.0/0, a target "
-              "of rule 2; the narrower network must come first\n"
-              "8:10 error w.dynamic.rules[1].subnets: 10.1.0.0/16 lies within 0.0.0.0/0, a target "
-              "of rule 2; the narrower network must come first\n"
+     .diags = "8:10 error w.dynamic.rules[1].subnets: 10.0.0.0/8 lies within 0.0.0.0/0, which "
+              "this rule has too; leave one out\n"
+              "8:10 error w.dynamic.rules[1].subnets: 10.1.0.0/16 lies within 0.0.0.0/0, which "
+              "this rule has too; leave one out\n"
               "9:10 error w.dynamic.rules[2].subnets: 192.0.2.0/24 lies within 0.0.0.0/0, a target "
               "of rule 2; the narrower network must come first\n"
               "9:10 error w.dynamic.rules[2].subnets: 192.0.2.1/32 lies within 0.0.0.0/0, a target "
               "of rule 2; the narrower network must come first\n"
-              "9:10 error w.dynamic.rules[2].subnets: 2001:db8::/32 lies within ::/0, a target of "
-              "rule 3; the narrower network must come first\n"},
+              "9:10 error w.dynamic.rules[2].subnets: 2001:db8::/32 lies within ::/0, which this "
+              "rule has too; leave one out\n"},
     {.text = "w:\n"
              "  type: A\n"
              "  value: 192.0.2.9\n"

@@ -44,6 +44,7 @@ static void same_member(uint16_t type, const struct member *a, const struct memb
     assert_int_equal(a->status, b->status);
     assert_int_equal(a->disabled, b->disabled);
     same_text(a->name, b->name);
+    same_text(a->remark, b->remark);
     same_text(a->site ? a->site->name : NULL, b->site ? b->site->name : NULL);
 }
 
@@ -74,6 +75,21 @@ static void same_pools(uint16_t type, const struct policy *a, const struct polic
     }
 }
 
+static void same_ramp(const struct ramp *a, const struct ramp *b)
+{
+    assert_int_equal(a == NULL, b == NULL);
+    if (a == NULL) {
+        return;
+    }
+    assert_int_equal(a->start_ns, b->start_ns);
+    assert_int_equal(a->abort_below_ppm, b->abort_below_ppm);
+    assert_int_equal(a->step_count, b->step_count);
+    for (size_t i = 0; i < a->step_count; i++) {
+        assert_int_equal(a->steps[i].share_ppm, b->steps[i].share_ppm);
+        assert_int_equal(a->steps[i].for_ns, b->steps[i].for_ns);
+    }
+}
+
 static void same_rules(const struct policy *a, const struct policy *b)
 {
     assert_int_equal(a->rule_count, b->rule_count);
@@ -81,6 +97,7 @@ static void same_rules(const struct policy *a, const struct policy *b)
         const struct rule *x = &a->rules[i], *y = &b->rules[i];
         assert_string_equal(a->pools[x->pool].name, b->pools[y->pool].name);
         assert_int_equal(x->share_ppm, y->share_ppm);
+        same_ramp(x->ramp, y->ramp);
         assert_int_equal(x->line_count, y->line_count);
         assert_int_equal(x->asn_count, y->asn_count);
         assert_int_equal(x->geo_count, y->geo_count);
@@ -113,6 +130,8 @@ static void same_policy(uint16_t type, const struct policy *a, const struct poli
     assert_int_equal(a->min_ttl, b->min_ttl);
     assert_int_equal(a->max_failover_ns, b->max_failover_ns);
     assert_int_equal(a->lint_ignored, b->lint_ignored);
+    assert_true(a->load_target == b->load_target && a->load_limit == b->load_limit);
+    assert_int_equal(a->load_age_ns, b->load_age_ns);
     assert_int_equal(a->value_count, b->value_count);
     for (size_t i = 0; i < a->value_count; i++) {
         assert_true(rdata_equal(type, a->values[i].rdata, a->values[i].rdata_size,
@@ -240,6 +259,20 @@ static const char own_document[] =
     "      - {pool: b}\n"
     "  signpost: {method: nearest, check: {kind: all, of: [{kind: tcp, port: 1}, {kind: not, of: "
     "[{kind: dns, query: q.example.com, target: 192.0.2.53}]}]}}\n"
+    "busy:\n"
+    "  type: A\n"
+    "  value: 192.0.2.9\n"
+    "  dynamic:\n"
+    "    pools: {new: {values: [{value: 192.0.2.1, remark: 'a: b'}]}, old: {values: [192.0.2.2]}}\n"
+    "    rules:\n"
+    "      - {pool: new, lines: [cn-gd], ramp: {start: '2026-11-25T10:00:00Z', abort_below: "
+    "80.5%,\n"
+    "          steps: [{share: 0.5%, for: 90s}, {share: 25%, for: 36h}, {share: 100%}]}}\n"
+    "      - {pool: new, ramp: {steps: [{share: 5%}]}}\n"
+    "      - {pool: old}\n"
+    "  signpost: {load: {target: 0.7, limit: 950.25, age: 2m}}\n"
+    "measured: {type: A, records: [{value: 192.0.2.1, remark: 'no # remark'}, {value: 192.0.2.2, "
+    "site: fra}], signpost: {method: fastest}}\n"
     "many: {type: AAAA, values: ['2001:db8::1', '2001:db8::2'], signpost: {method: random, "
     "answers: 1}}\n"
     "sameway: {type: A, values: [192.0.2.1], signpost: {method: rotate}}\n"
@@ -278,6 +311,32 @@ static void test_losses(void **state)
     free(text);
     diags_clear(&losses);
     outcome_end(&outcome);
+}
+
+// A ramp's beginning on the days where calendars go wrong.
+static void test_beginnings(void **state)
+{
+    (void)state;
+    static const char *const times[] = {"1970-01-02T00:00:00Z", "1999-12-31T23:59:59Z",
+                                        "2000-02-29T12:34:56Z", "2000-03-01T00:00:01Z",
+                                        "2026-11-25T10:00:00Z", "2028-02-29T23:00:00Z",
+                                        "2100-02-28T00:00:00Z", "2100-03-01T00:00:00Z"};
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+        char document[512];
+        snprintf(document, sizeof(document),
+                 "w:\n  type: A\n  value: 192.0.2.9\n  dynamic:\n    pools: {a: {values: "
+                 "[192.0.2.1]}, b: {values: [192.0.2.2]}}\n    rules: [{pool: a, ramp: {start: "
+                 "'%s', steps: [{share: 5%%}]}}, {pool: b}]\n",
+                 times[i]);
+        struct outcome outcome = read_yaml(document);
+        struct diags losses = {0};
+        char *text = write_zone(&outcome, DIALECT_SIGNPOST, &losses);
+        if (strstr(text, times[i]) == NULL) {
+            fail_msg("%s became\n%s", times[i], text);
+        }
+        free(text);
+        outcome_end(&outcome);
+    }
 }
 
 // RFC 1035 out and in again: static zones are the same zone.
@@ -336,7 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_octodns), cmocka_unit_test(test_own),
         cmocka_unit_test(test_losses),  cmocka_unit_test(test_zone_file),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_order),   cmocka_unit_test(test_beginnings),
     };
     return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }
