@@ -6,7 +6,8 @@
 // that ends the thread; poll() over the UDP sockets and that epoll. Whoever waits on a socket is
 // called for each datagram that leaves it, because there may be room for another: poll() waits only
 // while the thread sleeps, epoll would all the time, which costs 4 % of a query. udp.c keeps
-// reading while batches are large, so under load poll() is asked once in many batches.
+// reading while batches are large, so under load poll() is asked once in many batches. A thread
+// without UDP sockets (TLS) sleeps in epoll_wait() itself.
 //
 // The thread is offline for RCU exactly while it may sleep, hence the writer never waits for an
 // idle worker; inside a round no generation is held across batches.
@@ -38,9 +39,10 @@ struct data_worker {
     struct data_worker_options options;
     struct responder responder;
     struct event_source stop;
-    struct udp_socket *sockets;
+    struct udp_socket *sockets; // for UDP
     size_t socket_count;
     struct pollfd *waits; // the sockets' and, behind them, the epoll's
+    struct epoll_event events[EVENTS_MAX];
     struct udp_batch *batch;
     struct tcp *tcp;
     int epoll_fd;
@@ -74,15 +76,27 @@ static bool dispatch(struct data_worker *data_worker, const struct epoll_event *
     return false;
 }
 
-// Sleeps until something comes, then tells the time.
-static void wait(struct data_worker *data_worker, int timeout_ms)
+static int events_take(struct data_worker *data_worker, int timeout_ms)
+{
+    return epoll_wait(data_worker->epoll_fd, data_worker->events, EVENTS_MAX, timeout_ms);
+}
+
+// Sleeps until something comes, then tells the time. Returns how many events of the epoll it took,
+// if it waited for nothing else.
+static int wait(struct data_worker *data_worker, int timeout_ms)
 {
     const struct responder *responder = &data_worker->responder;
+    int count = 0;
     rcu_reader_offline();
-    poll(data_worker->waits, data_worker->socket_count + 1, timeout_ms);
+    if (data_worker->socket_count == 0) {
+        count = events_take(data_worker, timeout_ms);
+    } else {
+        poll(data_worker->waits, data_worker->socket_count + 1, timeout_ms);
+    }
     rcu_reader_online();
     worker_set_time(responder->worker,
                     (uint32_t)(clock_wall_ns(responder->net->clock) / NS_PER_SECOND));
+    return count;
 }
 
 // Serves the UDP sockets that have something.
@@ -95,16 +109,16 @@ static void serve_udp(struct data_worker *data_worker)
     }
 }
 
-// Serves what else has something. Returns true when the thread must end.
-static bool serve_others(struct data_worker *data_worker)
+// Serves what else has something: `count` events are there already. Returns true when the thread
+// must end.
+static bool serve_others(struct data_worker *data_worker, int count)
 {
-    struct epoll_event events[EVENTS_MAX];
     bool stopping = false;
     if (data_worker->waits[data_worker->socket_count].revents != 0) {
-        int count = epoll_wait(data_worker->epoll_fd, events, EVENTS_MAX, 0);
-        for (int i = 0; i < count; i++) {
-            stopping |= dispatch(data_worker, &events[i]);
-        }
+        count = events_take(data_worker, 0);
+    }
+    for (int i = 0; i < count; i++) {
+        stopping |= dispatch(data_worker, &data_worker->events[i]);
     }
     return stopping;
 }
@@ -121,9 +135,9 @@ static void *run(void *argument)
     rcu_reader_register();
     bool stopping = false;
     for (int timeout_ms = -1; !stopping;) {
-        wait(data_worker, timeout_ms);
+        int count = wait(data_worker, timeout_ms);
         serve_udp(data_worker);
-        stopping = serve_others(data_worker);
+        stopping = serve_others(data_worker, count);
         timeout_ms = tcp_tick(data_worker->tcp);
     }
     rcu_reader_unregister();
@@ -203,15 +217,16 @@ struct data_worker *data_worker_new(const struct data_worker_options *options,
     data_worker->batch = udp_batch_new();
     data_worker->sockets = mem_alloc_array(count, sizeof(*data_worker->sockets));
     data_worker->waits = mem_alloc_array(count + 1, sizeof(*data_worker->waits));
-    data_worker->waits[count] = (struct pollfd){.fd = epoll_fd, .events = POLLIN};
-    data_worker->socket_count = count;
     watch(data_worker, options->stop_fd, &data_worker->stop);
     int *listeners = mem_alloc_array(count, sizeof(*listeners));
     for (size_t i = 0; i < count; i++) {
-        data_worker->sockets[i] = (struct udp_socket){sockets[i].udp_fd, sockets[i].wildcard};
-        data_worker->waits[i] = (struct pollfd){.fd = sockets[i].udp_fd, .events = POLLIN};
+        const size_t at = data_worker->socket_count;
+        data_worker->sockets[at] = (struct udp_socket){sockets[i].udp_fd, sockets[i].wildcard};
+        data_worker->waits[at] = (struct pollfd){.fd = sockets[i].udp_fd, .events = POLLIN};
+        data_worker->socket_count += sockets[i].udp_fd >= 0;
         listeners[i] = sockets[i].tcp_fd;
     }
+    data_worker->waits[data_worker->socket_count] = (struct pollfd){epoll_fd, POLLIN, 0};
     struct tcp_options tcp_options = {
         .epoll_fd = epoll_fd,
         .net = options->net,
@@ -227,9 +242,7 @@ void data_worker_free(struct data_worker *data_worker)
 {
     tcp_free(data_worker->tcp);
     for (size_t i = 0; i < data_worker->socket_count; i++) {
-        if (data_worker->sockets[i].fd >= 0) {
-            close(data_worker->sockets[i].fd);
-        }
+        close(data_worker->sockets[i].fd);
     }
     close(data_worker->epoll_fd);
     worker_free(data_worker->responder.worker);

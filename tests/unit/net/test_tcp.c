@@ -374,6 +374,39 @@ static void test_displacement(void **state)
     server_stop(server);
 }
 
+// Whatever it is that they wait for: a query that has begun, or none.
+static void test_displacement_of_all_kinds(void **state)
+{
+    (void)state;
+    uint8_t stream[2 + QUERY_SIZE], message[65535];
+    for (unsigned begun = 0; begun < 2; begun++) {
+        struct server *server = server_start((struct net_options){.tcp_clients_max = 2}, loopback);
+        int fds[2];
+        for (uint32_t i = 0; i < 2; i++) {
+            fds[i] = client(server, SOCK_STREAM);
+            assert_true(exchange(fds[i], i));
+            if (i == begun) {
+                query_make(7, stream);
+                send_all_bytes(fds[i], stream, 1);
+            }
+        }
+        int newcomer = client(server, SOCK_STREAM);
+        assert_true(exchange(newcomer, 2));
+        assert_true(closed_within(fds[0], PATIENCE_MS));
+        if (begun == 1) {
+            send_all_bytes(fds[1], stream + 1, sizeof(stream) - 1);
+            assert_int_equal(receive_message(fds[1], message), QUERY_SIZE);
+            assert_int_equal(answer_number(message), 7);
+        } else {
+            assert_true(exchange(fds[1], 3));
+        }
+        close(fds[0]);
+        close(fds[1]);
+        close(newcomer);
+        server_stop(server);
+    }
+}
+
 // Connections that say nothing fill every place; honest newcomers are served all the same.
 static void test_connect_flood(void **state)
 {
@@ -553,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_end_is_bounded),
         cmocka_unit_test(test_flood_behind_the_end),
         cmocka_unit_test(test_displacement),
+        cmocka_unit_test(test_displacement_of_all_kinds),
         cmocka_unit_test(test_connect_flood),
         cmocka_unit_test(test_address_limit),
         cmocka_unit_test(test_memory_bound),
