@@ -12,7 +12,16 @@ import subprocess
 import sys
 import time
 
-from harness import make_query
+from harness import PLAIN_ZONE, make_query
+
+# What forgers ask for, and where: the most octets of answer for one of the question.
+ZONE = PLAIN_ZONE + '''\
+@    TXT  "{0}"
+cut  NS   ns.cut
+ns.cut A  192.0.2.7
+'''.format('x' * 200)
+QUESTIONS = [('test.example', 'ANY'), ('test.example', 'DNSKEY'), ('test.example', 'TXT'),
+             ('nothing.test.example', 'A'), ('below.cut.test.example', 'A')]
 
 GROUP = 32  # datagrams of one call (UDP GSO)
 PORT = 4053

@@ -16,8 +16,8 @@ import dns.message
 import pytest
 
 import wire
-from floods import Flood
-from harness import PLAIN_ZONE, SCALE, WAIT, has_flag, make_query, values
+from floods import QUESTIONS, ZONE, Flood
+from harness import SCALE, WAIT, has_flag, make_query, values
 from namespaces import SERVER, enter, ip_in, wire_between
 
 VICTIM = '203.0.113.5'
@@ -25,13 +25,6 @@ CROWD = '10.20.0.0/16'  # all of it is local among the clients
 EXEMPT = '10.20.255.9'
 ETHERNET, HEADERS = 14, 28  # IPv4 and UDP
 RATE, SECONDS = 50_000 if SCALE > 1 else 10_000, 1.5 * SCALE
-QUESTIONS = [('test.example', 'ANY'), ('test.example', 'DNSKEY'), ('test.example', 'TXT'),
-             ('nothing.test.example', 'A'), ('below.cut.test.example', 'A')]
-ZONE = PLAIN_ZONE + '''\
-@    TXT  "{0}"
-cut  NS   ns.cut
-ns.cut A  192.0.2.7
-'''.format('x' * 200)
 
 
 class World:

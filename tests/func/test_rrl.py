@@ -15,22 +15,16 @@ import dns.message
 import pytest
 
 import wire
-from harness import PLAIN_ZONE, SCALE, WAIT, has_flag, make_query, values
+from floods import QUESTIONS, ZONE
+from harness import SCALE, WAIT, has_flag, make_query, values
 
 pytestmark = pytest.mark.sanitizer
 
 CHUNK = 100
 VICTIM = '127.9.0.1'
-ZONE = PLAIN_ZONE + '''\
-@    TXT  "{0}"
-cut  NS   ns.cut
-ns.cut A  192.0.2.7
-'''.format('x' * 200)
 
 WWW = make_query('www.test.example').to_wire()
-QUESTIONS = [make_query(name, rdtype, edns=True).to_wire() for name, rdtype in (
-    ('test.example', 'ANY'), ('test.example', 'DNSKEY'), ('test.example', 'TXT'),
-    ('nothing.test.example', 'A'), ('below.cut.test.example', 'A'))]
+WIRES = [make_query(name, kind, edns=True).to_wire() for name, kind in QUESTIONS]
 
 
 def limited(module_daemon, **more):
@@ -76,17 +70,17 @@ def test_reflection_is_bounded(server):
     larger than its question; beyond it less than a fifth of the bytes go out."""
     with contextlib.ExitStack() as exits:
         flood = Flood(server, VICTIM, exits)
-        flood.chunk(QUESTIONS * 5)
+        flood.chunk(WIRES * 5)
         assert flood.answers == 25 and flood.truncated == 0
         assert flood.received <= 3 * flood.sent
         assert flood.largest <= 1232
         while flood.truncated == 0:  # the burst is used up
-            flood.chunk(QUESTIONS * (CHUNK // 5))
+            flood.chunk(WIRES * (CHUNK // 5))
         dropped, slipped = (server.metric(f'rrl_{kind}_total') for kind in ('dropped', 'slipped'))
         sent, received, answers = flood.sent, flood.received, flood.answers
         begin = time.monotonic()
         for _ in range(int(100 * SCALE)):
-            flood.chunk(QUESTIONS * (CHUNK // 5))
+            flood.chunk(WIRES * (CHUNK // 5))
         count = int(100 * SCALE) * CHUNK
         passed = count - (server.metric('rrl_dropped_total') - dropped) - \
             (server.metric('rrl_slipped_total') - slipped)
