@@ -76,7 +76,8 @@ class Isps:
         self.asns, self.names, self.networks = {}, [], []
         for fact, isp, value in table('isps.tsv'):
             if fact == 'asn':
-                self.asns[int(value)] = isp
+                first, _, last = value.partition('-')
+                self.asns.update(dict.fromkeys(range(int(first), int(last or first) + 1), isp))
             elif fact == 'name':
                 self.names.append((isp, re.compile(value, re.IGNORECASE)))
             else:
