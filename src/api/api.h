@@ -29,8 +29,9 @@ struct api_request {
     const struct api_param *params; // of the query, decoded
     size_t param_count;
     enum api_role role;
-    const char *content_type; // NULL: none
-    const char *body;         // body_size bytes as they came; parsed by api_handle (route.body)
+    const char *content_type;  // NULL: none
+    const char *last_event_id; // of a client that follows the events again; NULL: none
+    const char *body;          // body_size bytes as they came; parsed by api_handle (route.body)
     size_t body_size;
 };
 

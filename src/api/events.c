@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { RETRY_MS = 2000 }; // after which a client that lost us is to come back
+
 const char *const event_type_names[EVENT_TYPE_COUNT] = {
 #define X(name, text, help) text,
     EVENT_TYPES(X)
@@ -31,7 +33,7 @@ struct reader {
 struct events {
     const struct clock *clock;
     struct event ring[EVENTS_KEPT];
-    uint64_t next;
+    uint64_t first, next;
     struct reader *readers[EVENT_STREAMS_MAX];
     struct {
         events_listen *listen;
@@ -44,7 +46,8 @@ struct events *events_new(const struct clock *clock)
 {
     struct events *events = mem_alloc(sizeof(*events));
     events->clock = clock;
-    events->next = 1;
+    events->first = (uint64_t)(clock_wall_ns(clock) / NS_PER_SECOND) * 1000000 + 1;
+    events->next = events->first;
     return events;
 }
 
@@ -181,11 +184,14 @@ bool events_stream(struct events *events, uint64_t after, struct api_stream *str
         return false;
     }
     struct reader *reader = mem_alloc(sizeof(*reader));
-    uint64_t oldest = events->next > EVENTS_KEPT ? events->next - EVENTS_KEPT : 1;
+    uint64_t oldest = MAX(events->next, events->first + EVENTS_KEPT) - EVENTS_KEPT;
     reader->events = events;
     reader->stream = stream;
-    reader->next = after == 0 ? events->next : MIN(MAX(after + 1, oldest), events->next);
-    reader->beat = true; // the head of the answer goes out at once
+    reader->next = after == 0             ? events->next
+                   : after < events->next ? MAX(after + 1, oldest)
+                                          : oldest;
+    reader->text = mem_printf("retry: %d\n: alive\n\n", RETRY_MS); // goes out with the head
+    reader->size = strlen(reader->text);
     events->readers[place] = reader;
     *stream = (struct api_stream){.read = stream_read, .close = stream_close, .state = reader};
     return true;

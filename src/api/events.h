@@ -4,6 +4,9 @@
 // (api/) and webhooks. The last EVENTS_KEPT are kept as JSON texts with numbers that count up; a
 // reader has a cursor and takes what is behind it, so readers cost nothing while nothing happens,
 // and one that is too slow loses its place and nobody else's. Control thread.
+//
+// The first number is the second in which the process began, times a million: those of the next
+// process are higher, and below 2^53 for who reads them as floating point.
 #pragma once
 
 #include "api/api.h"
@@ -50,7 +53,8 @@ bool events_get(const struct events *events, uint64_t id, struct event *event);
 typedef void events_listen(void *context);
 void events_listener(struct events *events, events_listen *listen, void *context);
 
-// A stream of server-sent events from `after` on (the id of the last event seen; 0: only new ones).
+// A stream of server-sent events from `after` on (the id of the last event seen; 0: only new ones;
+// one that was not yet given, as after a clock was set back: all that are kept).
 // False when there are too many streams.
 bool events_stream(struct events *events, uint64_t after, struct api_stream *stream);
 // Lets every stream say that it is alive, so that those whose client has gone are found.

@@ -139,13 +139,17 @@ void handle_health_trust(struct api_call *call)
     }
 }
 
+// A client that comes back says in the header what it has seen since it first asked.
 void handle_events(struct api_call *call)
 {
-    const char *after = call_param(call, "after");
+    const char *header = call->request->last_event_id;
+    const char *after = header != NULL ? header : call_param(call, "after");
     char *end = NULL;
     unsigned long long id = after == NULL ? 0 : strtoull(after, &end, 10);
     if (after != NULL && (*end != '\0' || *after < '0' || *after > '9')) {
-        call_problem(call, 400, "after: expected the id of an event");
+        call_problem(call, 400,
+                     header != NULL ? "Last-Event-ID: expected the id of an event"
+                                    : "after: expected the id of an event");
         return;
     }
     struct api_stream *stream = call->backend->events(call->backend->state, id);

@@ -37,7 +37,9 @@ static const struct api_param_info lint_params[] = {
 };
 
 static const struct api_param_info events_params[] = {
-    {"after", false, "Also what came after the event of this id, as far as it is kept"},
+    {"after", false,
+     "Also what came after the event of this id, as far as it is kept; the header Last-Event-ID "
+     "says the same and wins"},
     {0},
 };
 
