@@ -134,7 +134,8 @@ static const struct option options[] = {
       .help = "Where events are sent as JSON over HTTPS: `url`, `secret` or `secret_file` (signs "
               "with HMAC-SHA256; the routing key for pagerduty), `format` (json, slack, dingtalk, "
               "pagerduty), `events` (check, doubt, prober by default), `gap` (seconds from one "
-              "request to the next; what happens in between goes together)."},
+              "request to the next; what happens in between goes together; 5, but 0.5 for "
+              "pagerduty, whose requests hold one event)."},
      LIST(webhooks, webhook_count)},
     {{.name = "defaults.ns", .type = OPTION_NAMES, .fallback = "[]",
       .help = "Name servers of zones whose document has no NS records."},

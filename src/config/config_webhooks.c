@@ -13,6 +13,10 @@
 #include <string.h>
 
 enum { SECRET_MAX_MIB = 1 };
+// DingTalk takes 20 requests a minute, Slack one a second, PagerDuty 120 events a minute, each of
+// which is a request.
+#define GAP_USUAL_NS    (5 * NS_PER_SECOND)
+#define GAP_INCIDENT_NS (NS_PER_SECOND / 2)
 
 struct reading {
     const struct config_reader *reader;
@@ -159,7 +163,7 @@ bool webhook_set(const struct config_reader *reader, const char *option, struct 
     unsigned seen = 0;
     bool good = true;
     *hook = (struct webhook){
-        .gap_ns = 5 * NS_PER_SECOND,
+        .gap_ns = -1,
         .types = 1U << EVENT_CHECK | 1U << EVENT_DOUBT | 1U << EVENT_PROBER,
     };
     while ((pair = fy_node_mapping_iterate(node, &cursor)) != NULL) {
@@ -173,6 +177,13 @@ bool webhook_set(const struct config_reader *reader, const char *option, struct 
     if (good && hook->format == WEBHOOK_PAGERDUTY && hook->secret == NULL) {
         at.key = "secret";
         good = refuse(&at, "pagerduty needs it: the routing key");
+    }
+    if (good && hook->format == WEBHOOK_PAGERDUTY && (hook->types >> EVENT_MANUAL & 1)) {
+        at.key = "events";
+        good = refuse(&at, "manual states are no incidents of pagerduty");
+    }
+    if (hook->gap_ns < 0) {
+        hook->gap_ns = hook->format == WEBHOOK_PAGERDUTY ? GAP_INCIDENT_NS : GAP_USUAL_NS;
     }
     return good;
 }

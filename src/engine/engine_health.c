@@ -148,10 +148,12 @@ json_t *engine_doubt(struct engine *engine)
 void engine_tell_check(struct engine *engine, int check, const struct check_view *view,
                        enum check_state before)
 {
-    char target[SOCKADDR_TEXT_MAX], name[NAME_TEXT_MAX + RR_TYPE_TEXT_MAX];
+    char target[SOCKADDR_TEXT_MAX], name[NAME_TEXT_MAX + RR_TYPE_TEXT_MAX], key[17];
     check_name(engine, check, 0, name, sizeof(name));
+    snprintf(key, sizeof(key), "%016llx", (unsigned long long)health_key(engine->health, check));
     events_add(engine->events, EVENT_CHECK,
-               json_pack("{s:i, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:f}", "check", check, "target",
+               json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:f}", "check", check,
+                         "key", key, "kind", check_kinds[view->spec->kind].name, "target",
                          endpoint_format(&view->target, (uint16_t)view->spec->port, target), "name",
                          name, "users", (json_int_t)check_users(engine, check), "from",
                          check_state_names[before], "to", check_state_names[view->state], "reason",
@@ -164,8 +166,18 @@ void engine_tell_doubt(struct engine *engine)
     events_add(engine->events, EVENT_DOUBT, engine_doubt(engine));
 }
 
-void engine_tell_manual(struct engine *engine, const char *what, const char *pattern)
+void engine_tell_manual(struct engine *engine, const char *what, const char *pattern,
+                        const struct manual_entry *entry)
 {
-    events_add(engine->events, EVENT_MANUAL,
-               json_pack("{s:s, s:s}", "what", what, "pattern", pattern));
+    json_t *json = json_pack("{s:s, s:s}", "what", what, "pattern", pattern);
+    if (entry != NULL) {
+        char until[API_TIME_MAX];
+        json_object_set_new(json, "who", json_string(entry->who));
+        json_object_set_new(json, "why", json_string(entry->why));
+        json_object_set_new(json, "until",
+                            entry->until_ns == 0
+                                ? json_null()
+                                : json_string(api_time_format(entry->until_ns, until)));
+    }
+    events_add(engine->events, EVENT_MANUAL, json);
 }

@@ -243,7 +243,9 @@ void engine_states_close(struct engine *engine); // after the first load: the re
 void engine_tell_check(struct engine *engine, int check, const struct check_view *view,
                        enum check_state before);
 void engine_tell_doubt(struct engine *engine);
-void engine_tell_manual(struct engine *engine, const char *what, const char *pattern);
+// `entry`: the one that was made; NULL: none.
+void engine_tell_manual(struct engine *engine, const char *what, const char *pattern,
+                        const struct manual_entry *entry);
 
 // One line: the event with the first fault.
 void engine_log_fault(enum log_event event, const char *path, const struct diags *diags);

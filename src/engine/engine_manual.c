@@ -202,7 +202,7 @@ int64_t engine_manual_tick(struct engine *engine)
     if (now_ns >= engine->manual_next_ns) {
         ended = manual_tick(engine->manual, &engine->manual_next_ns);
         rebind(engine);
-        engine_tell_manual(engine, "window", "");
+        engine_tell_manual(engine, "window", "", NULL);
     }
     if (ended > 0) {
         log_event(LOG_EVENT_MANUAL_ENDED, "entries=%zu reason=until", ended);
@@ -261,7 +261,7 @@ json_t *engine_manual_set(struct engine *engine, const struct manual_entry *want
               log_quote(added->pattern, pattern, sizeof(pattern)),
               log_quote(added->who, who, sizeof(who)), log_quote(added->why, why, sizeof(why)));
     json_t *json = manual_entry_json(added);
-    engine_tell_manual(engine, manual_state_names[added->state], added->pattern);
+    engine_tell_manual(engine, manual_state_names[added->state], added->pattern, added);
     struct counting counting = {.pattern = added->pattern};
     each_served_member(engine, count_member, &counting);
     json_object_set_new(json, "members", json_integer((json_int_t)counting.count));
@@ -279,7 +279,7 @@ bool engine_manual_clear(struct engine *engine, const char *pattern, size_t *rem
     }
     log_event(LOG_EVENT_MANUAL_ENDED, "entries=%zu reason=cleared pattern=%s", *removed,
               log_quote(pattern, quoted, sizeof(quoted)));
-    engine_tell_manual(engine, "cleared", pattern);
+    engine_tell_manual(engine, "cleared", pattern, NULL);
     after_change(engine);
     return save(engine, diags);
 }

@@ -264,8 +264,8 @@ static enum MHD_Result exchange_handle(struct exchange *exchange, const char *me
         .role = API_ROLE_OPERATOR,
         .content_type = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
                                                     MHD_HTTP_HEADER_CONTENT_TYPE),
-        .last_event_id = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
-                                                     "Last-Event-ID"),
+        .last_event_id =
+            MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Last-Event-ID"),
         .body = exchange->body,
         .body_size = exchange->body_size,
     };

@@ -3,12 +3,13 @@
 // The hooks, their cursors, and one request at a time for each, through one libcurl multi handle.
 //
 // Made by serve.c, control thread. A timer turns the transfers while there are any, and wakes the
-// hooks whose gap or pause is over; nothing runs while nothing happens. What a receiver answers is
-// counted and thrown away.
+// hooks whose gap or pause is over; nothing runs while nothing happens. Of what a receiver answers
+// the beginning is kept until it was judged (webhook_retry.h).
 #include "server/webhook.h"
 
 #include "base/memory.h"
 #include "server/webhook_body.h"
+#include "server/webhook_retry.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -18,9 +19,7 @@ enum {
     TURN_MS = 20,
     CONNECT_TIMEOUT_MS = 5000,
     TIMEOUT_MS = 10000,
-    ATTEMPTS_MAX = 8,
-    PAUSE_FIRST_MS = 1000,
-    PAUSE_MAX_MS = 60000,
+    ANSWER_MAX = 1024,
 };
 
 struct hook {
@@ -32,6 +31,9 @@ struct hook {
     char *body;
     unsigned events;
     unsigned attempts;
+    int64_t trying_ns; // since the first attempt
+    char answer[ANSWER_MAX];
+    size_t answer_size;
     CURL *easy;
     struct curl_slist *headers;
 };
@@ -55,9 +57,11 @@ static void on_timer(uv_timer_t *timer)
 
 static size_t on_answer(char *bytes, size_t one, size_t size, void *context)
 {
-    (void)bytes;
     (void)one;
-    (void)context;
+    struct hook *hook = context;
+    size_t kept = MIN(size, sizeof(hook->answer) - 1 - hook->answer_size);
+    memcpy(hook->answer + hook->answer_size, bytes, kept);
+    hook->answer_size += kept;
     return size;
 }
 
@@ -89,13 +93,16 @@ static void request_begin(struct webhooks *webhooks, struct hook *hook)
     char *url = webhook_url(hook->definition, wall_ns);
     hook->easy = curl_easy_init();
     SP_ASSERT(hook->easy != NULL); // only memory could be missing
+    hook->trying_ns = hook->attempts > 0 ? hook->trying_ns : clock_monotonic_ns(webhooks->clock);
     hook->attempts++;
+    hook->answer_size = 0;
     request_headers(hook, wall_ns);
     curl_easy_setopt(hook->easy, CURLOPT_URL, url);
     curl_easy_setopt(hook->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(hook->easy, CURLOPT_HTTPHEADER, hook->headers);
     curl_easy_setopt(hook->easy, CURLOPT_POSTFIELDS, hook->body);
     curl_easy_setopt(hook->easy, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(hook->easy, CURLOPT_WRITEDATA, hook);
     curl_easy_setopt(hook->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     curl_easy_setopt(hook->easy, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
     curl_easy_setopt(hook->easy, CURLOPT_NOSIGNAL, 1L);
@@ -125,36 +132,45 @@ static void body_forget(struct hook *hook)
     hook->attempts = 0;
 }
 
-static int64_t pause_ns(unsigned attempts)
+// Not taken: asked again after a pause, or given up.
+static void request_failed(struct webhooks *webhooks, struct hook *hook,
+                           enum webhook_verdict verdict, int64_t asked_s, long status,
+                           const char *error)
 {
-    int64_t ms = (int64_t)PAUSE_FIRST_MS << MIN(attempts - 1, 10U);
-    return MIN(ms, (int64_t)PAUSE_MAX_MS) * NS_PER_MS;
+    char answer[300];
+    int64_t now = clock_monotonic_ns(webhooks->clock);
+    int64_t pause_ns = webhook_pause(verdict, hook->attempts, now - hook->trying_ns, asked_s);
+    bool last = pause_ns < 0;
+    webhooks->counts.failed++;
+    log_event(last ? LOG_EVENT_WEBHOOK_DROPPED : LOG_EVENT_WEBHOOK_FAILED,
+              "hook=%td attempt=%u status=%ld error=\"%s\" answer=%s events=%u",
+              hook - webhooks->hooks, hook->attempts, status, error,
+              log_quote(hook->answer, answer, sizeof(answer)), hook->events);
+    hook->wait_until_ns = now + MAX(pause_ns, hook->definition->gap_ns);
+    if (last) {
+        webhooks->counts.dropped += hook->events;
+        hook->dropped += hook->events;
+        body_forget(hook);
+    }
 }
 
 static void request_end(struct webhooks *webhooks, struct hook *hook, CURLcode code)
 {
     long status = 0;
-    char error[256];
-    int64_t now = clock_monotonic_ns(webhooks->clock);
+    curl_off_t asked_s = 0;
     curl_easy_getinfo(hook->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(hook->easy, CURLINFO_RETRY_AFTER, &asked_s);
     request_forget(webhooks, hook);
-    if (code == CURLE_OK && status >= 200 && status < 300) {
+    hook->answer[hook->answer_size] = '\0';
+    enum webhook_verdict verdict =
+        webhook_judge(hook->definition->format, code == CURLE_OK ? status : 0, hook->answer);
+    if (verdict == WEBHOOK_TAKEN) {
         webhooks->counts.sent++;
         body_forget(hook);
-        hook->wait_until_ns = now + hook->definition->gap_ns;
-        return;
-    }
-    webhooks->counts.failed++;
-    snprintf(error, sizeof(error), "%s", code == CURLE_OK ? "" : curl_easy_strerror(code));
-    bool last = hook->attempts == ATTEMPTS_MAX;
-    log_event(last ? LOG_EVENT_WEBHOOK_DROPPED : LOG_EVENT_WEBHOOK_FAILED,
-              "hook=%td attempt=%u status=%ld error=\"%s\" events=%u", hook - webhooks->hooks,
-              hook->attempts, status, error, hook->events);
-    hook->wait_until_ns = now + pause_ns(hook->attempts);
-    if (last) {
-        webhooks->counts.dropped += hook->events;
-        hook->dropped += hook->events;
-        body_forget(hook);
+        hook->wait_until_ns = clock_monotonic_ns(webhooks->clock) + hook->definition->gap_ns;
+    } else {
+        request_failed(webhooks, hook, verdict, asked_s, status,
+                       code == CURLE_OK ? "" : curl_easy_strerror(code));
     }
 }
 

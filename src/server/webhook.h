@@ -4,8 +4,9 @@
 //
 // Each hook of the configuration has a cursor of its own. What happened since its last request
 // goes out as one request, not more often than its gap allows; a request that fails is repeated
-// with growing pauses, then given up. Bodies are signed with HMAC-SHA256. Only the configuration
-// file names targets, and redirects are not followed. Control thread, on its loop.
+// with growing pauses (webhook_retry.h), then given up. Bodies are signed with HMAC-SHA256. Only
+// the configuration file names targets, and redirects are not followed. Control thread, on its
+// loop.
 #pragma once
 
 #include "config/config.h"

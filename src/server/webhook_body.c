@@ -24,16 +24,30 @@ static const char *text_of(const json_t *json, const char *key)
     return text == NULL ? "" : text;
 }
 
+static void print_check(FILE *out, const json_t *json)
+{
+    const char *detail = text_of(json, "detail"), *name = text_of(json, "name");
+    fprintf(out, "%s is %s (%s%s%s)", text_of(json, "target"), text_of(json, "to"),
+            text_of(json, "reason"), *detail ? ": " : "", detail);
+    if (*name) {
+        fprintf(out, " for %s", name);
+    }
+}
+
+static void print_manual(FILE *out, const json_t *json)
+{
+    const char *who = text_of(json, "who"), *why = text_of(json, "why");
+    fprintf(out, "Manual state: %s %s", text_of(json, "what"), text_of(json, "pattern"));
+    if (*who || *why) {
+        fprintf(out, " (%s%s%s)", who, *who && *why ? ": " : "", why);
+    }
+}
+
 static void print_sentence(FILE *out, const struct event *event, const json_t *json)
 {
     switch (event->type) {
     case EVENT_CHECK:
-        fprintf(out, "%s is %s (%s%s%s)", text_of(json, "target"), text_of(json, "to"),
-                text_of(json, "reason"), *text_of(json, "detail") ? ": " : "",
-                text_of(json, "detail"));
-        if (*text_of(json, "name")) {
-            fprintf(out, " for %s", text_of(json, "name"));
-        }
+        print_check(out, json);
         break;
     case EVENT_DOUBT:
         if (json_is_true(json_object_get(json, "frozen"))) {
@@ -44,10 +58,12 @@ static void print_sentence(FILE *out, const struct event *event, const json_t *j
         }
         break;
     case EVENT_MANUAL:
-        fprintf(out, "Manual state: %s %s", text_of(json, "what"), text_of(json, "pattern"));
+        print_manual(out, json);
         break;
     default:
-        fprintf(out, "%s: %s", text_of(json, "type"), text_of(json, "what"));
+        fprintf(out, "The process that probes %s: %s",
+                json_is_true(json_object_get(json, "alive")) ? "works" : "is gone",
+                text_of(json, "what"));
         break;
     }
 }
@@ -59,20 +75,62 @@ static json_t *event_json(const struct event *event)
     return json;
 }
 
-static char *sentences(const struct event *events, size_t count, uint64_t dropped)
+static char *sentence(const struct event *event)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     SP_ASSERT(out != NULL); // only memory could be missing
+    json_t *json = event_json(event);
+    print_sentence(out, event, json);
+    json_decref(json);
+    fclose(out);
+    return text;
+}
+
+// Slack reads three characters as its own: a detail, which a probed server may have chosen, must
+// neither call the channel together nor show a link.
+static void put_escaped(FILE *out, const char *text, bool slack)
+{
+    for (; *text; text++) {
+        switch (slack ? *text : 0) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        default:
+            fputc(*text, out);
+        }
+    }
+}
+
+// A line for each event, and what went before. DingTalk takes 20,000 octets, Slack 40,000.
+static char *sentences(const struct event *events, size_t count, uint64_t dropped, bool slack)
+{
+    enum { ENOUGH = 14000 }; // and one more line
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    SP_ASSERT(out != NULL); // only memory could be missing
+    fprintf(out, "signpost: ");
     if (dropped > 0) {
         fprintf(out, "%llu events before these were lost\n", (unsigned long long)dropped);
     }
     for (size_t i = 0; i < count; i++) {
-        json_t *json = event_json(&events[i]);
+        fflush(out);
+        if (size > ENOUGH) {
+            fprintf(out, "\nand %zu more", count - i);
+            break;
+        }
+        char *line = sentence(&events[i]);
         fprintf(out, "%s", i > 0 ? "\n" : "");
-        print_sentence(out, &events[i], json);
-        json_decref(json);
+        put_escaped(out, line, slack);
+        free(line);
     }
     fclose(out);
     return text;
@@ -89,21 +147,60 @@ static json_t *plain_body(const struct event *events, size_t count, uint64_t dro
     return json_pack("{s:o, s:I}", "events", list, "dropped", (json_int_t)dropped);
 }
 
-// Events API v2: a check that is down triggers an incident under its own key, and resolves it.
-static json_t *pagerduty_body(const struct webhook *hook, const struct event *event,
-                              const char *sentence)
+// Whether something is wrong since this event.
+static bool is_bad(const struct event *event, const json_t *json)
+{
+    switch (event->type) {
+    case EVENT_CHECK:
+        return strcmp(text_of(json, "to"), "down") == 0;
+    case EVENT_DOUBT:
+        return json_is_true(json_object_get(json, "frozen"));
+    case EVENT_PROBER:
+        return !json_is_true(json_object_get(json, "alive"));
+    default:
+        return false;
+    }
+}
+
+// A check's own: several look at one target, and each has an incident of its own.
+static char *incident_key(const struct event *event, const json_t *json)
+{
+    return event->type == EVENT_CHECK
+               ? mem_printf("signpost/%s/%s", text_of(json, "target"), text_of(json, "key"))
+               : mem_printf("signpost/%s", event_type_names[event->type]);
+}
+
+// Not longer than their limit, and not in the middle of a character.
+static void cut(char *text)
+{
+    enum { SUMMARY_MAX = 1024 };
+    size_t size = strlen(text);
+    if (size > SUMMARY_MAX) {
+        size = SUMMARY_MAX;
+        while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80) {
+            size--;
+        }
+        text[size] = '\0';
+    }
+}
+
+// Events API v2: what goes wrong triggers an incident under its own key, and what is well again
+// resolves it.
+static json_t *pagerduty_body(const struct webhook *hook, const struct event *event)
 {
     json_t *json = event_json(event);
-    bool doubt = event->type == EVENT_DOUBT;
-    bool bad = doubt ? json_is_true(json_object_get(json, "frozen"))
-                     : strcmp(text_of(json, "to"), "down") == 0;
-    const char *key = doubt ? "doubt" : text_of(json, "target");
+    char *summary = sentence(event), *key = incident_key(event, json);
+    const char *target = text_of(json, "target");
+    cut(summary);
     json_t *body = json_pack(
-        "{s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:O}}", "routing_key", hook->secret, "event_action",
-        bad ? "trigger" : "resolve", "dedup_key", json_sprintf("signpost/%s", key), "payload",
-        "summary", sentence, "source", *key ? key : "signpost", "severity",
-        doubt ? "warning" : "error", "timestamp", text_of(json, "time"), "custom_details", json);
+        "{s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:O}}", "routing_key", hook->secret,
+        "event_action", is_bad(event, json) ? "trigger" : "resolve", "dedup_key", key, "client",
+        "signpost", "payload", "summary", summary, "source", *target ? target : "signpost",
+        "severity", event->type == EVENT_CHECK ? "error" : "warning", "timestamp",
+        text_of(json, "time"), "class", event_type_names[event->type], "custom_details", json);
     json_decref(json);
+    free(summary);
+    free(key);
     return body;
 }
 
@@ -116,7 +213,7 @@ char *webhook_body(const struct webhook *hook, const struct event *events, size_
                    uint64_t dropped)
 {
     SP_ASSERT(count > 0 && count <= webhook_batch(hook->format));
-    char *text = sentences(events, count, dropped);
+    char *text = sentences(events, count, dropped, hook->format == WEBHOOK_SLACK);
     json_t *json = NULL;
     switch (hook->format) {
     case WEBHOOK_SLACK:
@@ -126,7 +223,7 @@ char *webhook_body(const struct webhook *hook, const struct event *events, size_
         json = json_pack("{s:s, s:{s:s}}", "msgtype", "text", "text", "content", text);
         break;
     case WEBHOOK_PAGERDUTY:
-        json = pagerduty_body(hook, events, text);
+        json = pagerduty_body(hook, events);
         break;
     default:
         json = plain_body(events, count, dropped);
