@@ -51,10 +51,13 @@ static bool share_counts(const struct doubt *doubt)
     return doubt->options.share < 100 && doubt->up >= doubt->options.targets_min;
 }
 
-// Whether at least `share` per cent of the last results were bad.
+// Whether at least `share` per cent of the last results were bad. They are so many that no share
+// below that of the options brings this about by chance; among fewer targets the share itself is
+// seen as soon.
 static bool sample_is_bad(const struct doubt *doubt, unsigned share)
 {
-    size_t size = MIN(MAX(doubt->up / 4, doubt->options.targets_min), (size_t)DOUBT_SAMPLE_MAX);
+    size_t size = MAX(MAX(doubt->up / 4, doubt->options.targets_min), (size_t)DOUBT_SAMPLE_MIN);
+    size = MIN(size, (size_t)DOUBT_SAMPLE_MAX);
     size_t bad = 0, at = doubt->sample_next;
     for (size_t i = 0; i < size; i++) {
         at = (at + DOUBT_SAMPLE_MAX - 1) % DOUBT_SAMPLE_MAX;
@@ -117,7 +120,10 @@ bool doubt_allows_fall(struct doubt *doubt, int64_t failed_ns, int64_t now_ns, b
     evidence(doubt, failed_ns, &good, &bad);
     bool sane = good >= MIN((size_t)DOUBT_WITNESSES, doubt->options.targets_min) && good > 0 &&
                 good * 100 >= (good + bad) * (100 - doubt->options.share);
-    if (!sane && last_chance && bad >= doubt->options.targets_min) {
+    // So few results differ from the share by chance: only if next to none is good is that doubt.
+    bool hopeless =
+        bad >= doubt->options.targets_min && good * 100 < (good + bad) * (100 - DOUBT_SAMPLE_BAD);
+    if (!sane && last_chance && hopeless) {
         raise_doubt(doubt, DOUBT_SHARE, now_ns);
         return false;
     }

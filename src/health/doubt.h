@@ -23,7 +23,8 @@ struct doubt_options {
     size_t targets_min; // with fewer targets up, a share says nothing
 };
 
-enum { DOUBT_SLOTS = 512, DOUBT_HYSTERESIS = 20, DOUBT_SAMPLE_MAX = 256, DOUBT_SAMPLE_BAD = 95 };
+enum { DOUBT_SLOTS = 512, DOUBT_HYSTERESIS = 20 };
+enum { DOUBT_SAMPLE_MIN = 60, DOUBT_SAMPLE_MAX = 256, DOUBT_SAMPLE_BAD = 95 };
 // Good results that let a target fall before its time; fewer may be those of the few that live.
 enum { DOUBT_WITNESSES = 3 };
 #define DOUBT_SLOT_NS (250 * NS_PER_MS)

@@ -22,7 +22,9 @@ extern const struct check_spec damped; // the same with the default damping
 int64_t detection_bound(const struct check_spec *spec);
 int64_t recovery_bound(const struct check_spec *spec);
 
-// sim_damping.c, sim_doubt.c and sim_idle.c
+// sim_damping.c, sim_doubt.c, sim_idle.c and sim_recovery.c
 void scenario_damping(const struct options *options);
 void scenario_isolation(const struct options *options);
 void scenario_idle(const struct options *options);
+void scenario_recovery(const struct options *options);
+void scenario_small(const struct options *options);

@@ -119,7 +119,8 @@ void scenario_isolation(const struct options *options)
     int64_t slowest_ns = 0;
     for (int k = 0; k < options->seeds; k++) {
         for (int at_once = 0; at_once < 2; at_once++) {
-            slowest_ns = MAX(slowest_ns, isolation_run(options->seed + (uint64_t)k, at_once));
+            int64_t alarm_ns = isolation_run(options->seed + (uint64_t)k, at_once);
+            slowest_ns = MAX(slowest_ns, alarm_ns);
         }
         outage_run(options->seed + (uint64_t)k, 1 + k * 7 % 60);
     }

@@ -342,9 +342,9 @@ static const struct {
     const char *name;
     void (*run)(const struct options *options);
 } scenarios[] = {
-    {"loss", scenario_loss}, {"wall", scenario_wall},       {"pause", scenario_pause},
-    {"load", scenario_load}, {"damping", scenario_damping}, {"isolation", scenario_isolation},
-    {"idle", scenario_idle},
+    {"loss", scenario_loss}, {"wall", scenario_wall},         {"pause", scenario_pause},
+    {"load", scenario_load}, {"damping", scenario_damping},   {"isolation", scenario_isolation},
+    {"idle", scenario_idle}, {"recovery", scenario_recovery}, {"small", scenario_small},
 };
 
 static bool option_number(const char *text, unsigned long long *number)

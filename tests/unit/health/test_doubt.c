@@ -42,23 +42,44 @@ static void more_than_the_share_raises_it(void **state)
 static void the_last_results_raise_it_early(void **state)
 {
     (void)state;
-    open_with(200);
-    for (int i = 0; i < 100; i++) {
+    open_with(400);
+    for (int i = 0; i < 200; i++) {
         doubt_note(&doubt, S, true);
     }
-    for (int i = 0; i < 47; i++) { // a quarter of the targets is 50; 95 % of them 48
+    for (int i = 0; i < 94; i++) { // a quarter of the targets is 100; 95 % of them 95
         doubt_note(&doubt, S, false);
         assert_false(update_with((size_t)i, S));
     }
     doubt_note(&doubt, S, false);
-    assert_true(update_with(48, S));
-    for (int i = 0; i < 25; i++) {
-        assert_false(update_with(48, 2 * S));
+    assert_true(update_with(95, S));
+    for (int i = 0; i < 50; i++) {
+        assert_false(update_with(95, 2 * S));
         doubt_note(&doubt, 2 * S, true);
     }
     doubt_note(&doubt, 2 * S, true);
-    assert_true(update_with(48, 2 * S));
+    assert_true(update_with(95, 2 * S));
     assert_false(doubt_frozen(&doubt));
+}
+
+// Of 20 targets 14 die: ten failures in a row are chance.
+static void a_short_run_of_failures_raises_nothing(void **state)
+{
+    (void)state;
+    open_with(20);
+    for (int i = 0; i < 60; i++) {
+        doubt_note(&doubt, S, true);
+    }
+    for (int i = 0; i < 14; i++) {
+        doubt_note(&doubt, 2 * S, false);
+        assert_false(update_with((size_t)i + 1, 2 * S));
+    }
+    assert_false(doubt_allows_fall(&doubt, S, 13 * S, true)); // none is good
+    open_with(20);
+    for (int i = 0; i < 14; i++) {
+        doubt_note(&doubt, 2 * S, false);
+    }
+    doubt_note(&doubt, 2 * S, true);
+    assert_true(doubt_allows_fall(&doubt, S, 13 * S, true));
 }
 
 static void few_targets_say_nothing(void **state)
@@ -111,10 +132,11 @@ static void a_fall_waits_for_other_results(void **state)
     }
     assert_false(doubt_allows_fall(&doubt, 10 * S, 12 * S, false)); // of eleven
     assert_true(doubt_allows_fall(&doubt, 10 * S, 12 * S, true));   // too few to doubt
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 50; i++) {                                  // 3 of 11 to 60
+        assert_true(doubt_allows_fall(&doubt, 10 * S, 12 * S, true));
         doubt_note(&doubt, 11 * S, false);
     }
-    assert_false(doubt_allows_fall(&doubt, 10 * S, 12 * S, true));
+    assert_false(doubt_allows_fall(&doubt, 10 * S, 12 * S, true)); // of 61: less than a twentieth
     assert_true(doubt_frozen(&doubt));
     assert_false(doubt_allows_fall(&doubt, 10 * S, 12 * S, true));
 }
@@ -149,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_than_the_share_raises_it),
         cmocka_unit_test(the_last_results_raise_it_early),
+        cmocka_unit_test(a_short_run_of_failures_raises_nothing),
         cmocka_unit_test(few_targets_say_nothing),
         cmocka_unit_test(anchors_raise_it_alone),
         cmocka_unit_test(a_fall_waits_for_other_results),
