@@ -12,8 +12,10 @@
 #include "dns/types.h"
 #include "zone/check_value.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 const char check_host_of_owner[] = "";
 
@@ -142,18 +144,27 @@ static bool host_read(const struct check_reader *reader, const struct yaml *at, 
     return true;
 }
 
-// Relative to the folder of the document, like every path in it.
+// Relative to the folder of the document, like every path in it. Whoever opens it may work in
+// another folder: it is kept as an absolute path.
 static bool ca_read(const struct check_reader *reader, const struct yaml *at, const char **ca)
 {
     const char *text = yaml_text(at);
+    char here[PATH_MAX] = "";
     if (text == NULL) {
         return false;
     }
     const char *slash = strrchr(reader->path, '/');
-    *ca = text[0] == '/' || slash == NULL
-              ? arena_strdup(reader->arena, text)
-              : arena_printf(reader->arena, "%.*s/%s", (int)(slash - reader->path), reader->path,
-                             text);
+    int folder = slash == NULL ? 0 : (int)(slash - reader->path) + 1;
+    if (text[0] == '/') {
+        *ca = arena_strdup(reader->arena, text);
+    } else if (reader->path[0] == '/') {
+        *ca = arena_printf(reader->arena, "%.*s%s", folder, reader->path, text);
+    } else if (getcwd(here, sizeof(here)) == NULL) {
+        yaml_error(at, "expected an absolute path: the working folder is not known");
+        return false;
+    } else {
+        *ca = arena_printf(reader->arena, "%s/%.*s%s", here, folder, reader->path, text);
+    }
     return true;
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import certificates
 from harness import eventually
 from targets import targets
 from test_health import INTERVAL, addresses, answers, record
@@ -39,6 +40,19 @@ def test_probes_from_a_process_of_its_own(daemon, kind, off):
         server.reload()
         members[1].switch('off')
         eventually(lambda: answers(server) == [members[2].address])
+
+
+def test_paths_are_those_of_the_server(daemon, folder):
+    """Also when all of them are relative, to a folder in which the process does not work."""
+    with targets(1, 'open') as members:
+        made = folder()
+        certificates.make(made.path)
+        made.config = made.config.relative_to(made.path)
+        zone = zone_of(members, ca='../certificate.pem')
+        zone['example.org.yaml']['www']['signpost']['check']['kind'] = 'tls'
+        server = daemon(zone, folder=made, health=own())
+        check = server.checks()[members[0].endpoint]
+        assert check['last_result'].startswith('L6'), check
 
 
 def test_it_has_nothing_of_the_server(daemon):
