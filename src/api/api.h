@@ -72,6 +72,8 @@ typedef void api_respond(void *context, struct api_response *response);
     X(checks_held, "gauge", "Health checks that are down although their results are good")         \
     X(checks_suspect, "gauge", "1 while the checker doubts itself and states are frozen")          \
     X(doubts, "counter", "Times that the checker began to doubt itself")                           \
+    X(check_falls, "counter", "Times that a check went down")                                      \
+    X(check_rises, "counter", "Times that a check came up after it was down")                      \
     X(manual_entries, "gauge", "Manual states and maintenance windows")                            \
     X(webhooks_sent, "counter", "Requests of webhooks that were taken")                            \
     X(webhooks_failed, "counter", "Attempts of webhooks that failed")                              \

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -191,14 +192,27 @@ static int verb_manual(const struct cli_args *args)
     return client_show(args, answer, exit_code, print_manual);
 }
 
-static int show_once(const struct cli_args *args, bool clear)
+static void print_table(const json_t *answer)
+{
+    health_table_print(answer, 0);
+}
+
+// What a screen holds beside the lines around the table; what is down stands first.
+static void print_screen(const json_t *answer)
+{
+    enum { LINES_AROUND = 7 };
+    struct winsize size = {0};
+    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    fputs("\x1b[H\x1b[J", stdout);
+    health_table_print(answer, (size_t)MAX(size.ws_row - LINES_AROUND, 0));
+}
+
+static int show_once(const struct cli_args *args, bool watch)
 {
     int exit_code;
     json_t *answer = client_call(args, "GET", "/v1/health", NULL, &exit_code);
-    if (answer != NULL && clear && isatty(STDOUT_FILENO)) {
-        fputs("\x1b[H\x1b[J", stdout);
-    }
-    return client_show(args, answer, exit_code, health_table_print);
+    bool screen = watch && isatty(STDOUT_FILENO);
+    return client_show(args, answer, exit_code, screen ? print_screen : print_table);
 }
 
 static int verb_show(const struct cli_args *args)

@@ -51,22 +51,34 @@ static int by_urgency(const void *a, const void *b)
     return order;
 }
 
+// Of the first RRset that uses the check; operands and anchors have none.
+static void format_name(const json_t *check, char *name, size_t size)
+{
+    long long users = (long long)number_of(check, "users");
+    if (users > 1) {
+        snprintf(name, size, "%s and %lld more", text_of(check, "name"), users - 1);
+    } else if (users == 1) {
+        snprintf(name, size, "%s", text_of(check, "name"));
+    } else {
+        snprintf(name, size, "(%s)",
+                 json_is_true(json_object_get(check, "anchor")) ? "anchor" : "operand");
+    }
+}
+
 static void print_check(const json_t *check)
 {
     char since[24], latency[24], name[400];
-    long long users = (long long)number_of(check, "users");
     const char *waits = text_of(check, "waits_for"), *detail = text_of(check, "detail");
+    bool fails = strcmp(text_of(check, "last_result"), "OK") != 0;
     format_length(number_of(check, "since_seconds"), since, sizeof(since));
     snprintf(latency, sizeof(latency), "%.1f ms", number_of(check, "latency_ms"));
-    snprintf(name, sizeof(name), "%s", text_of(check, "name"));
-    if (users > 1) {
-        snprintf(name + strlen(name), sizeof(name) - strlen(name), " and %lld more", users - 1);
-    }
-    printf("%-8s %-8s %-9s %11s  %-22s %s", text_of(check, "state"), since,
-           text_of(check, "last_result"), latency, text_of(check, "target"), name);
+    format_name(check, name, sizeof(name));
+    printf("%5lld %-8s %-8s %-9s %11s  %-9s %-22s %s", (long long)number_of(check, "check"),
+           text_of(check, "state"), since, text_of(check, "last_result"), latency,
+           text_of(check, "kind"), text_of(check, "target"), name);
     if (*waits != '\0') {
         printf("  (good, waits for: %s)", waits);
-    } else if (urgency(check) == 0 && *detail != '\0') {
+    } else if ((urgency(check) != 2 || fails) && *detail != '\0') {
         printf("  (%s)", detail);
     }
     putchar('\n');
@@ -80,7 +92,16 @@ static void print_doubt(const json_t *doubt)
     }
 }
 
-void health_table_print(const json_t *answer)
+static void print_counts(const json_t **checks, size_t count)
+{
+    size_t counts[3] = {0};
+    for (size_t i = 0; i < count; i++) {
+        counts[urgency(checks[i])]++;
+    }
+    printf("%zu down, %zu unknown, %zu up\n\n", counts[0], counts[1], counts[2]);
+}
+
+void health_table_print(const json_t *answer, size_t rows_max)
 {
     const json_t *checks = json_object_get(answer, "checks");
     size_t count = json_array_size(checks);
@@ -94,10 +115,15 @@ void health_table_print(const json_t *answer)
         sorted[i] = json_array_get(checks, i);
     }
     qsort(sorted, count, sizeof(const json_t *), by_urgency);
-    printf("%-8s %-8s %-9s %11s  %-22s %s\n", "STATE", "SINCE", "REASON", "LATENCY", "TARGET",
-           "NAME");
-    for (size_t i = 0; i < count; i++) {
+    print_counts(sorted, count);
+    printf("%5s %-8s %-8s %-9s %11s  %-9s %-22s %s\n", "CHECK", "STATE", "SINCE", "REASON",
+           "LATENCY", "KIND", "TARGET", "NAME");
+    size_t rows = rows_max == 0 ? count : MIN(count, rows_max);
+    for (size_t i = 0; i < rows; i++) {
         print_check(sorted[i]);
+    }
+    if (rows < count) {
+        printf("and %zu more\n", count - rows);
     }
     free(sorted);
 }

@@ -27,12 +27,18 @@ static void log_check(struct engine *engine, int check)
     enum check_state before = engine->by_check[check].seen;
     engine->by_check[check].seen = (uint8_t)view.state;
     if (news) {
+        *(view.state == CHECK_DOWN ? &engine->turns.falls : &engine->turns.rises) += 1;
         engine_tell_check(engine, check, &view, before);
         log_event(LOG_EVENT_CHECK_CHANGED, "check=%d target=%s state=%s result=%s detail=%s", check,
-                  endpoint_format(&view.target, view.spec->port, target),
-                  check_state_names[view.state], probe_reasons[view.last_reason].name,
+                  check_view_target(&view, target), check_state_names[view.state],
+                  probe_reasons[view.last_reason].name,
                   log_quote(view.last_detail ? view.last_detail : "", detail, sizeof(detail)));
     }
+}
+
+const struct engine_turns *engine_turns(const struct engine *engine)
+{
+    return &engine->turns;
 }
 
 void engine_watch(struct engine *engine, void (*changed)(void *context), void *context)

@@ -87,6 +87,11 @@ uint64_t engine_geo_age(const struct engine *engine);
 json_t *engine_status(struct engine *engine);
 // Every check: target, kind, state, since, last result.
 json_t *engine_health_status(struct engine *engine);
+// How often checks went down, and came up after they were down. Checks that are gone count too.
+struct engine_turns {
+    uint64_t falls, rises;
+};
+const struct engine_turns *engine_turns(const struct engine *engine);
 // One check with its results, histogram and members; NULL when there is none of that number.
 json_t *engine_health_check(struct engine *engine, int check);
 // Whether the checker doubts itself, since when and why.

@@ -43,17 +43,17 @@ static json_t *check_status(const struct engine *engine, int index, const struct
     int64_t since_ns = clock_monotonic_ns(engine->clock) - view->since_ns;
     check_name(engine, index, 0, name, sizeof(name));
     json_t *json = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:f, s:s, s:s, s:f, s:I, s:I, s:I, s:s, s:I, s:b, s:b, s:s}",
+        "{s:i, s:s, s:s, s:s, s:s, s:f, s:s, s:s, s:f, s:I, s:I, s:I, s:s, s:I, s:b, s:b, s:b, "
+        "s:s}",
         "check", index, "kind", check_kinds[view->spec->kind].name, "target",
-        endpoint_format(&view->target, (uint16_t)view->spec->port, target), "state",
-        check_state_names[view->state], "since",
+        check_view_target(view, target), "state", check_state_names[view->state], "since",
         api_time_format(clock_wall_ns(engine->clock) - since_ns, since), "since_seconds",
         (double)since_ns / (double)NS_PER_SECOND, "last_result",
         probe_reasons[view->last_reason].name, "detail", view->last_detail, "latency_ms",
         ms(view->last_latency_ns), "probes", (json_int_t)view->probe_count, "failures",
         (json_int_t)view->failure_count, "changes", (json_int_t)view->change_count, "name", name,
-        "users", (json_int_t)check_users(engine, index), "warning", (int)view->warning, "idle",
-        (int)view->resting, "waits_for",
+        "users", (json_int_t)check_users(engine, index), "anchor", (int)view->is_anchor, "warning",
+        (int)view->warning, "idle", (int)view->resting, "waits_for",
         view->state == CHECK_DOWN && view->run > 0 ? check_wait_names[view->waits_for] : "");
     SP_ASSERT(json != NULL); // all texts are ASCII
     if (view->has_certificate) {
@@ -115,13 +115,12 @@ json_t *engine_health_check(struct engine *engine, int check)
         check_name(engine, check, i, name, sizeof(name));
         json_array_append_new(names, json_string(name));
     }
-    json_t *more =
-        json_pack("{s:o, s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "names", names, "interval",
-                  (double)view.spec->interval_ns / 1e9, "timeout",
-                  (double)view.spec->timeout_ns / 1e9, "rise", (json_int_t)view.spec->rise, "fall",
-                  (json_int_t)view.spec->fall, "run", (json_int_t)view.run, "rise_needed",
-                  (json_int_t)view.rise_needed, "anchor", (int)view.is_anchor, "histogram",
-                  histogram_json(view.history), "results", results_json(engine, view.history));
+    json_t *more = json_pack(
+        "{s:o, s:f, s:f, s:I, s:I, s:I, s:I, s:o, s:o}", "names", names, "interval",
+        (double)view.spec->interval_ns / 1e9, "timeout", (double)view.spec->timeout_ns / 1e9,
+        "rise", (json_int_t)view.spec->rise, "fall", (json_int_t)view.spec->fall, "run",
+        (json_int_t)view.run, "rise_needed", (json_int_t)view.rise_needed, "histogram",
+        histogram_json(view.history), "results", results_json(engine, view.history));
     json_object_update(json, more);
     json_decref(more);
     return json;
@@ -154,9 +153,9 @@ void engine_tell_check(struct engine *engine, int check, const struct check_view
     events_add(engine->events, EVENT_CHECK,
                json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:f}", "check", check,
                          "key", key, "kind", check_kinds[view->spec->kind].name, "target",
-                         endpoint_format(&view->target, (uint16_t)view->spec->port, target), "name",
-                         name, "users", (json_int_t)check_users(engine, check), "from",
-                         check_state_names[before], "to", check_state_names[view->state], "reason",
+                         check_view_target(view, target), "name", name, "users",
+                         (json_int_t)check_users(engine, check), "from", check_state_names[before],
+                         "to", check_state_names[view->state], "reason",
                          probe_reasons[view->last_reason].name, "detail", view->last_detail,
                          "latency_ms", ms(view->last_latency_ns)));
 }

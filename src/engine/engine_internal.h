@@ -80,6 +80,7 @@ struct engine {
     struct health *health;
     void (*changed)(void *context); // engine_watch; NULL: nobody watches
     void *changed_context;
+    struct engine_turns turns;
     struct publisher *publisher;
     struct territories *territories;
     struct plan_shares *shares;

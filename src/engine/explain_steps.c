@@ -165,10 +165,10 @@ static json_t *check_down(const struct telling *t, const struct check_view *view
 {
     double since = (double)(clock_monotonic_ns(t->x->engine->clock) - view->since_ns) / 1e9;
     char target[SOCKADDR_TEXT_MAX];
-    return json_sprintf(
-        "down by its check %s %s for %.0f s: %s %s", check_kinds[view->spec->kind].name,
-        endpoint_format(&view->target, (uint16_t)view->spec->port, target), since,
-        probe_reasons[view->last_reason].name, view->last_detail ? view->last_detail : "");
+    return json_sprintf("down by its check %s %s for %.0f s: %s %s",
+                        check_kinds[view->spec->kind].name, check_view_target(view, target), since,
+                        probe_reasons[view->last_reason].name,
+                        view->last_detail ? view->last_detail : "");
 }
 
 // Why the member is out; NULL: it is in.

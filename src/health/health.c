@@ -292,6 +292,14 @@ int health_count(const struct health *health)
     return health->count;
 }
 
+const char *check_view_target(const struct check_view *view, char text[SOCKADDR_TEXT_MAX])
+{
+    if (view->spec->port == 0) {
+        return address_format(&view->target, text);
+    }
+    return endpoint_format(&view->target, (uint16_t)view->spec->port, text);
+}
+
 bool health_view(const struct health *health, int index, struct check_view *view)
 {
     if (index < 0 || index >= health->count || health->checks[index] == NULL) {

@@ -114,6 +114,8 @@ struct check_view {
     uint32_t change_in_s;
     uint64_t probe_count, failure_count, change_count;
 };
+// The target as people write it: without a port when the kind knows none. Returns `text`.
+const char *check_view_target(const struct check_view *view, char text[SOCKADDR_TEXT_MAX]);
 // False when the index has no users.
 bool health_view(const struct health *health, int check, struct check_view *view);
 int health_count(const struct health *health); // indexes are 0..count-1, some without users

@@ -232,7 +232,7 @@ static size_t backend_certificates(void *state, struct api_certificate *rows, si
         if (health_view(health, check, &view) && view.has_certificate) {
             MEM_GROW(all, count, capacity);
             all[count] = (struct api_certificate){check, view.certificate_days, ""};
-            endpoint_format(&view.target, (uint16_t)view.spec->port, all[count].target);
+            check_view_target(&view, all[count].target);
             count++;
         }
     }
@@ -292,6 +292,8 @@ static void backend_metrics(void *state, struct api_metrics *metrics)
     const struct doubt *doubt = health_doubt(engine_health(server->engine));
     metrics->checks_suspect = doubt_frozen(doubt);
     metrics->doubts = doubt->raised_count;
+    metrics->check_falls = engine_turns(server->engine)->falls;
+    metrics->check_rises = engine_turns(server->engine)->rises;
     metrics->manual_entries = engine_manual_count(server->engine);
     count_checks(engine_health(server->engine), metrics);
     count_frames(server->net, metrics);

@@ -236,8 +236,12 @@ def test_one_check_in_full(daemon):
         assert results == sorted(results)  # L4CON after OK
         assert sum(bar['count'] for bar in check['histogram']) == results.count('OK')
         assert check['names'] == ['www.example.org. A'] and check['fall'] == 3
-        table = server.folder.cli('health').stdout.splitlines()
-        assert table[0].split() == ['STATE', 'SINCE', 'REASON', 'LATENCY', 'TARGET', 'NAME']
-        assert table[1].startswith('down') and members[0].endpoint in table[1]
-        assert 'L4CON' in table[1] and table[2].startswith('up')
+        counts, _, heads, *rows = server.folder.cli('health').stdout.splitlines()
+        assert counts == '1 down, 0 unknown, 1 up'
+        assert heads.split() == ['CHECK', 'STATE', 'SINCE', 'REASON', 'LATENCY', 'KIND', 'TARGET',
+                                 'NAME']
+        assert rows[0].split()[:2] == [str(number), 'down'] and members[0].endpoint in rows[0]
+        assert 'L4CON' in rows[0] and rows[1].split()[1] == 'up' and len(rows) == 2
+        assert (server.metric('check_falls_total'), server.metric('check_rises_total')) == (1, 0)
+        assert 'L4CON' in server.folder.cli('health', 'test', rows[0].split()[0]).stdout
         assert json.loads(server.folder.cli('health', '--json').stdout)['checks']
