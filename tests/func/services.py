@@ -20,10 +20,26 @@ from harness import WAIT
 RESET = struct.pack('ii', 1, 0)
 
 
-def free_port(family=socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, family) as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+held_ports: list[socket.socket] = []
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 on which nobody listens, and for which nobody else can be chosen until
+    the tests end. A program that sets SO_REUSEADDR, as servers do, can bind it by its number."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(('127.0.0.1', 0))
+    held_ports.append(holder)
+    return holder.getsockname()[1]
+
+
+def free_datagram_port() -> int:
+    """The same for UDP: who is connected to somebody hears nobody else, so the kernel refuses."""
+    holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    holder.bind(('127.0.0.1', 0))
+    holder.connect(('127.0.0.1', 9))
+    held_ports.append(holder)
+    return holder.getsockname()[1]
 
 
 class Service:
