@@ -6,8 +6,10 @@ condition (eventually), or for the answer to a later question on the same socket
 """
 
 import contextlib
+import functools
 import http.client
 import json
+import math
 import os
 import random
 import re
@@ -58,7 +60,7 @@ def is_instrumented() -> bool:
 
 # How much longer things may take than on the release binary.
 SLOW = 6.0 if Path(SIGNPOST).exists() and is_instrumented() else 1.0
-WAIT = 20.0 * SLOW
+WAIT = 30.0 * SLOW
 # How much more than in continuous integration the tests of loads send.
 SCALE = float(os.environ.get('SIGNPOST_SCALE', '1'))
 
@@ -72,6 +74,30 @@ def eventually(condition, timeout: float = WAIT, what: str = 'the condition'):
             return value
         assert time.monotonic() < deadline, f'{what} did not come about within {timeout:.1f} s'
         time.sleep(0.005)
+
+
+def measured(tries: int = 4):
+    """For tests whose bars are on time or on a core: a burst of other work spoils one try, what is
+    too slow is too slow in all. The bars stay as they are."""
+    def decorate(test):
+        @functools.wraps(test)
+        def run(*arguments, **named):
+            for left in reversed(range(tries)):
+                try:
+                    return test(*arguments, **named)
+                except AssertionError as error:
+                    if left == 0:
+                        raise
+                    print(f'again, {left} tries left, after: {error}')
+        return run
+    return decorate
+
+
+def chance_bound(share: float, draws: int) -> float:
+    """How far a count of independent draws may lie from its expectation: farther is chance in less
+    than one case of 10^13, whatever the share (Bernstein's inequality)."""
+    exponent = 30
+    return math.sqrt(2 * exponent * share * (1 - share) * draws) + 2 * exponent / 3
 
 
 def unquote(value: str) -> str:
@@ -246,9 +272,23 @@ class Server:
         assert took < (STOP_MAX if SLOW == 1.0 else WAIT), f'the stop took {took:.1f} s'
         assert self.process.stdout.read() == b'', 'the daemon writes to standard output'
         assert not (self.folder.path / 'run/signpost.sock').exists(), 'the socket was left behind'
+        eventually(self.group_is_gone, what='the end of all its processes')
+
+    def group_is_gone(self) -> bool:
+        """One that was killed may be there until it is noticed."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, 0)
-            raise AssertionError('a process was left behind')
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def paused(self):
+        """All its processes stand still, so that what is done meanwhile is one moment to it."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.process.pid, signal.SIGCONT)
 
     def kill(self):
         if self.process.poll() is None:

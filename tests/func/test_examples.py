@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 import wire
-from harness import ROOT, Folder, cli, ecs_of, eventually, make_query, ttl, values
+from harness import ROOT, Folder, chance_bound, cli, ecs_of, eventually, make_query, ttl, values
 from targets import Target
 
 ADDRESSES = {'A': ['192.0.2.1', '192.0.2.2', '192.0.2.3'],
@@ -194,8 +194,7 @@ def test_canary(server):
         networks.add(f'{first}.{dice.randrange(256)}.{dice.randrange(256)}')
     networks = sorted(networks)
     new = canary(server, networks)
-    # Four standard deviations of 20,000 draws of 5 %.
-    assert abs(len(new) / len(networks) - 0.05) < 4 * (0.05 * 0.95 / len(networks)) ** 0.5
+    assert abs(len(new) - len(networks) * 0.05) <= chance_bound(0.05, len(networks))
     # The same networks again, in another order, over UDP, by single addresses, after a reload.
     some = dice.sample(sorted(new), 500) + dice.sample(sorted(set(networks) - new), 500)
     dice.shuffle(some)
@@ -220,10 +219,10 @@ def test_canary(server):
 def test_weighted(server):
     question = make_query('weighted.example.com').to_wire()
     with server.client() as client:
-        replies = client.ask_many([question] * 20000)
+        replies = client.ask_many([question] * 40000)
     drawn = collections.Counter(address for reply in replies for address in wire.texts(reply))
-    assert sum(drawn.values()) == 20000
-    assert abs(drawn['192.0.2.61'] / 20000 - 0.75) < 0.0125  # four standard deviations
+    assert sum(drawn.values()) == 40000
+    assert abs(drawn['192.0.2.61'] - 30000) <= chance_bound(0.75, 40000)
 
 
 @contextlib.contextmanager

@@ -171,7 +171,7 @@ def test_health_is_explained(daemon):
         members[0].switch(503)
         zone = {'www': {'type': 'A', 'ttl': 60, 'values': [member.address for member in members],
                         'signpost': {'check': {'kind': 'http', 'port': members[0].port,
-                                               'interval': 0.5, 'timeout': 0.4}}}}
+                                               'interval': 5, 'timeout': 5}}}}
         server = daemon({'example.org.yaml': zone})
         found = explained(server, 'www.example.org', 'A', '8.8.8.8')
         down, up = found['steps'][2]['details']['pools'][0]['members']
