@@ -125,7 +125,7 @@ def test_a_file_written_in_place(make):
             time.sleep(0.02)  # a slow writer, not a wait
     eventually(lambda: server.get('/v1/geo')['networks_ipv4'] > 3000)
     assert value(server) == VALUES['JP']
-    assert 'geo-loaded' in [line.event for line in server.log.since(mark)]
+    server.log.wait('geo-loaded', since=mark)
 
 
 def test_an_mmdb_cut_while_it_is_in_use(make):

@@ -8,13 +8,16 @@ import pytest
 
 import wire
 from asker import Asker
-from harness import SLOW, eventually, ttl, values
+from harness import SLOW, WAIT, eventually, ttl, values
 from targets import targets
 
 pytestmark = pytest.mark.sanitizer
 
 INTERVAL, TIMEOUT, RISE, FALL = 0.3, 0.2, 2, 3
-SLACK = 0.5 * SLOW
+# Targets are threads of this process, so a probe may fail because we are late. States are waited
+# for, and times have this much room: how many probes it takes is counted exactly below, and how long
+# exactly is for test_health_wire.py.
+SLACK = 10 * SLOW
 
 
 def record(members, *, kind='http', ttl=60, form='values', **signpost):
@@ -37,11 +40,25 @@ def answers(server, name='www.example.org', kind='A'):
     return sorted(server.values(name, kind))
 
 
+def settles(server, members, name='www.example.org', kind='A'):
+    """The answer becomes these members, and all of them."""
+    eventually(lambda: answers(server, name, kind) == addresses(members),
+               what=f'{addresses(members)} as the answer')
+
+
+def change_of(server, member, state, since=0):
+    """The line of the log that says so, when it comes."""
+    def found():
+        return [line for line in server.log.since(since) if line.event == 'check-changed' and
+                (line.fields['target'], line.fields['state']) == (member.endpoint, state)]
+    return eventually(found, what=f'{member.endpoint} {state}')[-1]
+
+
 def out_and_back(server, members, name, off, on, fall=FALL, rise=RISE):
     """Takes the first member out and brings it back; both within their time."""
     everybody = addresses(members)
     rest = addresses(members[1:])
-    assert answers(server, name) == everybody
+    settles(server, members, name)
     members[0].switch(off)
     begin = time.monotonic()
     eventually(lambda: answers(server, name) == rest, what=f'{off}: the address leaves')
@@ -71,8 +88,7 @@ def test_http(daemon, off):
         server = daemon({'example.org.yaml': zone})
         out_and_back(server, members, 'www.example.org', off, 200)
         result = {'off': 'L4CON', 'hang': 'L7TOUT', 'garbage': 'L7RSP', 'open': 'L7CLOSE'}
-        line = server.log.wait('check-changed')
-        assert line.fields['state'] == 'down'
+        line = change_of(server, members[0], 'down')
         assert line.fields['result'] == result.get(off, 'L7STS')
         assert str(off) in line.fields['detail'] or isinstance(off, str)
         request = members[1].seen[0][1]
@@ -86,8 +102,8 @@ def test_good_statuses(daemon, status):
         server = daemon({'example.org.yaml': {'www': record(members)}})
         for member in members:
             member.wait_seen(FALL + 1)
-        assert answers(server) == addresses(members)
-        assert {check['state'] for check in server.checks().values()} == {'up'}
+        settles(server, members)
+        eventually(lambda: {check['state'] for check in server.checks().values()} == {'up'})
 
 
 def test_exactly_fall_and_rise_probes(daemon):
@@ -116,7 +132,8 @@ def test_exactly_fall_and_rise_probes(daemon):
                     assert flaky.address in answers(server)
             eventually(lambda: flaky.address in answers(server))
         falls, rises = [], []
-        for _ in range(3):
+        # When we are late another probe has ended before the count is asked for: tried again.
+        while len(falls) < 20 and (FALL, RISE) not in zip(falls, rises):
             before = failures()
             flaky.switch(503)
             eventually(lambda: flaky.address not in answers(server), what='the fall')
@@ -125,8 +142,8 @@ def test_exactly_fall_and_rise_probes(daemon):
             flaky.switch(200)
             eventually(lambda: flaky.address in answers(server), what='the rise')
             rises.append(good() - before)
-        # On a busy machine another probe may have ended before the count was asked for.
         assert min(falls) == FALL and min(rises) == RISE, (falls, rises)
+        assert (FALL, RISE) in zip(falls, rises), (falls, rises)
 
 
 def test_slow_target(daemon):
@@ -136,10 +153,10 @@ def test_slow_target(daemon):
         check = {'interval': 0.6, 'timeout': 0.5, 'fall': 2}
         server = daemon({'example.org.yaml': {'www': record([slow, quick], check=check)}})
         slow.wait_seen(4)
-        assert answers(server) == addresses([slow, quick])
+        settles(server, [slow, quick])
+        mark = server.log.mark()
         slow.switch(0.8)
-        line = server.log.wait('check-changed')
-        assert line.fields['result'] == 'L7TOUT' and line.fields['target'] == slow.endpoint
+        assert change_of(server, slow, 'down', mark).fields['result'] == 'L7TOUT'
         eventually(lambda: answers(server) == [quick.address])
 
 
@@ -150,7 +167,7 @@ def test_all_down_are_all_answered(daemon):
             member.switch(503)
         # On the way down there is never a moment without an answer.
         seen = collections.Counter()
-        deadline = time.monotonic() + 10 * SLOW
+        deadline = time.monotonic() + WAIT
         while {check['state'] for check in server.checks().values()} != {'down'}:
             found = answers(server)
             assert found
@@ -175,7 +192,7 @@ def test_all_down_policies(daemon, all_down):
         www['value'] = '192.0.2.99'
         www['records'] = [{'value': member.address, 'line': 'default'} for member in members]
         server = daemon({'example.org.yaml': {'www': www}})
-        assert answers(server) == addresses(members)
+        settles(server, members)
         members[1].switch('off')
         eventually(lambda: answers(server) == [members[0].address])
         members[0].switch('off')
@@ -190,14 +207,15 @@ def test_all_down_policies(daemon, all_down):
         assert extended_errors(reply) == [(3 if all_down == 'last_good' else 0, text)]
         members[0].switch(200)
         eventually(lambda: extended_errors(server.ask('www.example.org', edns=True)) == [])
-        assert answers(server) == [members[0].address]
+        settles(server, members[:1])
 
 
 def test_ready_waits_for_the_first_round(daemon):
     """Who is down from the start is in no answer, not even the first; one result decides."""
     with targets(3, 200) as members:
         members[0].switch('hang')
-        server = daemon({'example.org.yaml': {'www': record(members)}}, ready=False)
+        check = {'interval': 3, 'timeout': 3}  # time enough for those who answer
+        server = daemon({'example.org.yaml': {'www': record(members, check=check)}}, ready=False)
         server.wait_ready()
         assert members[0].count() >= 1
         assert answers(server) == addresses(members[1:])
@@ -206,12 +224,12 @@ def test_ready_waits_for_the_first_round(daemon):
 
 def test_ready_does_not_wait_for_ever(daemon):
     with targets(2, 'hang') as members:
-        zone = {'www': record(members, check={'interval': 30, 'timeout': 20})}
+        zone = {'www': record(members, check={'interval': 300, 'timeout': 20 * SLOW})}
         begin = time.monotonic()
         server = daemon({'example.org.yaml': zone},
                         health={'allow': ['127.0.0.0/8'], 'first_round': 0.4})
         took = time.monotonic() - begin
-        assert 0.4 <= took < 0.4 + 2 * SLACK + 1
+        assert 0.4 <= took < 15  # of the 20 that the probes take
         assert answers(server) == addresses(members)
         assert {check['state'] for check in server.checks().values()} == {'unknown'}
 
@@ -228,16 +246,18 @@ def test_networks_that_are_not_allowed_are_not_probed(daemon):
 def test_one_check_for_all_names_of_a_member(daemon):
     with targets(1, 'open') as members:
         zone = {name: record(members, kind='tcp') for name in ('a', 'b', 'c')}
+        begin = time.monotonic()
         server = daemon({'example.org.yaml': zone, 'example.net.yaml': zone})
         assert list(server.checks()) == [members[0].endpoint]
         assert len(server.get('/v1/health')['checks']) == 1
-        members[0].wait_seen(4)
-        check = server.checks()[members[0].endpoint]
-        assert abs(check['probes'] - members[0].count()) <= 1
+        members[0].wait_seen(9)
+
+        def probes():
+            return server.checks()[members[0].endpoint]['probes']
+        eventually(lambda: abs(probes() - members[0].count()) <= 1)
         # Its own jitter apart, it is probed once an interval and not once a name.
-        begin, seen = time.monotonic(), members[0].count()
-        members[0].wait_seen(seen + 5)
-        assert time.monotonic() - begin > 5 * INTERVAL * 0.8
+        count = probes()
+        assert count <= (time.monotonic() - begin) / (INTERVAL * 0.8) + 2, count
 
 
 def test_ipv6(daemon):
@@ -248,7 +268,7 @@ def test_ipv6(daemon):
                           {'value': '2001:db8::1', 'line': 'default', 'status': 'up'}]
         del www['values']
         server = daemon({'example.org.yaml': {'www': www}})
-        assert answers(server, kind='AAAA') == ['2001:db8::1', '::1']
+        eventually(lambda: answers(server, kind='AAAA') == ['2001:db8::1', '::1'])
         members[0].switch('off')
         eventually(lambda: answers(server, kind='AAAA') == ['2001:db8::1'])
 
@@ -277,7 +297,7 @@ def test_fallback_pools(daemon):
                       'second': {'values': [{'value': members[3].address}]}},
             'rules': [{'pool': 'first'}]}
         server = daemon({'example.org.yaml': {'www': www}})
-        assert answers(server) == addresses(members[:3])
+        settles(server, members[:3])
         members[0].switch('off')
         eventually(lambda: answers(server) == addresses(members[1:3]))
         members[1].switch('off')
@@ -298,7 +318,8 @@ def test_line_whose_rows_are_all_down_falls_through(daemon):
         def office():
             return server.values('www.example.org', ecs='10.1.2.3')
 
-        assert office() == [members[0].address] and answers(server) == [members[1].address]
+        eventually(lambda: office() == [members[0].address])
+        settles(server, members[1:])
         members[0].switch('off')
         eventually(lambda: office() == [members[1].address])
         members[0].switch(200)
@@ -311,11 +332,12 @@ def test_ttl_follows_a_wobbling_check(daemon):
         check = {'interval': 0.5, 'timeout': 0.4, 'fall': 20}
         server = daemon({'example.org.yaml': {
             'www': record(members, ttl=300, min_ttl=7, check=check)}})
-        assert ttl(server.ask('www.example.org')) == 300
+        def lowered():
+            found = ttl(server.ask('www.example.org'))
+            return found if found != 300 else None
+        eventually(lambda: not lowered())
         members[0].switch(503)
-        lowered = eventually(lambda: (ttl(server.ask('www.example.org')) != 300) and
-                             ttl(server.ask('www.example.org')))
-        assert 7 <= lowered <= 11
+        assert 7 <= eventually(lowered) <= 11
         assert answers(server) == addresses(members)
         members[0].switch(200)
         eventually(lambda: ttl(server.ask('www.example.org')) == 300)
@@ -335,10 +357,11 @@ def test_no_answer_is_lost_or_empty_while_members_come_and_go(daemon):
                 mark = server.log.mark()
                 member.switch(mode)
                 server.log.wait('check-changed', since=mark)
+            eventually(lambda: any(asker.faults for asker in askers) or
+                       min(asker.count for asker in askers) > 12)
         finally:
             for asker in askers:
                 asker.finish()
-        assert min(asker.count for asker in askers) > 12
 
 
 def test_octodns_healthcheck_on_every_form(daemon):

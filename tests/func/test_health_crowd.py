@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from harness import WAIT, eventually, make_query
+from harness import WAIT, eventually, make_query, measured
 
 COUNT = 1000
 # From the last state that turns to the last answer that is new, as a client sees it; this program
@@ -131,6 +131,7 @@ def answered_without(server, victims: list[str]) -> float:
     return time.monotonic()
 
 
+@measured()
 def test_a_thousand_failures_are_published_at_once(daemon):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))

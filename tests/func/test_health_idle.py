@@ -10,8 +10,8 @@ from targets import targets
 from test_health import record
 
 INTERVAL = 1
-# Between a probe's start and what a loaded machine sees of it.
-SLACK = 1.0
+# Between a probe's start and what a loaded machine sees of it; at rest it would be an hour.
+SLACK = 60.0
 
 
 def is_idle(server, target) -> bool:
@@ -45,11 +45,16 @@ def test_idle_names_are_probed_less_often(daemon):
             'other': record([other], kind='tcp', check=check)}})
         # At first all are probed as usual, and one that is asked for stays so.
         asks_until(server, 'direct.example.org', lambda: is_idle(server, other))
-        assert not is_idle(server, direct) and probes(server, direct) >= 2
+        assert not is_idle(server, direct)
+        asks_until(server, 'direct.example.org', lambda: probes(server, direct) >= 2)
         eventually(lambda: all(is_idle(server, member) for member in members), what='rest')
-        before = [probes(server, member) for member in members]
-        time.sleep(2 * INTERVAL)  # for what does not happen
-        assert [probes(server, member) for member in members] == before
+        for _ in range(3):  # a probe may have been under way
+            before = [probes(server, member) for member in members]
+            time.sleep(2 * INTERVAL)  # for what does not happen
+            after = [probes(server, member) for member in members]
+            if after == before:
+                break
+        assert after == before
         # The first query brings a target back within an interval, and it alone.
         for name, member in names.items():
             before = probes(server, member)

@@ -10,7 +10,7 @@ from test_health import record
 
 COUNT = int(10000 * SCALE)  # queries while all members die and when they are dead; 100,000 with 10
 BATCH = 50
-TOLD_MAX = 1.0
+TOLD_MAX = 15.0
 
 
 class Stream:

@@ -6,13 +6,14 @@ import time
 import dns.message
 import pytest
 
-from harness import SCALE, SLOW, make_query, values
+from harness import SCALE, SLOW, make_query, measured, values
 from targets import targets
 from test_health import record
 
 pytestmark = pytest.mark.sanitizer
 
 
+@measured()
 def test_out_in_time_on_the_wire(daemon):
     """From the death of a target to the first answer without it, for many names in one daemon."""
     runs = max(20, min(200, int(20 * SCALE)))

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Steering as clients see it: every type, sites, pools of pools."""
 
-import socket
-
 import dns.rdatatype
 import pytest
 
 from harness import Folder, ecs_of, eventually
+from targets import targets
 
 NETWORKS = '''\
 cidr,country,region,asn,line,lat,lon
@@ -126,8 +125,8 @@ def ramp(server) -> dict:
 
 
 def test_ramp(daemon):
-    with socket.create_server(('127.0.0.1', 0)) as target:
-        server = daemon({'example.org.yaml': {'canary': canary(target.getsockname()[1])}},
+    with targets(1, 'open', '127.0.0.1') as (target,):
+        server = daemon({'example.org.yaml': {'canary': canary(target.port)}},
                         health={'allow': ['127.0.0.0/8']})
         assert ramp(server)['mode'] == 'running' and 3500 < ramp(server)['next_step_in_seconds']
         first = networks_in(server)
@@ -228,7 +227,7 @@ def test_fastest(daemon):
                    for site, ms in (('fra', 90), ('nyc', 20))]
         assert server.api('POST', '/v1/rtt', {'samples': samples})[0] == 200
         eventually(lambda: server.values('fast.example.org.', ecs='10.1.7.0/24') == ['192.0.2.11'],
-                   timeout=15, what='the faster site')
+                   what='the faster site')
         assert server.values('fast.example.org.', ecs='10.1.8.0/24') == ['192.0.2.10']
         reply = server.ask('fast.example.org.', ecs='10.1.7.0/24')
         assert ecs_of(reply).scopelen == 24
