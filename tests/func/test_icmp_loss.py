@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from harness import SLOW, eventually
+from harness import SLOW, eventually, measured
 from namespaces import enter, wire_between
 
 pytestmark = pytest.mark.sanitizer
@@ -81,6 +81,7 @@ def silence(namespace: str):
             pytest.skip('the settings of namespaces cannot be written here')
 
 
+@measured()
 def test_lost_echoes(daemon):
     addresses = {number: (f'192.0.2.{number}', f'2001:db8::{number}') for number, *_ in CASES}
     with wire_between([one for both in addresses.values() for one in both]) as wire, \

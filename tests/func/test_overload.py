@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import PLAIN_ZONE, SCALE, SLOW, eventually, make_query
+from harness import PLAIN_ZONE, SCALE, SLOW, eventually, make_query, measured
 from targets import targets
 
 GROUP = 32  # datagrams of one call (UDP GSO)
@@ -89,6 +89,7 @@ def best_offer(server, seconds: float) -> tuple[float, float]:
 
 @pytest.mark.skipif(SLOW > 1, reason='rates are those of the release binary')
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='needs two cores')
+@measured()
 def test_twice_the_best_rate(daemon):
     with targets(1, 'open') as members:
         measure(daemon, members[0])
@@ -139,6 +140,7 @@ def resident(server) -> int:
 
 
 @pytest.mark.skipif(SLOW > 1, reason='memory and time are those of the release binary')
+@measured()
 def test_random_names(daemon):
     """R9, water torture: names that nobody asked before and that are not there. They cost hardly
     more than a hit, leave nothing behind, and are not logged."""

@@ -6,6 +6,7 @@ import ipaddress
 import random
 import socket
 import struct
+import time
 
 import pytest
 
@@ -157,13 +158,17 @@ def test_limits_count_the_client(daemon):
         assert all(wire.texts(client.exchange(WHO)) == OFFICE for client in clients[7:])
         # The rate limit too: one client is at its limit, another is not.
         with server.client(source=PROXY) as proxy:
+            begin, answers = time.monotonic(), []
             for _ in range(20):
                 proxy.send(header(CLIENT) + WHO)
             for number in range(5):
                 proxy.send(header(f'203.0.113.{10 + number}') + WHO)
-            answers = [wire.texts(proxy.receive()) for _ in range(10)]
-    assert sorted(answers) == [OFFICE] * 5 + [BRANCH] * 5
-    assert server.metric('rrl_dropped_total') == 15
+            while answers.count(BRANCH) < 5:
+                answers.append(wire.texts(proxy.receive()))
+            more = time.monotonic() - begin  # one a second
+    limited = answers.count(OFFICE)
+    assert 5 <= limited <= 5 + more and len(answers) == limited + 5
+    assert server.metric('rrl_dropped_total') == 20 - limited
 
 
 def test_before_tls(daemon, folder):

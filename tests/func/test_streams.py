@@ -16,7 +16,8 @@ import dns.message
 import pytest
 
 import wire
-from harness import PLAIN_ZONE, ROOT, SCALE, SLOW, WAIT, eventually, make_query, rcode, values
+from harness import (PLAIN_ZONE, ROOT, SCALE, SLOW, WAIT, eventually, make_query, measured, rcode,
+                     values)
 
 KEEPALIVE = 11
 ZONE = PLAIN_ZONE + ''.join(f'big TXT "{number:03} {"x" * 240}"\n' for number in range(200))
@@ -84,25 +85,26 @@ def test_idle_time_is_told_and_kept(daemon):
     server = daemon({'test.example.zone': ZONE}, limits={'tcp_clients': 8, 'tcp_idle': 2})
     with server.client(tcp=True) as client:
         assert keepalive(client) == 2.0
-        assert keepalive(client, edns=False) is None
         begin = time.monotonic()
+        assert keepalive(client, edns=False) is None
         client.socket.settimeout(WAIT)
         with pytest.raises(wire.Closed):
             client.receive()
-        assert 1.9 <= time.monotonic() - begin <= 3 * SLOW
+        assert 1.9 <= time.monotonic() - begin <= 8 * SLOW
+    server = daemon({'test.example.zone': ZONE}, limits={'tcp_clients': 8, 'tcp_idle': 8})
     with contextlib.ExitStack() as exits:  # more than half of the places: there is pressure
         clients = [exits.enter_context(server.client(tcp=True)) for _ in range(5)]
         assert [keepalive(client) for client in clients[-1:]] == [0.0]
         begin = time.monotonic()
         with pytest.raises(wire.Closed):
             clients[0].receive()
-        assert time.monotonic() - begin < 1.9 * SLOW
+        assert time.monotonic() - begin < 7  # of 8; with pressure it is a quarter
     eventually(lambda: idle_again(server))
 
 
 def idle_again(server) -> bool:
     with server.client(tcp=True) as client:
-        return keepalive(client) == 2.0
+        return keepalive(client) == 8.0
 
 
 # --- limits
@@ -131,7 +133,7 @@ def test_slow_peers_have_less_time_than_idle_ones(daemon):
                     ended = True
             if ended:
                 break
-        assert ended and time.monotonic() - begin < 10 * SLOW
+        assert ended and time.monotonic() - begin < 30 * SLOW
         eventually(lambda: server.metric('tcp_timed_out_total') == 2)
         assert wire.texts(idle.exchange(WWW)) == ['192.0.2.1']
 
@@ -195,6 +197,7 @@ def attack(server, connections: int, seconds: float):
             print(f'attackers made {attackers.stdout.readline().strip()} connections')
 
 
+@measured()
 def test_bad_peers(daemon):
     """R14: five kinds of attackers hold far more connections than there are places. New honest
     peers are served at once, UDP goes on, memory and descriptors stay bounded."""

@@ -267,8 +267,8 @@ def test_slow_handshake(daemon):
     """A handshake has its time, whatever trickles in; others are served meanwhile."""
     with contextlib.ExitStack() as exits:
         server = daemon(folder=secure_folder(exits, limits={'tls_handshake': 1}))
-        slow = exits.enter_context(raw(server))
         begin = time.monotonic()
+        slow = exits.enter_context(raw(server))
         record = bytes([22, 3, 1, 1, 0]) + bytes(256)
         slow.settimeout(0.1)
         ended = False
@@ -284,7 +284,7 @@ def test_slow_handshake(daemon):
                 break
             with Client(server) as client:
                 assert wire.texts(client.exchange(WWW)) == ['192.0.2.1']
-        assert ended and 0.8 < time.monotonic() - begin < 5 * SLOW
+        assert ended and 0.8 < time.monotonic() - begin < 20 * SLOW
         assert server.metric('tcp_timed_out_total') == 1
 
 
@@ -369,17 +369,20 @@ def test_demands_that_nobody_reads(daemon):
         server = daemon(folder=secure_folder(exits, limits={'tcp_idle': 600}))
         client = DemandingClient(server)
         exits.callback(client.close)
-        count = client.demand()
         worker = next(task for task in Path(f'/proc/{server.process.pid}/task').iterdir()
                       if (task / 'comm').read_text() == 'tls-worker\n')
 
         def core_time():
             return int((worker / 'schedstat').read_text().split()[0]) / 1e9
-        begin, core = time.monotonic(), core_time()
-        time.sleep(0.5)
-        core, elapsed = core_time() - core, time.monotonic() - begin
-        print(f'{count} demands, then {core:.3f} s of the core in {elapsed:.3f} s')
-        assert client.is_stuck()
+        for _ in range(20):  # a thread that only was off its core goes on afterwards
+            count = client.demand()
+            begin, core = time.monotonic(), core_time()
+            time.sleep(0.5)
+            core, elapsed = core_time() - core, time.monotonic() - begin
+            print(f'{count} demands, then {core:.3f} s of the core in {elapsed:.3f} s')
+            if stuck := client.is_stuck():
+                break
+        assert stuck
         assert core < 0.1 * elapsed
         with Client(server) as other:
             assert wire.texts(other.exchange(WWW)) == ['192.0.2.1']

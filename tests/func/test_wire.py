@@ -322,12 +322,12 @@ def is_closed(client) -> bool:
 
 
 def test_idle_tcp_clients_are_sent_away(daemon):
-    server = daemon({'test.example.zone': ZONE}, limits={'tcp_idle': 1})
+    server = daemon({'test.example.zone': ZONE}, limits={'tcp_idle': 3})
+    begin = time.monotonic()
     with server.client(tcp=True) as idle, server.client(tcp=True) as busy:
-        begin = time.monotonic()
         while not select.select([idle.socket], [], [], 0.2)[0]:
             assert busy.exchange(QUESTION)[:2] == QUESTION[:2]
-        assert is_closed(idle) and 0.9 < time.monotonic() - begin < 1 + 2 * SLOW
+        assert is_closed(idle) and 2.9 < time.monotonic() - begin < 8 * SLOW
         assert busy.exchange(QUESTION)[:2] == QUESTION[:2]
 
 
