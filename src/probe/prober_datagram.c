@@ -78,7 +78,7 @@ static void datagram_start(struct attempt *attempt)
         .datagrams = true,
     };
     if (datagram_send(attempt)) {
-        attempt_timer(attempt, datagram_timeout, timeout_ms(attempt->recipe.spec));
+        attempt_deadline(attempt, datagram_timeout);
     } else {
         attempt_end_soon(attempt);
     }

@@ -303,7 +303,7 @@ static void exec_start(struct attempt *attempt)
         .cpu_seconds = (rlim_t)(spec->timeout_ns / NS_PER_SECOND + 2),
     };
     if (child_start(attempt, &plan)) {
-        attempt_timer(attempt, exec_timeout, timeout_ms(spec));
+        attempt_deadline(attempt, exec_timeout);
     } else {
         probe_result_set(&attempt->result, PROBE_LOCAL_ERROR, "the command cannot be run: %s",
                          strerror(errno));

@@ -391,14 +391,20 @@ static void pinging_judge(struct attempt *attempt)
     }
 }
 
+static void icmp_overdue(uv_timer_t *timer)
+{
+    struct attempt *attempt = timer->data;
+    verdict_set(attempt);
+    attempt_end(attempt);
+}
+
 static void icmp_timer(uv_timer_t *timer)
 {
     struct attempt *attempt = timer->data;
     struct pinging *pinging = attempt->own;
     int64_t left_ns = attempt->started_ns + attempt->recipe.spec->timeout_ns - attempt_now();
     if (left_ns <= 0) {
-        verdict_set(attempt);
-        attempt_end(attempt);
+        attempt_last_look(attempt, icmp_overdue);
         return;
     }
     struct icmp_family *family = family_of(attempt);

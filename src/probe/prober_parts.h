@@ -73,6 +73,7 @@ struct attempt {
     int64_t started_ns, layer_ns; // when the probe, and when the layer under way began
     bool has_timer;
     uv_timer_t timer;
+    uv_timer_cb overdue;
     int fd;          // -1: none
     unsigned events; // of epoll, that `fd` is watched for; 0: not watched
     attempt_ready *ready;
@@ -104,6 +105,9 @@ void attempt_end(struct attempt *attempt);
 void attempt_end_soon(struct attempt *attempt);
 // One timer an attempt.
 void attempt_timer(struct attempt *attempt, uv_timer_cb callback, uint64_t delay_ms);
+// Calls when the time of the probe is over and nothing that came in time waits to be looked at.
+void attempt_deadline(struct attempt *attempt, uv_timer_cb overdue);
+void attempt_last_look(struct attempt *attempt, uv_timer_cb overdue);
 // Watches attempt->fd for these events (EPOLLIN, EPOLLOUT); false with the result set when it
 // cannot be watched.
 bool attempt_watch(struct attempt *attempt, unsigned events, attempt_ready *ready);

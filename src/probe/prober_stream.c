@@ -153,7 +153,7 @@ static void stream_start(struct attempt *attempt)
                    (spec->kind == CHECK_GRPC && spec->tls);
     attempt->name = spec->host && !address_parse(spec->host, &literal) ? spec->host : NULL;
     if (stream_connect(attempt)) {
-        attempt_timer(attempt, stream_timeout, timeout_ms(spec));
+        attempt_deadline(attempt, stream_timeout);
     } else {
         attempt_end_soon(attempt);
     }

@@ -96,6 +96,25 @@ void attempt_timer(struct attempt *attempt, uv_timer_cb callback, uint64_t delay
     uv_timer_start(&attempt->timer, callback, delay_ms, 0);
 }
 
+// The loop runs timers before it looks at sockets. When it comes late to both, for the process was
+// off its core, what the target did in time must come first: one turn is in between.
+void attempt_last_look(struct attempt *attempt, uv_timer_cb overdue)
+{
+    attempt_timer(attempt, overdue, 1);
+}
+
+static void time_is_over(uv_timer_t *timer)
+{
+    struct attempt *attempt = timer->data;
+    attempt_last_look(attempt, attempt->overdue);
+}
+
+void attempt_deadline(struct attempt *attempt, uv_timer_cb overdue)
+{
+    attempt->overdue = overdue;
+    attempt_timer(attempt, time_is_over, timeout_ms(attempt->recipe.spec));
+}
+
 // --- attempts ---
 
 // Gives back what the attempt holds; its memory goes with its timer.

@@ -101,6 +101,30 @@ static void black_holes_time_out_in_time(void **state)
     black_hole_close(&hole);
 }
 
+// The loop comes late to all of it: to the connection that was made in time, and to the end of that
+// time.
+static void a_late_look_is_no_timeout(void **state)
+{
+    (void)state;
+    struct server *server = server_start(HOLD, NULL);
+    struct check_spec spec = tcp_spec(server->port);
+    spec.timeout_ns = 100 * NS_PER_MS;
+    struct address address;
+    struct check_view view;
+    assert_true(address_parse("127.0.0.1", &address));
+    int check = health_acquire(bench.health, &address, &spec);
+    health_tick(bench.health);
+    assert_true(health_view(bench.health, check, &view));
+    poll(NULL, 0, 300);
+    while (!health_settled(bench.health)) {
+        bench_turn();
+    }
+    assert_true(health_view(bench.health, check, &view));
+    assert_int_equal(view.last_reason, PROBE_OK);
+    health_release(bench.health, check);
+    server_stop(server);
+}
+
 static void both_families_are_probed(void **state)
 {
     (void)state;
@@ -429,6 +453,7 @@ int main(void)
         LOOP_TEST(tcp_connects),
         LOOP_TEST(tcp_is_refused),
         LOOP_TEST(black_holes_time_out_in_time),
+        LOOP_TEST(a_late_look_is_no_timeout),
         LOOP_TEST(both_families_are_probed),
         LOOP_TEST(denied_addresses_see_no_connection),
         LOOP_TEST(an_exhausted_process_blames_nobody),
