@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Runs the test suites and counts. Each suite is a function suite_NAME that leaves JUnit files in
-# build/results/NAME*.xml; scripts/count-results.py sums them up. A suite that cannot even run (a
+# build/results/NAME*.xml; scripts/count-results.py sums them up and says why what failed. A suite that cannot even run (a
 # build that fails) counts as one failure. The last line on standard output is the sum.
 #
 # Usage: scripts/test.sh [SUITE...]      default: all of them, in the order below
@@ -38,16 +38,18 @@ meson_suite() {
     local name=$1 directory=$2 status=0
     shift 2
     quietly "building $directory/" ninja -C "$directory" || return 1
-    rm -f "$directory/meson-logs/testlog.junit.xml"
+    rm -f "$directory/meson-logs/"testlog.{junit.xml,json}
     meson test -C "$directory" --no-rebuild --print-errorlogs "$@" >&2 </dev/null || status=$?
     cp "$directory/meson-logs/testlog.junit.xml" "$results/$name.xml" || return 1
+    cp "$directory/meson-logs/testlog.json" "$results/$name.json" || return 1
     return "$status"
 }
 
 pytest_suite() {
     local name=$1
     shift
-    "$python" -m pytest -q -p no:cacheprovider --junitxml="$results/$name.xml" "$@" >&2 </dev/null
+    "$python" -m pytest -q -p no:cacheprovider --junitxml="$results/$name.xml" \
+        -o junit_logging=all -o junit_log_passing_tests=false "$@" >&2 </dev/null
 }
 
 suite_release() {

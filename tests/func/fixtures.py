@@ -8,6 +8,9 @@ import pytest
 from harness import Folder, Server
 
 
+LOG_MAX = 6000
+
+
 def pytest_configure(config):
     config.addinivalue_line('markers', 'sanitizer: also worth running on the sanitizer builds')
 
@@ -24,6 +27,7 @@ def daemons(exits: contextlib.ExitStack):
             folder.zone(name, content)
         server = Server(folder, prefix, **(environment or {}))
         exits.callback(server.kill)
+        exits.callback(lambda: print(server.log.text()[-LOG_MAX:]))  # shown when the test fails
         if ready:
             server.wait_ready()
             exits.callback(server.stop)

@@ -2,6 +2,7 @@
 """./dev and its scripts: the table of verbs, the geo cache, and counting that cannot flatter."""
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -150,6 +151,12 @@ def count(tmp_path, *broken, **files):
     return result.returncode, result.stdout.splitlines()[-1]
 
 
+def reasons(tmp_path):
+    """What is told of failed tests, before the counts."""
+    lines = run('scripts/count-results.py', str(tmp_path)).stdout.splitlines()
+    return [line.strip() for line in lines[:lines.index('')]]
+
+
 def test_count_sums_all_files(tmp_path):
     assert count(tmp_path, func='<testcase/><testcase/>', tidy='<testcase/>') == (
         0, '3 passed, 0 failed')
@@ -176,6 +183,38 @@ def test_count_takes_a_suite_that_could_not_run_for_a_failure(tmp_path):
 def test_count_does_not_count_a_failed_suite_twice(tmp_path):
     assert count(tmp_path, 'sanitizers', tsan='<testcase><failure/></testcase>') == (
         1, '0 passed, 1 failed')
+
+
+def test_count_tells_the_assertion(tmp_path):
+    output = ''.join(f'[ RUN      ] t{i}\n[       OK ] t{i}\n' for i in range(50))
+    assert count(tmp_path, asan=(
+        '<testcase name="net/tcp" classname="unit"><failure/><system-out>SIGNPOST_SEED=0x7\n'
+        f'[ RUN      ] bad\n{output}</system-out><system-err>[  ERROR   ] --- 1 != 2\n'
+        '[   LINE   ] --- test_tcp.c:7: error: Failure!\n[  PASSED  ] 50 test(s).\n'
+        '[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] bad</system-err></testcase>')
+    ) == (1, '50 passed, 1 failed')
+    assert reasons(tmp_path) == [
+        'asan: unit net/tcp', 'SIGNPOST_SEED=0x7', '[  ERROR   ] --- 1 != 2',
+        '[   LINE   ] --- test_tcp.c:7: error: Failure!',
+        '[  FAILED  ] 1 test(s), listed below:', '[  FAILED  ] bad']
+
+
+def test_count_tells_what_pytest_says(tmp_path):
+    source = ''.join(f'  line {i}\n' for i in range(40))
+    count(tmp_path, func=(
+        f'<testcase name="test_x" classname="tests.func.test_y"><failure>{source}E   assert 1 == 2'
+        f'\n{source}</failure><system-out>seed 5\n{source}</system-out></testcase>'))
+    assert reasons(tmp_path) == ['func: func.test_y test_x', 'seed 5', 'E   assert 1 == 2']
+
+
+def test_count_knows_who_ran_out_of_time(tmp_path):
+    """Of that meson's JUnit file says nothing."""
+    (tmp_path / 'release.json').write_text('\n'.join(json.dumps(row) for row in (
+        {'name': 'signpost:unit / a/b', 'result': 'TIMEOUT', 'stdout': 'seed 9\nat it\n'},
+        {'name': 'signpost:unit / a/c', 'result': 'OK'})))
+    assert count(tmp_path, 'release', release='<testcase name="a/b"/><testcase name="a/c"/>') == (
+        1, '1 passed, 1 failed')
+    assert reasons(tmp_path) == ['release:  a/b', 'seed 9', 'at it', 'it ran out of time']
 
 
 def test_count_of_nothing_is_a_failure(tmp_path):
