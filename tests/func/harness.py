@@ -386,19 +386,27 @@ def make_query(name: str, rdtype: str = 'A', *, rdclass: str = 'IN', ecs: str | 
 
 
 def with_flipped_bit(query: dns.message.Message, dice: random.Random, first: int = 2) -> bytes:
-    """The message with one bit wrong from octet `first` on; but OPT stays OPT and options what they
-    are: a lost client subnet or a new cookie makes an answer that depends on who asks, and when."""
+    """The message with one bit wrong from octet `first` on; but OPT stays OPT, options what they
+    are, and a client subnet stays among those that somebody can have: a lost one or a new cookie
+    makes an answer that depends on who asks, and when."""
     wired = bytearray(query.to_wire())
+    place = dice.choice(flippable(query, wired, first))
+    wired[place] ^= 1 << dice.randrange(8)
+    return bytes(wired)
+
+
+def flippable(query: dns.message.Message, wired: bytes, first: int) -> list[int]:
+    """Where that may be."""
     fixed, at = set(), len(wired)
     for option in reversed(query.options):
         at -= 4 + len(option.to_wire())
         fixed |= {at, at + 1}
+        if isinstance(option, dns.edns.ECSOption):
+            fixed.add(at + 8)  # of its address: 198 and 32 are a multicast network
     if query.edns >= 0:
-        fixed |= {at - 10, at - 9}
-        assert wired[at - 10:at - 8] == b'\0\x29'
-    place = dice.choice([place for place in range(first, len(wired)) if place not in fixed])
-    wired[place] ^= 1 << dice.randrange(8)
-    return bytes(wired)
+        fixed |= {at - 11, at - 10, at - 9}
+        assert wired[at - 11:at - 8] == b'\0\0\x29'
+    return [place for place in range(first, len(wired)) if place not in fixed]
 
 
 def values(reply: dns.message.Message, rdtype: str = 'A') -> list[str]:
