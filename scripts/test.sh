@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Runs the test suites and counts. Each suite is a function suite_NAME that leaves JUnit files in
-# build/results/NAME*.xml; scripts/count-results.py sums them up and says why what failed. A suite that cannot even run (a
-# build that fails) counts as one failure. The last line on standard output is the sum.
+# build/results/NAME*.xml; scripts/count-results.py tells why what failed and sums them up. A suite
+# that cannot even run (a build that fails) counts as one failure. The last line on standard output
+# is the sum.
 #
 # Usage: scripts/test.sh [SUITE...]      default: all of them, in the order below
 

@@ -24,8 +24,8 @@ held_ports: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 on which nobody listens, and for which nobody else can be chosen until
-    the tests end. A program that sets SO_REUSEADDR, as servers do, can bind it by its number."""
+    """A TCP port of 127.0.0.1 on which nobody listens, and which nobody else is given until the
+    tests end. A program that sets SO_REUSEADDR, as servers do, can bind it by its number."""
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     holder.bind(('127.0.0.1', 0))

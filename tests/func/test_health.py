@@ -15,8 +15,8 @@ pytestmark = pytest.mark.sanitizer
 
 INTERVAL, TIMEOUT, RISE, FALL = 0.3, 0.2, 2, 3
 # Targets are threads of this process, so a probe may fail because we are late. States are waited
-# for, and times have this much room: how many probes it takes is counted exactly below, and how long
-# exactly is for test_health_wire.py.
+# for, and times have this much room: how many probes it takes is counted exactly below, and how
+# long exactly is for test_health_wire.py.
 SLACK = 10 * SLOW
 
 
