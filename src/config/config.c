@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/text_file.h"
+#include "format/document.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,30 +53,10 @@ const char *node_text(const struct config_reader *reader, struct fy_node *node)
     return arena_printf(reader->config->arena, "%.*s", (int)size, text);
 }
 
-// Levenshtein distance, cut off at `limit`: two rows of the matrix on keys of at most KEY_MAX
-// bytes.
-enum { KEY_MAX = 64 };
-
 static unsigned key_distance(const char *a, const char *b)
 {
-    size_t a_size = strlen(a), b_size = strlen(b);
-    unsigned row[KEY_MAX + 1];
-    if (a_size > KEY_MAX || b_size > KEY_MAX) {
-        return KEY_MAX;
-    }
-    for (size_t j = 0; j <= b_size; j++) {
-        row[j] = (unsigned)j;
-    }
-    for (size_t i = 1; i <= a_size; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b_size; j++) {
-            unsigned substitute = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = MIN(substitute, MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[b_size];
+    enum { FAR = 64 };
+    return text_distance(a, b, FAR);
 }
 
 static const char *last_part(const char *name)

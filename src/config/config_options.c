@@ -124,7 +124,8 @@ static const struct option options[] = {
      LIST(health_anchors, health_anchor_count)},
     {{.name = "health.state", .type = OPTION_PATH_OR_OFF, .fallback = "run",
       .help = "Folder of the files `health.states` (states of checks, taken up again after a "
-              "restart) and `health.manual` (what operators have set)."},
+              "restart), `health.manual` (what operators have set) and `ramps.json` (how far ramps "
+              "have come)."},
      FIELD(health_state)},
     {{.name = "health.state_age", .type = OPTION_DURATION, .min = 0, .max = 86400,
       .fallback = "600", .unit = "seconds",

@@ -252,7 +252,6 @@ static bool parse_interface(const struct value *value)
     return true;
 }
 
-_Static_assert(offsetof(struct database, path) == 0, "parse_path writes the path");
 // "NAME=/path ARGUMENT ...", split at blanks.
 static bool parse_command(const struct value *value)
 {
@@ -285,18 +284,20 @@ static bool parse_user(const struct value *value)
     return true;
 }
 
+_Static_assert(offsetof(struct database, path) == 0, "parse_path writes the path");
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum line_precedence) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum cookie_mode) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum xdp_wish) == sizeof(unsigned), "parse_enum writes an unsigned");
 _Static_assert(sizeof(enum store_driver) == sizeof(unsigned), "parse_enum writes an unsigned");
+_Static_assert(sizeof(enum health_process) == sizeof(unsigned), "parse_enum writes an unsigned");
 
-// How a type is parsed, and for lists the size of an element (0: no list).
 static bool parse_mapping_only(const struct value *value)
 {
     return refuse(value, "expected a %s", option_type_text(value->option->info.type));
 }
 
+// How a type is parsed, and for lists the size of an element (0: no list).
 static const struct {
     bool (*parse)(const struct value *value);
     size_t element_size;

@@ -34,19 +34,42 @@ static bool refuse(const struct reading *at, const char *message)
 }
 
 // Plain HTTP to anywhere would show alarms and names to the whole way; to this machine it may be.
-static bool read_url(const struct reading *at)
+// What stands before an @ is no host, whatever it looks like.
+static bool url_is_safe(const char *text)
 {
-    const char *text = node_text(at->reader, at->node);
-    static const char *const schemes[] = {"https://", "http://127.0.0.1", "http://[::1]",
-                                          "http://localhost"};
-    for (size_t i = 0; text != NULL && i < ARRAY_SIZE(schemes); i++) {
-        if (strncmp(text, schemes[i], strlen(schemes[i])) == 0 &&
-            strpbrk(text, " \"\r\n") == NULL) {
-            at->hook->url = text;
+    static const char https[] = "https://", http[] = "http://";
+    static const char *const own[] = {"127.0.0.1", "[::1]", "localhost"};
+    if (strpbrk(text, " \"\r\n") != NULL) {
+        return false;
+    }
+    if (strncmp(text, https, sizeof(https) - 1) == 0) {
+        return true;
+    }
+    if (strncmp(text, http, sizeof(http) - 1) != 0) {
+        return false;
+    }
+    const char *host = text + sizeof(http) - 1;
+    size_t size = strcspn(host, "/?#");
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        size_t own_size = strlen(own[i]);
+        if (strncmp(host, own[i], own_size) == 0 &&
+            (own_size == size ||
+             (host[own_size] == ':' &&
+              own_size + 1 + strspn(host + own_size + 1, "0123456789") == size))) {
             return true;
         }
     }
-    return refuse(at, "expected https://... (http:// only to this machine)");
+    return false;
+}
+
+static bool read_url(const struct reading *at)
+{
+    const char *text = node_text(at->reader, at->node);
+    if (text == NULL || !url_is_safe(text)) {
+        return refuse(at, "expected https://... (http:// only to this machine)");
+    }
+    at->hook->url = text;
+    return true;
 }
 
 static bool read_secret(const struct reading *at)
@@ -72,6 +95,7 @@ static bool read_secret_file(const struct reading *at)
     }
     secret[strcspn(secret, "\r\n")] = '\0';
     at->hook->secret = arena_strdup(at->reader->config->arena, secret);
+    explicit_bzero(secret, size);
     free(secret);
     return at->hook->secret[0] != '\0' ? true : refuse(at, "the file's first line is empty");
 }

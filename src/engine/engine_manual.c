@@ -241,7 +241,10 @@ json_t *engine_manual_set(struct engine *engine, const struct manual_entry *want
     struct manual_entry entry = *wanted;
     entry.set_ns = clock_wall_ns(engine->clock) / NS_PER_SECOND * NS_PER_SECOND; // as on disk
     entry.from_ns = entry.from_ns == 0 ? entry.set_ns : entry.from_ns;
-    entry.until_ns = for_ns > 0 ? entry.from_ns + for_ns : entry.until_ns;
+    if (for_ns > 0 && __builtin_add_overflow(entry.from_ns, for_ns, &entry.until_ns)) {
+        diags_error(diags, (struct place){0}, "for", "it ends later than there are times");
+        return NULL;
+    }
     if (!manual_entry_check(&entry, entry.set_ns, diags)) {
         return NULL;
     }

@@ -245,7 +245,10 @@ def test_dingtalk_says_no_with_status_200(daemon, receiver):
 
 
 def test_bad_hooks_are_refused_with_their_key(folder):
-    for hook, message in (({'url': 'http://example.com/'}, 'url: expected https'),
+    elsewhere = ('http://example.com/', 'http://localhost.example.com/', 'http://127.0.0.10/',
+                 'http://localhost:80@example.com/', 'http://localhost@example.com/',
+                 'http://127.0.0.1:80x/', 'ftp://localhost/', 'http://[::1].example.com/')
+    for hook, message in (*(({'url': url}, 'url: expected https') for url in elsewhere),
                           ({'secret': 'x'}, 'url: it is missing'),
                           ({'url': 'https://a/', 'format': 'fax'}, 'format: expected'),
                           ({'url': 'https://a/', 'gap': -1}, 'gap: expected'),

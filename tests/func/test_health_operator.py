@@ -92,6 +92,7 @@ def test_refusals_name_the_member(daemon):
     for more, status, key in (
             ({'state': 'sideways'}, 422, 'state'), ({'pattern': 'example.org'}, 422, 'pattern'),
             ({'until': 'soon'}, 422, 'until'), ({'for': 0}, 422, 'for'),
+            ({'from': '2262-04-01T00:00:00Z', 'for': 3600 * 24 * 3660}, 422, 'for'),
             ({'until': '2001-01-01T00:00:00Z'}, 422, 'until'),
             ({'weekly': True}, 422, 'weekly'), ({'until': '2099-01-01T00:00:00Z', 'for': 9}, 422,
                                                 'for'),
