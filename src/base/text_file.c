@@ -5,13 +5,13 @@
 // and NULs, for the end of the file and says nothing: half a zone would be served.
 #include "base/text_file.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct text_file {
@@ -76,20 +76,15 @@ static bool file_read(struct text_file *file, int fd)
         snprintf(text, sizeof(text), "the file is larger than %u MiB", file->size_max_mib);
         return fault(file, 0, 0, text);
     }
-    size_t capacity = (size_t)status.st_size;
-    file->bytes = mem_resize(NULL, capacity + 1, 1);
-    while (file->size < capacity) {
-        ssize_t got = read(fd, file->bytes + file->size, capacity - file->size);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return fault(file, 0, 0, strerror(errno));
-        }
-        if (got == 0) {
-            break;
-        }
-        file->size += (size_t)got;
+    file->size = (size_t)status.st_size;
+    file->bytes = mem_resize(NULL, file->size + 1, 1);
+    bool good = file_read_all(fd, file->bytes, file->size);
+    int error = errno;
+    if (!file_is_unchanged(fd, &status)) { // half of a document may be a document
+        return fault(file, 0, 0, FILE_CHANGED_TEXT);
+    }
+    if (!good) {
+        return fault(file, 0, 0, strerror(error));
     }
     file->bytes[file->size] = '\0';
     return text_check(file);

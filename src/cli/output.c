@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "cli/output.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "cli/cli.h"
 
@@ -17,25 +18,12 @@ void output_begin(struct output *output)
     SP_ASSERT(output->file != NULL); // it fails only for want of memory
 }
 
-static bool write_fully(int fd, const char *text, size_t size)
-{
-    while (size > 0) {
-        ssize_t done = write(fd, text, size);
-        if (done < 0 && errno != EINTR) {
-            return false;
-        }
-        text += done > 0 ? done : 0;
-        size -= done > 0 ? (size_t)done : 0;
-    }
-    return true;
-}
-
 // A new file, renamed over the old one: a server that reads meanwhile sees one of them whole.
 static bool file_write(const struct output *output, const char *path)
 {
     char *fresh = mem_printf("%s.new", path);
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool good = fd >= 0 && write_fully(fd, output->text, output->size) && fsync(fd) == 0;
+    bool good = fd >= 0 && file_write_all(fd, output->text, output->size) && fsync(fd) == 0;
     if (fd >= 0) {
         good = close(fd) == 0 && good;
     }
@@ -57,7 +45,7 @@ bool output_end(struct output *output, const char *path)
     if (path != NULL) {
         good = file_write(output, path);
     } else {
-        good = write_fully(STDOUT_FILENO, output->text, output->size);
+        good = file_write_all(STDOUT_FILENO, output->text, output->size);
         if (!good) {
             cli_failure("standard output cannot be written: %s", strerror(errno));
         }
@@ -76,7 +64,7 @@ int output_peek(struct output *output, char path[32])
 {
     fflush(output->file);
     int fd = memfd_create("signpost-document", MFD_CLOEXEC);
-    if (fd < 0 || !write_fully(fd, output->text, output->size)) {
+    if (fd < 0 || !file_write_all(fd, output->text, output->size)) {
         cli_failure("the document cannot be read back: %s", strerror(errno));
         if (fd >= 0) {
             close(fd);

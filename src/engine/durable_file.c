@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/durable_file.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -16,19 +17,6 @@ static bool refuse(struct diags *diags, const char *path, const char *what, int 
 {
     diags_error(diags, (struct place){.file = path}, NULL, "cannot %s: %s", what, strerror(error));
     return false;
-}
-
-static bool write_all(int fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t wrote = write(fd, bytes, size);
-        if (wrote < 0 && errno != EINTR) {
-            return false;
-        }
-        bytes += MAX(wrote, 0);
-        size -= (size_t)MAX(wrote, 0);
-    }
-    return true;
 }
 
 // The folder of the path in memory of the caller.
@@ -47,7 +35,7 @@ static bool fill(const char *fresh, const char *bytes, size_t size)
     if (fd < 0) {
         return false;
     }
-    bool good = write_all(fd, bytes, size) && fsync(fd) == 0;
+    bool good = file_write_all(fd, bytes, size) && fsync(fd) == 0;
     int error = errno;
     good = close(fd) == 0 && good;
     errno = good ? errno : error;

@@ -7,6 +7,7 @@
 // its limits, TTLs that are left out, relative $ORIGIN and $INCLUDE origins, which the scanner does
 // not know, and going on behind faults that the scanner calls fatal. Runs on a pool thread. Two
 // million records take a few seconds.
+#include "base/file.h"
 #include "zone/rdata.h"
 #include "format/readers.h"
 
@@ -90,22 +91,17 @@ static const char *descriptor_read(struct source *source, int fd)
     }
     source->device = status.st_dev;
     source->inode = status.st_ino;
-    size_t capacity = (size_t)status.st_size;
-    source->text = mem_resize(NULL, capacity + 1, 1);
-    while (source->size < capacity) {
-        ssize_t got = read(fd, source->text + source->size, capacity - source->size);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return strerror(errno);
-        }
-        if (got == 0) {
-            break;
-        }
-        source->size += (size_t)got;
+    size_t size = (size_t)status.st_size;
+    source->text = mem_resize(NULL, size + 1, 1);
+    bool good = file_read_all(fd, source->text, size);
+    int error = errno;
+    if (!file_is_unchanged(fd, &status)) { // half of a zone may be a zone
+        return FILE_CHANGED_TEXT;
     }
-    source->size = newlines_normalise(source->text, source->size);
+    if (!good) {
+        return strerror(error);
+    }
+    source->size = newlines_normalise(source->text, size);
     return NULL;
 }
 

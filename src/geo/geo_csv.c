@@ -12,6 +12,8 @@
 
 #include "geo/geo_load.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,22 +26,6 @@
 enum { FAULTS_MAX = 20 };
 
 // --- files
-
-static bool read_fully(int fd, char *text, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t got = read(fd, text + done, size - done);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            errno = got == 0 ? EIO : errno; // cut short while it was being read
-            return false;
-        }
-        done += (size_t)got;
-    }
-    return true;
-}
 
 // The open file and what it was like then; -1 with an error in `diags`.
 static int file_open(const char *path, struct stat *status, struct diags *diags)
@@ -65,15 +51,11 @@ static int file_open(const char *path, struct stat *status, struct diags *diags)
 static bool file_close(const char *path, int fd, const struct stat *before, bool good,
                        struct diags *diags)
 {
-    struct stat now;
     int error = errno;
-    bool same = fstat(fd, &now) == 0 && now.st_size == before->st_size &&
-                now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-                now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+    bool same = file_is_unchanged(fd, before);
     close(fd);
     if (!same) {
-        diags_error(diags, (struct place){.file = path}, NULL,
-                    "changed while it was being read; write a new file and rename it");
+        diags_error(diags, (struct place){.file = path}, NULL, FILE_CHANGED_TEXT);
     } else if (!good) {
         diags_error(diags, (struct place){.file = path}, NULL, "cannot be read: %s",
                     strerror(error));
@@ -91,7 +73,7 @@ char *file_read(const char *path, size_t *size, int64_t *changed_s, struct diags
     *size = (size_t)status.st_size;
     *changed_s = status.st_mtim.tv_sec;
     char *text = mem_alloc(*size + 1);
-    bool good = read_fully(fd, text, *size);
+    bool good = file_read_all(fd, text, *size);
     if (!file_close(path, fd, &status, good, diags)) {
         free(text);
         return NULL;
@@ -112,7 +94,7 @@ int file_copy(const char *path, struct diags *diags)
     bool good = copy >= 0;
     for (size_t left = (size_t)status.st_size; good && left > 0;) {
         size_t size = MIN(left, (size_t)PIECE_SIZE);
-        good = read_fully(fd, piece, size) && write(copy, piece, size) == (ssize_t)size;
+        good = file_read_all(fd, piece, size) && file_write_all(copy, piece, size);
         left -= size;
     }
     free(piece);
