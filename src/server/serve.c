@@ -293,10 +293,6 @@ static void reload_end(struct server *server, const struct api_reload_result *re
         log_event(LOG_EVENT_RELOAD_REFUSED, "generation=%llu errors=%zu",
                   (unsigned long long)result->generation, result->diags->error_count);
     }
-    if (server->announced_reload) {
-        server->announced_reload = false;
-        notify_send("READY=1");
-    }
 }
 
 // At the end of every run of the reload queue; the first is the initial load.
@@ -316,14 +312,30 @@ static void on_reloaded(void *context, const struct api_reload_result *result)
     }
 }
 
+// The run that a signal asked for has ended. Another run may have been under way when it came.
+static void on_announced_end(void *context, const struct api_reload_result *result)
+{
+    struct server *server = context;
+    if (--server->announced_reloads == 0 && !result->stopping) {
+        notify_send("READY=1");
+    }
+}
+
+static void reload_announced(struct server *server)
+{
+    server->announced_reloads++;
+    notify_reloading(clock_monotonic_ns(server->clock));
+    reload_request(server->reload, RELOAD_ALL, on_announced_end, server);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
-    if (number == SIGHUP) {
-        if (server->phase == PHASE_SERVING) {
-            server->announced_reload = true;
-            notify_reloading(clock_monotonic_ns(server->clock));
-        }
+    if (number == SIGHUP && server->phase == PHASE_SERVING) {
+        reload_announced(server);
+        return;
+    }
+    if (number == SIGHUP) { // systemd still waits for the start, or for the end
         reload_request(server->reload, RELOAD_ALL, NULL, NULL);
         return;
     }

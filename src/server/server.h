@@ -35,7 +35,7 @@ struct server {
     int exit_code;
     int64_t begun_ns;
     uint64_t reloads, reloads_refused, geo_updates, geo_updates_refused;
-    bool announced_reload; // systemd was told RELOADING=1
+    unsigned announced_reloads; // under way, of which systemd was told RELOADING=1
     uv_signal_t signal_term, signal_int, signal_hup;
     uv_prepare_t prepare;
     uv_timer_t tick;        // wakes the loop when the engine wants to be called

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from harness import (ROOT, SIGNPOST, WAIT, Server, cli, eventually, make_query,
+from harness import (ROOT, SIGNPOST, WAIT, Server, UnixConnection, cli, eventually, make_query,
                      process_environment)
 from targets import targets
 from test_examples import Examples
@@ -278,6 +278,31 @@ def test_notify(daemon, folder, abstract):
         assert manager.recv(4096) == b'READY=1'
         server.process.send_signal(signal.SIGTERM)
         assert manager.recv(4096) == b'STOPPING=1'
+        server.stop()
+
+
+def test_ready_after_what_the_signal_asked_for(daemon, folder):
+    """A signal while another reload is under way, which has read the old file already."""
+    made = folder()
+    large = '$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n' + ''.join(
+        f'n{number} A 192.0.2.1\n' for number in range(100000))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(made.path / 'notify'))
+        manager.settimeout(WAIT)
+        server = daemon({'example.net.yaml': ZONE, 'example.org.zone': large}, folder=made,
+                        ready=False, environment={'NOTIFY_SOCKET': str(made.path / 'notify')})
+        server.wait_ready()
+        assert manager.recv(4096) == b'READY=1'
+        made.zone('example.org.zone', large + '; once more\n')
+        with contextlib.closing(UnixConnection(str(made.path / 'run/signpost.sock'))) as other:
+            other.request('POST', '/v1/reload')
+            server.get('/v1/status')  # came behind it
+            made.zone('example.net.yaml', ZONE.replace('192.0.2.2', '192.0.2.3'))
+            server.process.send_signal(signal.SIGHUP)
+            assert manager.recv(4096).startswith(b'RELOADING=1')
+            assert manager.recv(4096) == b'READY=1'
+            assert '192.0.2.3' in server.values('www.example.net')
+            assert other.getresponse().status == 200
         server.stop()
 
 
