@@ -9,7 +9,7 @@
 enum { WEBHOOK_EVENTS_MAX = 100, WEBHOOK_SIGNATURE_SIZE = 65 };
 
 // The body for some events in order, `dropped` of which before them were lost; released with
-// free(). For FORMAT_PAGERDUTY there is exactly one event.
+// free(). For WEBHOOK_PAGERDUTY there is exactly one event.
 char *webhook_body(const struct webhook *hook, const struct event *events, size_t count,
                    uint64_t dropped);
 // How many events one request of this format holds.

@@ -48,7 +48,7 @@ BANNED = {
 }
 
 # What comments name that is not ours.
-FOREIGN = {'cmocka.h', 'sd_notify', 'close_notify'}
+FOREIGN = {'cmocka.h', 'sd_notify', 'close_notify', 'TIME_WAIT', 'ICMP_FILTER', 'BPF_PROG_TEST_RUN'}
 # What stands for any name in a path.
 ANY_NAME = re.compile('FOLDER|NAME|TARGET|[*]')
 
@@ -352,7 +352,7 @@ def named_files_exist(tree: Tree) -> Iterator[Fault]:
 
 def named_things_exist(tree: Tree) -> Iterator[Fault]:
     """What a comment of ours calls some_thing stands in the code, or is the stem of a file."""
-    thing = re.compile(r'(?<![\w.-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w*])')
+    thing = re.compile(r'(?<![\w.-])[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+(?![\w*])')
     sources = tree.find(*CODE)
     known = FOREIGN | {Path(path).stem for path in tree.paths}
     for path in sources:
