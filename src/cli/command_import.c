@@ -130,10 +130,9 @@ const struct command command_import = {
     .name = "import",
     .operands = "FILE",
     .summary = "Make a zone document of another provider's or program's records",
-    .help =
-        "Dumps of DNSPod, alidns and Huawei are CSV or JSON, as their consoles and APIs give "
-        "them; rows\\nare what `signpost export --to csv` and `--to json` write. What cannot be "
-        "kept is a warning.",
+    .help = "Dumps of DNSPod, alidns and Huawei are CSV or JSON, as their consoles and APIs give "
+            "them; rows\nare what `signpost export --to csv` and `--to json` write. What cannot be "
+            "kept is a warning.",
     .operands_min = 1,
     .operands_max = 1,
     .options = options,
