@@ -86,7 +86,7 @@ void events_add(struct events *events, enum event_type type, json_t *object)
                   api_time_format(clock_wall_ns(events->clock), time));
     json_object_update(json, object);
     json_decref(object);
-    char *text = json_dumps(json, JSON_COMPACT);
+    char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
     SP_ASSERT(text != NULL); // only memory could be missing
     json_decref(json);
     struct event *event = &events->ring[id % EVENTS_KEPT];

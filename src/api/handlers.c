@@ -77,7 +77,8 @@ void handle_explain(struct api_call *call)
         diags_error(&diags, nowhere, "type", "is no record type: expected one like A or TYPE65280");
     }
     if (!address_parse(call_param(call, "client"), &client)) {
-        diags_error(&diags, nowhere, "client", "is no address: expected IPv4 or IPv6");
+        diags_error(&diags, nowhere, "client", "\"%.60s\" is no address: expected IPv4 or IPv6",
+                    call_param(call, "client"));
     }
     if (diags.error_count > 0) {
         call_problem_diags(call, 400, "the parameters are not right", &diags);

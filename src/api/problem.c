@@ -109,7 +109,7 @@ json_t *problem_json(unsigned status, const char *detail)
 void response_json(struct api_response *response, unsigned status, const char *content_type,
                    json_t *json)
 {
-    char *text = json_dumps(json, JSON_INDENT(2));
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     SP_ASSERT(text != NULL); // only memory could be missing
     json_decref(json);
     size_t size = strlen(text);

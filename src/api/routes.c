@@ -57,6 +57,7 @@ static const struct api_field_info simulate_body[] = {
     {"down", API_TEXTS, false, "What if these were down: patterns of members, sites or pools"},
     {"weights", API_OBJECT, false, "What if these members had these weights: pattern to number"},
     {"document", API_TEXT, false, "What if this were the zone's document (YAML)"},
+    {"document_name", API_TEXT, false, "What faults of it are reported under; \"document\""},
     {"by", API_TEXT, false, "Tables for each `line`, `country` or `continent`, too"},
     {"lines", API_TEXTS, false, "For each of these lines instead of those in the rules"},
     {0},

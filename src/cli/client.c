@@ -133,7 +133,7 @@ static json_t *answer_read(const struct cli_args *args, const struct answer *ans
         return json;
     }
     if (cli_value(args, "json") != NULL) {
-        json_dumpf(json, stdout, JSON_INDENT(2));
+        json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
         putchar('\n');
     } else {
         client_print_faults(json);

@@ -89,6 +89,7 @@ static bool put_document(const struct cli_args *args, json_t *body)
     diags_clear(&diags);
     if (text != NULL) {
         json_object_set_new(body, "document", json_stringn(text, size));
+        json_object_set_new(body, "document_name", json_string(path));
     }
     free(text);
     return text != NULL;

@@ -12,6 +12,7 @@ const struct command *const command_table[] = {
     &command_status,
     &command_health,
     &command_drain,
+    &command_ramps,
     &command_geo,
     &command_import,
     &command_export,

@@ -15,6 +15,7 @@ extern const struct command command_health;
 extern const struct command command_drain;
 extern const struct command command_prober;
 extern const struct command command_geo;
+extern const struct command command_ramps;
 extern const struct command command_import;
 extern const struct command command_export;
 extern const struct command command_reference;

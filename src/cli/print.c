@@ -87,7 +87,7 @@ static void format_cell(const json_t *json, char text[CELL_MAX])
         format_list(json, text);
         break;
     case JSON_OBJECT: {
-        char *compact = json_dumps(json, JSON_COMPACT);
+        char *compact = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
         copy_plain(compact == NULL ? "" : compact, text, CELL_MAX);
         free(compact);
         break;
@@ -252,6 +252,6 @@ void print_json(const json_t *json, unsigned indent)
 
 void print_raw(const json_t *json)
 {
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY);
     putchar('\n');
 }

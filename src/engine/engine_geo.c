@@ -5,6 +5,8 @@
 #include "api/call.h"
 #include "engine/engine_internal.h"
 
+#include "base/memory.h"
+
 #include <math.h>
 
 static json_t *files_json(const struct engine *engine)
@@ -59,18 +61,46 @@ static bool line_has(const struct line *line, const struct address *address,
     return false;
 }
 
+static int line_compare(const void *a, const void *b)
+{
+    const struct line *const *x = a, *const *y = b;
+    unsigned left = line_rank(*x, PRECEDENCE_ISP_FIRST);
+    unsigned right = line_rank(*y, PRECEDENCE_ISP_FIRST);
+    return left != right ? (left < right) - (left > right) : (*x > *y) - (*x < *y);
+}
+
+json_t *engine_lines_json(const struct lines *lines, const bool *taken)
+{
+    size_t count = 0;
+    const struct line **sorted = mem_alloc_array(lines_count(lines), sizeof(const struct line *));
+    for (size_t i = 0; i < lines_count(lines); i++) {
+        if (taken[i]) {
+            sorted[count++] = lines_get(lines, i);
+        }
+    }
+    if (count > 0) {
+        qsort(sorted, count, sizeof(const struct line *), line_compare);
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, json_string(sorted[i]->id));
+    }
+    free(sorted);
+    return list;
+}
+
 static json_t *lines_json(const struct engine *engine, const struct address *address,
                           const struct geo_match *match)
 {
     const struct location *location = geo_location(engine->geo, match->location);
-    json_t *list = json_array();
-    for (size_t i = lines_count(engine->lines); i-- > 0;) {
+    bool *taken = mem_alloc_array(lines_count(engine->lines), sizeof(*taken));
+    for (size_t i = 0; i < lines_count(engine->lines); i++) {
         const struct line *line = lines_get(engine->lines, i);
-        if (location->custom_line == (int)i || line_holds(line, location) ||
-            line_has(line, address, match)) {
-            json_array_append_new(list, json_string(line->id));
-        }
+        taken[i] = location->custom_line == (int)i || line_holds(line, location) ||
+                   line_has(line, address, match);
     }
+    json_t *list = engine_lines_json(engine->lines, taken);
+    free(taken);
     return list;
 }
 

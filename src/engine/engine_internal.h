@@ -253,3 +253,6 @@ void engine_log_fault(enum log_event event, const char *path, const struct diags
 
 // How member health is seen by the compiler (steer/plan.h).
 struct member_view engine_member_view(void *engine, const struct member *member);
+
+// The ids of those lines whose place in `taken` is set, from strong to weak.
+json_t *engine_lines_json(const struct lines *lines, const bool *taken);

@@ -206,7 +206,9 @@ static const struct rrset *rrset_of_document(struct simulate_call *call, const c
     const struct zone_state *zone = call->found.zone;
     struct zone_reader reader = engine_zone_reader(call->engine, call->faults);
     size_t errors_before = call->faults->error_count;
-    call->document = zone_yaml_read_text("document", text, zone->apex, &reader);
+    const char *file = body_text(call, "document_name");
+    call->document =
+        zone_yaml_read_text(file != NULL ? file : "document", text, zone->apex, &reader);
     if (call->document == NULL || call->faults->error_count > errors_before) {
         return NULL;
     }

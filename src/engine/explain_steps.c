@@ -39,14 +39,15 @@ void explain_add_step(struct explained *x, const char *title, const char *summar
 
 static json_t *lines_of_client(const struct explained *x)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < lines_count(x->engine->lines); i++) {
+    const struct lines *lines = x->engine->lines;
+    bool *taken = mem_alloc_array(lines_count(lines), sizeof(*taken));
+    for (size_t i = 0; i < lines_count(lines); i++) {
         int index = (int)i;
         struct rule rule = {.lines = &index, .line_count = 1};
-        if (rule_holds_client(&rule, x->engine->lines, x->engine->geo, x->client)) {
-            json_array_append_new(list, json_string(lines_get(x->engine->lines, i)->id));
-        }
+        taken[i] = rule_holds_client(&rule, lines, x->engine->geo, x->client);
     }
+    json_t *list = engine_lines_json(lines, taken);
+    free(taken);
     return list;
 }
 

@@ -105,6 +105,11 @@ static const struct lint_row rows[] = {
       "different places.",
       "give both the same method, pools and rules"},
      .owner = lint_family_differs},
+    {{"ramp-unchecked", SEVERITY_WARNING,
+      "A ramp goes back to nobody when its pool fails, and nothing looks whether it does: none of "
+      "the pool's members has a check.",
+      "give the record a check, or leave the status of the pool's members to it"},
+     .steered = lint_ramp_unchecked},
 };
 
 _Static_assert(ARRAY_SIZE(rows) <= 64, "ignored rules are bits of a uint64_t");

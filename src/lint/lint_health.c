@@ -301,3 +301,33 @@ void lint_certificate_name(struct lint *lint)
         certificates_of_members(lint);
     }
 }
+
+// --- ramps
+
+struct looked_at {
+    const struct policy *policy;
+    bool any; // a member that a check may take out
+};
+
+static void looked_at_visit(void *context, const struct member *member)
+{
+    struct looked_at *looked_at = context;
+    looked_at->any |= !lint_member_is_sure(looked_at->policy, member);
+}
+
+void lint_ramp_unchecked(struct lint *lint)
+{
+    const struct policy *policy = lint->policy;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct rule *rule = &policy->rules[i];
+        const struct pool *pool = &policy->pools[rule->pool];
+        struct looked_at looked_at = {.policy = policy};
+        lint_leaves(pool->members, pool->member_count, looked_at_visit, &looked_at);
+        if (rule->ramp != NULL && !looked_at.any) {
+            lint_report(lint, rule->place,
+                        "rule %zu: no member of the pool \"%s\" is checked, so its ramp goes on "
+                        "whatever happens to it",
+                        i + 1, pool->name);
+        }
+    }
+}

@@ -44,6 +44,7 @@ void lint_single_site(struct lint *lint);
 void lint_ttl_long(struct lint *lint);
 void lint_failover_slow(struct lint *lint);
 void lint_certificate_name(struct lint *lint);
+void lint_ramp_unchecked(struct lint *lint);
 // lint_names.c: the RRsets of a name beside each other
 void lint_ttl_mixed(struct lint *lint);
 void lint_family_missing(struct lint *lint);

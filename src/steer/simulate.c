@@ -87,33 +87,32 @@ static void visit_asn(void *context, uint64_t first, uint64_t last, uint32_t asn
     known_add(context, first, asn != 0);
 }
 
-static uint64_t next_first(const struct known *known, size_t at)
+// Adds the stretches that are known. False when there are none.
+static bool known_give(const struct known *known, struct population *population)
 {
-    return at < known->count ? known->items[at].first : UINT64_MAX;
-}
-
-static void add_known_ipv6(struct population *population, const struct geo *geo)
-{
-    struct known places = {.geo = geo}, asns = {.geo = geo}, either = {0};
-    geo_walk_locations(geo, FAMILY_IPV6, visit_location, &places);
-    geo_walk_asns(geo, FAMILY_IPV6, visit_asn, &asns);
-    for (size_t i = 0, k = 0; i < places.count || k < asns.count;) {
-        uint64_t first = MIN(next_first(&places, i), next_first(&asns, k));
-        i += i < places.count && places.items[i].first == first;
-        k += k < asns.count && asns.items[k].first == first;
-        known_add(&either, first, places.items[i - 1].value | asns.items[k - 1].value);
-    }
-    for (size_t i = 0; i < either.count; i++) {
-        uint64_t first = MAX(either.items[i].first, GLOBAL_IPV6_FIRST);
-        uint64_t last = i + 1 < either.count ? either.items[i + 1].first - 1 : UINT64_MAX;
+    for (size_t i = 0; i < known->count; i++) {
+        uint64_t first = MAX(known->items[i].first, GLOBAL_IPV6_FIRST);
+        uint64_t last = i + 1 < known->count ? known->items[i + 1].first - 1 : UINT64_MAX;
         last = MIN(last, GLOBAL_IPV6_LAST);
-        if (either.items[i].value && first <= last) {
+        if (known->items[i].value && first <= last) {
             population_add(population, first, last, units(FAMILY_IPV6, first, last));
         }
     }
+    return population->count > 0;
+}
+
+// An ASN is the sign of a network that is there; databases of places give a country to half of all
+// that may ever be.
+static void add_known_ipv6(struct population *population, const struct geo *geo)
+{
+    struct known places = {.geo = geo}, asns = {.geo = geo};
+    geo_walk_asns(geo, FAMILY_IPV6, visit_asn, &asns);
+    if (!known_give(&asns, population)) {
+        geo_walk_locations(geo, FAMILY_IPV6, visit_location, &places);
+        known_give(&places, population);
+    }
     free(places.items);
     free(asns.items);
-    free(either.items);
 }
 
 struct population population_of_addresses(const struct geo *geo, enum family family)

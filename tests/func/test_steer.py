@@ -136,10 +136,15 @@ def test_ramp(daemon):
         assert ramp(server)['mode'] == 'held' and networks_in(server) == first
         server.reload()
         assert ramp(server)['mode'] == 'held' and networks_in(server) == first
-        assert server.api('POST', f'/v1/ramps/abort?{name}')[0] == 200
+        told = server.folder.cli('ramps', 'abort', 'canary.example.org:new')
+        assert (told.returncode, 'aborted' in told.stdout) == (0, True), told
         assert networks_in(server) == set()
-        assert server.api('POST', f'/v1/ramps/resume?{name}')[0] == 200
+        told = server.folder.cli('ramps', 'resume', 'canary.example.org:new')
+        assert (told.returncode, 'running' in told.stdout) == (0, True), told
         assert networks_in(server) == first
+        assert 'canary.example.org:new' in server.folder.cli('ramps').stdout
+        assert server.folder.cli('ramps', 'abort', 'nobody').returncode == 1
+        assert server.folder.cli('ramps', 'abort').returncode == 2
         assert server.api('POST', '/v1/ramps/hold?ramp=nobody')[0] == 404
     eventually(lambda: ramp(server)['mode'] == 'aborted', what='the abort by health')
     assert networks_in(server) == set()

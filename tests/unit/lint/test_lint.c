@@ -265,6 +265,23 @@ static const struct lint_case cases[] = {
      "l: [{type: A, records: [{value: 192.0.2.1}, {value: 192.0.2.2, line: cn}]}, {type: AAAA, "
      "records: [{value: '2001:db8::1'}, {value: '2001:db8::2', line: cn}]}]\n",
      ""},
+    {"ramp-unchecked", TWO_POOLS("{ramp: {steps: [{share: 5%}]}, pool: a}, {pool: b}"),
+     "1:184 w.example.com. A: rule 1: no member of the pool \"a\" is checked, so its ramp goes on "
+     "whatever happens to it\n"},
+    {"ramp-unchecked",
+     "w: {type: A, value: 192.0.2.1, dynamic: {pools: {a: {values: [{value: 192.0.2.1, status: "
+     "up}, "
+     "{value: 192.0.2.2, status: up}]}, b: {values: [192.0.2.3]}}, rules: [{ramp: {steps: [{share: "
+     "5%}]}, pool: a}, {pool: b}]}, " CHECK "}\n",
+     "1:164 w.example.com. A: rule 1: no member of the pool \"a\" is checked, so its ramp goes on "
+     "whatever happens to it\n"},
+    {"ramp-unchecked",
+     "w: {type: A, value: 192.0.2.1, dynamic: {pools: {a: {values: [{value: 192.0.2.1, status: "
+     "up}, "
+     "192.0.2.2]}, b: {values: [192.0.2.3]}}, rules: [{ramp: {steps: [{share: 5%}]}, pool: a}, "
+     "{pool: b}]}, " CHECK "}\n",
+     ""},
+    {"ramp-unchecked", TWO_POOLS("{share: 5%, pool: a}, {pool: b}"), ""},
 };
 
 // --- the world: an office of two halves, ASN 64500, no databases
