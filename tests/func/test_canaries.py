@@ -163,7 +163,7 @@ def test_nothing_inside_is_reached(daemon, folder):
         direct = len(zone)
         for number in range(len(places)):
             zone[f'r{number}'] = record({'kind': 'http', 'path': f'/{number}', 'redirects': 5,
-                                         'status': '200'}, ['192.0.2.1'])
+                                         'status': '200', 'timeout': 30}, ['192.0.2.1'])
         server = daemon({'example.org.yaml': zone}, prefix=wire.prefix, control='run/signpost.sock',
                         listen=['127.0.0.1:5300'],
                         health={'allow': [], 'commands': ['reach=/bin/true'], 'first_round': 60})

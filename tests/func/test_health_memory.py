@@ -65,8 +65,9 @@ def test_a_check_takes_about_a_kilobyte(daemon):
             zone = {f'n{n}': {'type': 'A', 'ttl': 60, 'values': values(n),
                               'signpost': {'method': 'random', 'answers': PER_NAME, **more}}
                     for n in range(COUNT // PER_NAME)}
-            server = daemon({'example.org.yaml': zone}, health={
+            server = daemon({'example.org.yaml': zone}, ready=False, health={
                 'allow': ['127.0.0.0/8'], 'process': process, 'state': 'off', 'first_round': 300})
+            server.wait_ready(300)
             pid = server.process.pid
             children = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
             assert server.metric('checks_up') == (COUNT if more else 0)
