@@ -116,12 +116,17 @@ def test_exactly_fall_and_rise_probes(daemon):
         def failures():
             return server.checks()[flaky.endpoint]['failures']
 
-        def good():
-            check = server.checks()[flaky.endpoint]
-            return check['probes'] - check['failures']
+        def counted(good):
+            """(probes that failed, that did not), right after one of the wanted kind: none of the
+            other kind stands before what comes."""
+            def found():
+                check = server.checks()[flaky.endpoint]
+                return (check['last_result'] == 'OK') == good and \
+                    (check['failures'], check['probes'] - check['failures'])
+            return eventually(found)
 
         for _ in range(2):
-            before = failures()
+            before = counted(True)[0]
             flaky.switch(503)
             eventually(lambda: failures() >= before + FALL - 1, what='all but one failure')
             flaky.switch(200)
@@ -134,14 +139,14 @@ def test_exactly_fall_and_rise_probes(daemon):
         falls, rises = [], []
         # When we are late another probe has ended before the count is asked for: tried again.
         while len(falls) < 20 and (FALL, RISE) not in zip(falls, rises):
-            before = failures()
+            before = counted(True)[0]
             flaky.switch(503)
             eventually(lambda: flaky.address not in answers(server), what='the fall')
             falls.append(failures() - before)
-            before = good()
+            before = counted(False)[1]
             flaky.switch(200)
             eventually(lambda: flaky.address in answers(server), what='the rise')
-            rises.append(good() - before)
+            rises.append(counted(True)[1] - before)
         assert min(falls) == FALL and min(rises) == RISE, (falls, rises)
         assert (FALL, RISE) in zip(falls, rises), (falls, rises)
 
