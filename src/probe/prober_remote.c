@@ -6,8 +6,8 @@
 // Made by server/, driven by the registry and the loop, on the loop's thread. Guarantees: exactly
 // one report for each start that was not cancelled, never from inside start; nothing
 // that the process sends can do more than report a probe that is under way; what is not said in
-// time is a local error. A slot is a check as the process knows it, kept in probe->kept from the
-// first probe to forget(); its `life` tells which process has been told its definition.
+// time is a local error. A slot is a check as the process knows it; probe->kept has its number from
+// the first probe to forget(), and its `life` tells which process has been told its definition.
 #include "probe/prober_remote.h"
 
 #include "base/clock.h"
@@ -28,11 +28,12 @@ enum {
 #define GRACE_NS (2 * NS_PER_SECOND)
 #define OUT_MAX  (64U << 20)
 
+// One a check: small, and all in one array.
 struct slot {
     struct probe *probe; // under way; NULL: none
-    uint32_t id, turn;
-    uint64_t life; // of the process that knows the definition
     int64_t deadline_ns;
+    uint32_t turn; // goes on when the slot gets another check: no late result is taken for its own
+    uint32_t life; // of the process that knows the definition; 0: none does
 };
 
 struct prober_remote {
@@ -42,7 +43,7 @@ struct prober_remote {
     void *ended_context;
     struct prober_remote_options options;
     struct wire_out hello; // for each new process
-    struct slot **slots;   // by id
+    struct slot *slots;    // by id
     uint32_t *free_ids;
     size_t slot_count, slot_capacity, free_count, free_capacity;
     // The process; fd -1: there is none to talk to.
@@ -52,7 +53,7 @@ struct prober_remote {
     uv_poll_t *poll;
     struct wire_in in;
     struct wire_out out;
-    uint64_t life; // counts processes
+    uint32_t life; // counts processes
     int64_t begun_ns;
     unsigned failures;    // in a row
     uv_prepare_t prepare; // sends what has gathered
@@ -130,12 +131,16 @@ static void on_restart(uv_timer_t *timer)
     process_start(timer->data);
 }
 
+uint64_t prober_remote_pause_ms(unsigned failures)
+{
+    return MIN((uint64_t)PAUSE_FIRST_MS << MIN(failures, 10U), (uint64_t)PAUSE_MAX_MS);
+}
+
 static void restart_later(struct prober_remote *remote)
 {
     bool lived = now_ns() - remote->begun_ns > GOOD_AFTER_MS * NS_PER_MS;
     remote->failures = lived ? 0 : remote->failures + 1;
-    uint64_t pause_ms = (uint64_t)PAUSE_FIRST_MS << MIN(remote->failures, 10U);
-    uv_timer_start(&remote->restart, on_restart, MIN(pause_ms, (uint64_t)PAUSE_MAX_MS), 0);
+    uv_timer_start(&remote->restart, on_restart, prober_remote_pause_ms(remote->failures), 0);
 }
 
 static void on_process_closed(uv_handle_t *handle)
@@ -163,7 +168,7 @@ static void on_process_exit(uv_process_t *process, int64_t status, int signal)
 
 static void result_take(struct prober_remote *remote, const struct wire_result *message)
 {
-    struct slot *slot = message->id < remote->slot_count ? remote->slots[message->id] : NULL;
+    struct slot *slot = message->id < remote->slot_count ? &remote->slots[message->id] : NULL;
     if (slot != NULL && slot->probe != NULL && slot->turn == message->turn) {
         struct probe *probe = slot->probe;
         slot->probe = NULL;
@@ -255,25 +260,31 @@ static void process_start(struct prober_remote *remote)
 
 // --- probes
 
-static struct slot *slot_make(struct prober_remote *remote, struct probe *probe)
+static void slot_make(struct prober_remote *remote, struct probe *probe)
 {
-    struct slot *slot = mem_alloc(sizeof(*slot));
+    size_t id = remote->slot_count;
     if (remote->free_count > 0) {
-        slot->id = remote->free_ids[--remote->free_count];
+        id = remote->free_ids[--remote->free_count];
     } else {
         MEM_GROW(remote->slots, remote->slot_count, remote->slot_capacity);
-        slot->id = (uint32_t)remote->slot_count++;
+        remote->slots[remote->slot_count++] = (struct slot){0};
     }
-    remote->slots[slot->id] = slot;
-    probe->kept = slot;
-    return slot;
+    probe->kept = (void *)(uintptr_t)(id + 1);
+}
+
+static uint32_t id_of(const struct probe *probe)
+{
+    return (uint32_t)(uintptr_t)probe->kept - 1;
 }
 
 static void start(void *state, struct probe *probe, const struct address *target,
                   const struct check_spec *spec)
 {
     struct prober_remote *remote = state;
-    struct slot *slot = probe->kept != NULL ? probe->kept : slot_make(remote, probe);
+    if (probe->kept == NULL) {
+        slot_make(remote, probe);
+    }
+    struct slot *slot = &remote->slots[id_of(probe)];
     bool known = slot->life == remote->life && remote->life > 0;
     slot->probe = probe;
     slot->turn++;
@@ -282,7 +293,7 @@ static void start(void *state, struct probe *probe, const struct address *target
         remote->lost = true; // ended with the loop's next turn
         return;
     }
-    const struct wire_start message = {slot->id, slot->turn, *target, known ? NULL : spec};
+    const struct wire_start message = {id_of(probe), slot->turn, *target, known ? NULL : spec};
     slot->life = remote->life;
     wire_put_start(&remote->out, &message);
 }
@@ -290,26 +301,25 @@ static void start(void *state, struct probe *probe, const struct address *target
 static void cancel(void *state, struct probe *probe)
 {
     struct prober_remote *remote = state;
-    struct slot *slot = probe->kept;
+    struct slot *slot = &remote->slots[id_of(probe)];
     slot->probe = NULL;
     if (remote->fd >= 0 && slot->life == remote->life) {
-        wire_put_id(&remote->out, WIRE_CANCEL, slot->id);
+        wire_put_id(&remote->out, WIRE_CANCEL, id_of(probe));
     }
 }
 
 static void forget(void *state, struct probe *probe)
 {
     struct prober_remote *remote = state;
-    struct slot *slot = probe->kept;
+    struct slot *slot = &remote->slots[id_of(probe)];
     SP_ASSERT(slot->probe == NULL);
     if (remote->fd >= 0 && slot->life == remote->life) {
-        wire_put_id(&remote->out, WIRE_FORGET, slot->id);
+        wire_put_id(&remote->out, WIRE_FORGET, id_of(probe));
     }
-    remote->slots[slot->id] = NULL;
+    slot->life = 0;
     MEM_GROW(remote->free_ids, remote->free_count, remote->free_capacity);
-    remote->free_ids[remote->free_count++] = slot->id;
+    remote->free_ids[remote->free_count++] = id_of(probe);
     probe->kept = NULL;
-    free(slot);
 }
 
 // Ends what no process works on any more.
@@ -319,8 +329,8 @@ static void end_lost(struct prober_remote *remote)
     probe_result_set(&result, PROBE_LOCAL_ERROR, "the probing process is not there");
     remote->lost = false;
     for (size_t i = 0; i < remote->slot_count; i++) {
-        struct slot *slot = remote->slots[i];
-        if (slot != NULL && slot->probe != NULL && (remote->fd < 0 || slot->life != remote->life)) {
+        struct slot *slot = &remote->slots[i];
+        if (slot->probe != NULL && (remote->fd < 0 || slot->life != remote->life)) {
             struct probe *probe = slot->probe;
             slot->probe = NULL;
             remote->ended(remote->ended_context, probe, &result);
@@ -336,8 +346,8 @@ static void on_watch(uv_timer_t *timer)
         end_lost(remote);
     }
     for (size_t i = 0; remote->fd >= 0 && i < remote->slot_count; i++) {
-        const struct slot *slot = remote->slots[i];
-        if (slot != NULL && slot->probe != NULL && slot->deadline_ns < now) {
+        const struct slot *slot = &remote->slots[i];
+        if (slot->probe != NULL && slot->deadline_ns < now) {
             give_up(remote, "a probe did not end in time");
         }
     }

@@ -35,6 +35,9 @@ void prober_remote_report(struct prober_remote *remote, probe_ended *ended, void
 const struct prober *prober_remote_prober(const struct prober_remote *remote);
 bool prober_remote_is_alive(const struct prober_remote *remote);
 uint64_t prober_remote_starts(const struct prober_remote *remote);
+// The pause before a process is started again, in ms: after so many in a row that did not live for
+// ten seconds.
+uint64_t prober_remote_pause_ms(unsigned failures);
 
 // The other side: makes probes for the server at the other end of `fd` until that end is closed.
 // The exit code of the process.

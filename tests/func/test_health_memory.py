@@ -13,8 +13,8 @@ from harness import is_instrumented
 COUNT = 20000
 PER_NAME = 50
 # Octets a check. The entry with its 100 results takes 768, its places in the tables some 60,
-# a slot for a prober elsewhere 40. The rest, 100 to 250, is heap that loading and the first round
-# have left; it differs from build to build by a megabyte or two in all.
+# a slot for a prober elsewhere 24 to 48. The rest, 100 to 250, is heap that loading and the first
+# round have left; it differs from build to build by a megabyte or two in all.
 MOST = {'inside': (1200,), 'own': (1300, 1024)}
 
 

@@ -12,6 +12,7 @@ import certificates
 from harness import eventually
 from targets import targets
 from test_health import INTERVAL, addresses, answers, record
+from test_health_events import Stream
 from test_health_operator import zone_of
 
 pytestmark = pytest.mark.sanitizer
@@ -92,10 +93,14 @@ def test_states_stay_when_it_dies_or_hangs(daemon, number):
         members[0].switch('off')
         eventually(lambda: answers(server) == addresses(members[1:]))
         child = child_of(server)
+        stream = Stream(server)
         os.kill(child, number)
         server.log.wait('prober-ended')
         assert answers(server) == addresses(members[1:])  # nothing is blamed on the targets
         eventually(lambda: server.metric('prober_alive') == 1 and child_of(server) != child)
+        told = [stream.next() for _ in range(2)]
+        assert [(event['type'], event['alive']) for event in told] == [('prober', False),
+                                                                       ('prober', True)]
         members[1].switch('off')
         eventually(lambda: answers(server) == [members[2].address])
         assert server.metric('prober_starts_total') == 2

@@ -3,6 +3,7 @@
 // Messages between the server and its probing process: there and back, and what is not exactly
 // right is refused.
 #include "probe/probe_wire.h"
+#include "probe/prober_remote.h"
 
 #include "base/hash.h"
 #include "base/clock.h"
@@ -189,6 +190,17 @@ static void heads_are_checked(void **state)
     assert_int_equal(wire_message(&in, &message), 0);
 }
 
+// A process that dies at once must not take the machine with it.
+static void processes_are_started_ever_later(void **state)
+{
+    (void)state;
+    static const uint64_t pauses_ms[] = {100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000};
+    for (unsigned i = 0; i < ARRAY_SIZE(pauses_ms); i++) {
+        assert_int_equal(prober_remote_pause_ms(i), pauses_ms[i]);
+    }
+    assert_int_equal(prober_remote_pause_ms(UINT32_MAX), 30000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +208,7 @@ int main(void)
         cmocka_unit_test(results_arrive_whole),
         cmocka_unit_test(options_arrive_whole),
         cmocka_unit_test(heads_are_checked),
+        cmocka_unit_test(processes_are_started_ever_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
