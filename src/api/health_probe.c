@@ -69,7 +69,10 @@ void handle_health_test(struct api_call *call)
     if (check < 0 || check > INT32_MAX ||
         !call->backend->health_test(call->backend->state, (int)check, test_done, pending)) {
         free(pending);
-        call_problem(call, 404, "there is no check of this number that can be probed now");
+        call_problem(call, 404,
+                     "there is no check of this number, or none that makes probes (heartbeats and "
+                     "expressions "
+                     "do not)");
     }
 }
 

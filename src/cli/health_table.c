@@ -73,8 +73,9 @@ static void print_check(const json_t *check)
     format_length(number_of(check, "since_seconds"), since, sizeof(since));
     snprintf(latency, sizeof(latency), "%.1f ms", number_of(check, "latency_ms"));
     format_name(check, name, sizeof(name));
+    bool none = number_of(check, "probes") == 0; // the first result is yet to come
     printf("%5lld %-8s %-8s %-9s %11s  %-9s %-22s %s", (long long)number_of(check, "check"),
-           text_of(check, "state"), since, text_of(check, "last_result"), latency,
+           text_of(check, "state"), since, none ? "-" : text_of(check, "last_result"), latency,
            text_of(check, "kind"), text_of(check, "target"), name);
     if (*waits != '\0') {
         printf("  (good, waits for: %s)", waits);

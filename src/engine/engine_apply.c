@@ -14,7 +14,9 @@
 #include "health/expression.h"
 #include "probe/target.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BATCH = 1 << 13 }; // zones whose models are given back together
 
@@ -29,6 +31,7 @@ struct apply {
         struct territory *territory;
     } * moved; // unchanged RRsets whose territory is made anew, with their old one
     size_t moved_count, moved_capacity;
+    const char *anchors; // the file that a check named last
 };
 
 // --- checks
@@ -52,7 +55,7 @@ static struct address member_value(uint16_t type, const struct member *member)
     return address;
 }
 
-// A target that no probe may go to keeps its member out for ever: better said than found out.
+// A target that no probe may go to is never judged: better said than found out.
 static void check_target(struct apply *apply, const struct member *member,
                          const struct address *value, const struct check_spec *check)
 {
@@ -64,9 +67,41 @@ static void check_target(struct apply *apply, const struct member *member,
     if (check_kinds[check->kind].probed &&
         target_denied(target, config->health_allow, config->health_allow_count)) {
         diags_warning(&apply->load->diags, member->place, member->text,
-                      "probes may not go to this address, so its check never succeeds; allow its "
-                      "network in health.allow of the configuration");
+                      "probes may not go to this address, so it counts as up; allow its network in "
+                      "health.allow of the configuration");
     }
+}
+
+static bool has_command(const struct config *config, const char *name)
+{
+    size_t i = 0;
+    while (i < config->health_command_count && strcmp(config->health_commands[i].name, name) != 0) {
+        i++;
+    }
+    return i < config->health_command_count;
+}
+
+// What a definition names and this machine has not: such a check judges nobody either.
+static void check_means(struct apply *apply, const struct member *member,
+                        const struct check_spec *check)
+{
+    struct diags *diags = &apply->load->diags;
+    for (size_t i = 0; i < check->operand_count; i++) {
+        check_means(apply, member, check->operands[i]);
+    }
+    if (check->kind == CHECK_EXEC && !has_command(apply->engine->config, check->command)) {
+        diags_warning(diags, member->place, "command",
+                      "health.commands of the configuration has no \"%s\", so who is checked by it "
+                      "counts as up",
+                      check->command);
+    }
+    bool again = apply->anchors != NULL && check->ca_path != NULL &&
+                 strcmp(apply->anchors, check->ca_path) == 0; // most share one file
+    if (check->ca_path != NULL && !again && access(check->ca_path, R_OK) != 0) {
+        diags_warning(diags, member->place, "ca", "%s: %s, so who is checked with it counts as up",
+                      check->ca_path, strerror(errno));
+    }
+    apply->anchors = check->ca_path != NULL ? check->ca_path : apply->anchors;
 }
 
 static void checks_acquire(struct apply *apply, const struct rrset *rrset)
@@ -76,7 +111,12 @@ static void checks_acquire(struct apply *apply, const struct rrset *rrset)
     for (size_t i = 0; i < policy->value_count; i++) {
         policy->values[i].check = -1;
     }
+    bool looked = policy->check.kind == CHECK_NONE;
     for (size_t i = 0; i < policy->pool_count; i++) {
+        if (!looked && policy->pools[i].member_count > 0) {
+            check_means(apply, &policy->pools[i].members[0], &policy->check);
+            looked = true;
+        }
         for (size_t k = 0; k < policy->pools[i].member_count; k++) {
             struct member *member = &policy->pools[i].members[k];
             member->check = -1;

@@ -104,3 +104,19 @@ def test_api(daemon):
     server.folder.zone('example.org.yaml', CLEAN)
     assert server.api('POST', '/v1/reload')[0] == 200
     assert eventually(lambda: server.get('/v1/lint')['warnings'] == 0)
+
+
+def test_checks_that_judge_nobody_are_told(folder):
+    made = folder(health={'commands': ['disk=/bin/true']})
+    made.zone('example.org.yaml', {
+        name: {'type': 'A', 'values': ['192.0.2.1', '192.0.2.2'], 'signpost': {'check': check}}
+        for name, check in (('anchors', {'kind': 'https', 'ca': 'none.pem'}),
+                            ('again', {'kind': 'tls', 'port': 443, 'ca': 'none.pem'}),
+                            ('command', {'kind': 'all', 'of': [{'kind': 'exec', 'command': 'x'}]}),
+                            ('good', {'kind': 'exec', 'command': 'disk'}))})
+    result = made.cli('check')
+    assert result.returncode == 0, result
+    told = [line for line in (result.stdout + result.stderr).splitlines() if 'counts as up' in line]
+    assert len(told) == 2, told  # a file is told once
+    assert any('none.pem: No such file or directory' in line for line in told)
+    assert any('health.commands of the configuration has no "x"' in line for line in told)
