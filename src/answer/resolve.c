@@ -129,6 +129,9 @@ static bool put_steered_additional(struct walk *walk, struct writer_owner *host,
 {
     struct pick own;
     const struct pick *pick = &own;
+    if (!response_may_pick(walk->response, rrset)) {
+        return true; // nobody needs what is additional
+    }
     if (rrset->type == TYPE_A || rrset->type == TYPE_AAAA) {
         pick = response_pick_once(walk->response, rrset);
     } else { // writing it may pick addresses for its hints
@@ -279,6 +282,15 @@ static enum step end_of_chain(struct walk *walk)
     return STEP_DONE;
 }
 
+// Whether the chain is better asked on for: what comes next takes an effort to decide, and two
+// links or another such decision have led here.
+static bool is_too_much(const struct walk *walk, const struct node_rrset *rrset)
+{
+    enum { LINKS_BEFORE = 2 };
+    return (walk->links >= LINKS_BEFORE || (walk->links > 0 && walk->response->effort > 0)) &&
+           !response_may_pick(walk->response, rrset);
+}
+
 // Goes on with another name, which the record that was written last ends with.
 static void move_to(struct walk *walk, const uint8_t *target, size_t size)
 {
@@ -337,7 +349,7 @@ static enum step follow_cname(struct walk *walk, const struct node *node)
     struct response *response = walk->response;
     const uint8_t *record = node_records(node, rrset);
     struct pick pick;
-    if (is_followed(walk)) {
+    if (is_followed(walk) || is_too_much(walk, rrset)) {
         return end_of_chain(walk);
     }
     if (rrset->plan != 0) {
@@ -401,6 +413,9 @@ static enum step put_steered(struct walk *walk, const struct node_rrset *rrset)
 {
     struct response *response = walk->response;
     struct pick pick;
+    if (is_too_much(walk, rrset)) {
+        return end_of_chain(walk);
+    }
     response_pick(response, rrset, &pick);
     if (pick.kind != PICK_MEMBERS) {
         return finish_steered(walk, &pick);

@@ -13,12 +13,24 @@ void response_failed_open(struct response *response, enum failed_open open)
     }
 }
 
+static const struct plan *plan_of(const struct response *response, const struct node_rrset *rrset)
+{
+    return vector_get(response->generation->plans, rrset->plan - 1);
+}
+
+bool response_may_pick(const struct response *response, const struct node_rrset *rrset)
+{
+    size_t effort = rrset->plan == 0 ? 0 : plan_effort_max(plan_of(response, rrset));
+    return effort == 0 || response->effort + effort <= RESPONSE_EFFORT_MAX;
+}
+
 void response_pick(struct response *response, const struct node_rrset *rrset, struct pick *pick)
 {
-    const struct plan *plan = vector_get(response->generation->plans, rrset->plan - 1);
+    const struct plan *plan = plan_of(response, rrset);
     struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
     plan_pick(plan, &response->client, &dice, pick);
     asked_note(&response->worker->asked, rrset->plan);
+    response->effort += (uint32_t)plan_effort_max(plan);
     response_failed_open(response, pick->failed_open);
     response->scope = MAX(response->scope, pick->scope);
     counter_add(&response->worker->counters.steered);

@@ -82,6 +82,7 @@ struct response {
     uint16_t answer_count, authority_count, additional_count;
     uint8_t scope;    // widest so far: the longest scope of all parts counts
     uint8_t followed; // names looked up by response_follow so far
+    uint32_t effort;  // of the decisions so far, plan_effort_max
     unsigned rcode;
     // options.c; 0 and NULL for nearly every query
     bool cookie_valid;
@@ -118,6 +119,13 @@ size_t response_resolve(struct response *response);
 
 // The decision of a policy for this client. The scope of the response follows.
 void response_pick(struct response *response, const struct node_rrset *rrset, struct pick *pick);
+
+// The effort of all decisions of a response, but for one that it cannot do without: a policy may
+// have PLAN_MEMBERS_MAX members, and a response may name many policies.
+enum { RESPONSE_EFFORT_MAX = 1024 };
+
+// Whether one more decision stays within that.
+bool response_may_pick(const struct response *response, const struct node_rrset *rrset);
 
 // What is to be said about an answer that a policy gives though no member is usable.
 void response_failed_open(struct response *response, enum failed_open open);

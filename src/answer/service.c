@@ -45,6 +45,9 @@ static size_t put_addresses(struct response *response, const uint8_t *target, ui
         *ttl = MIN(*ttl, MIN(found.ttl_max, get_u32(node_records(found.node, found.rrset) + 6)));
         return put_static(response, &found, size, out) * size;
     }
+    if (!response_may_pick(response, found.rrset)) {
+        return 0; // a service is found without hints, too
+    }
     const struct pick *pick = response_pick_once(response, found.rrset);
     *ttl = MIN(*ttl, MIN(found.ttl_max, pick->ttl));
     return put_steered(pick, size, out) * size;

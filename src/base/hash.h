@@ -17,9 +17,24 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+// A key made ready for many values.
+struct hash_key {
+    uint64_t mask, factor;
+};
+
+static inline struct hash_key hash_key(uint64_t key)
+{
+    return (struct hash_key){key ^ 0x9e3779b97f4a7c15ULL, key ^ 0xe7037ed1a0b428dbULL};
+}
+
+static inline uint64_t hash_keyed(struct hash_key key, uint64_t value)
+{
+    return hash_mix(value ^ key.mask, key.factor);
+}
+
 static inline uint64_t hash_u64(uint64_t key, uint64_t value)
 {
-    return hash_mix(value ^ 0x9e3779b97f4a7c15ULL ^ key, key ^ 0xe7037ed1a0b428dbULL);
+    return hash_keyed(hash_key(key), value);
 }
 
 // Eight bytes as a number, the first one lowest: the same on every machine.

@@ -6,6 +6,7 @@
 
 #include "answer/follow.h"
 #include "answer/generation.h"
+#include "answer/respond.h"
 #include "dns/cookie.h"
 #include "dns/edns.h"
 #include "dns/query.h"
@@ -67,6 +68,12 @@ static const struct limit limits[] = {
      .then = "later names are written out", .reason = "what one question may cost"},
     {LIMIT_ANSWER, "records of a steered answer", CONSTANT(PLAN_ANSWERS_MAX, ""),
      .then = "refused when the zone is read", .reason = "more fit no answer over UDP"},
+    {LIMIT_ANSWER, "records of a sticky answer, of more than 2,048 members",
+     CONSTANT(STICKY_MANY_ANSWERS, ""), .then = "the first of them are answered",
+     .reason = "what one question may cost"},
+    {LIMIT_ANSWER, "members that the policies behind one answer weigh, after the first policy",
+     CONSTANT(RESPONSE_EFFORT_MAX, ""),
+     .then = "additional addresses and hints are left out, a chain is asked on for"},
     {LIMIT_ANSWER, "answers a second to one source over UDP", OPTION("rrl.rate"),
      .then = "dropped or TC", .reason = "a victim of forged queries gets no more"},
     {LIMIT_ANSWER, "networks that the rate limit remembers", OPTION("rrl.table_size"),

@@ -6,6 +6,10 @@
 // warning for every key that it would silently leave out. Called by the YAML zone reader.
 #include "format/yaml_zone.h"
 
+#include "base/hash.h"
+#include "base/memory.h"
+
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,24 +63,57 @@ static bool member_fill(const struct yaml_record *record, const struct yaml *at,
     return good;
 }
 
-void yaml_members_compare(const struct yaml_record *record, const struct yaml *at,
-                          const struct member *members, size_t count)
+static void names_compare(const struct yaml *at, const struct member *members, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (members[i].name && members[j].name &&
-                strcmp(members[i].name, members[j].name) == 0) {
+        for (size_t j = 0; j < i && members[i].name; j++) {
+            if (members[j].name && strcmp(members[i].name, members[j].name) == 0) {
                 yaml_error(at, "the name \"%.60s\" is here twice", members[i].name);
-            }
-            if (members[i].pool == NULL && members[j].pool == NULL && members[i].rdata_size > 0 &&
-                rdata_equal(record->type, members[i].rdata, members[i].rdata_size, members[j].rdata,
-                            members[j].rdata_size)) {
-                yaml_warning(at, "the value %.80s is here twice; the weights add up",
-                             members[i].text);
-                break;
             }
         }
     }
+}
+
+// Equal values have equal hashes: names in them are compared without regard to case.
+static uint64_t value_hash(const struct member *member)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < member->rdata_size; i++) {
+        hash = hash_u64(hash, (uint64_t)tolower(member->rdata[i]));
+    }
+    return hash;
+}
+
+static bool is_same_value(uint16_t type, const struct member *a, const struct member *b)
+{
+    return rdata_equal(type, a->rdata, a->rdata_size, b->rdata, b->rdata_size);
+}
+
+void yaml_members_compare(const struct yaml_record *record, const struct yaml *at,
+                          const struct member *members, size_t count)
+{
+    names_compare(at, members, count);
+    size_t size = 16;
+    while (size < 2 * count) {
+        size *= 2;
+    }
+    uint16_t *slots = mem_alloc_array(size, sizeof(*slots)); // indexes + 1, by hash of the value
+    for (size_t i = 0; i < count; i++) {
+        if (members[i].pool != NULL || members[i].rdata_size == 0) {
+            continue;
+        }
+        size_t slot = (size_t)value_hash(&members[i]) & (size - 1);
+        while (slots[slot] != 0 &&
+               !is_same_value(record->type, &members[slots[slot] - 1], &members[i])) {
+            slot = (slot + 1) & (size - 1);
+        }
+        if (slots[slot] != 0) {
+            yaml_warning(at, "the value %.80s is here twice; the weights add up", members[i].text);
+        } else {
+            slots[slot] = (uint16_t)(i + 1);
+        }
+    }
+    free(slots);
 }
 
 static bool members_read(const struct yaml_record *record, const struct yaml *values,

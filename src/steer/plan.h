@@ -15,6 +15,10 @@
 
 enum { PLAN_ANSWERS_MAX = 64, PLAN_MEMBERS_MAX = 4096 };
 
+// Method `sticky` ranks who it has drawn. With more members than this an answer has at most so many
+// of them, so that it costs no more than other answers may.
+enum { STICKY_MANY = PLAN_MEMBERS_MAX / 2, STICKY_MANY_ANSWERS = 16 };
+
 // Client networks are hashed at these lengths for `sticky` and `share`; their scope never goes
 // wider.
 enum { CLIENT_HASH_LENGTH_IPV4 = 24, CLIENT_HASH_LENGTH_IPV6 = 56 };
@@ -108,6 +112,10 @@ struct pick {
 // The decision for one query. No lock, no allocation, no system call.
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
                struct pick *pick);
+
+// What a pick may cost beyond a turn or one draw, in members that `sticky` weighs against each
+// other (some seven instructions each). An answer of several decisions bounds their sum by it.
+size_t plan_effort_max(const struct plan *plan);
 
 // Brings the plan nearer to the processor; plan_prefetch_tables (steer/plan_pick_one.h) goes on
 // from there.

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "dns/wire.h"
+#include "steer/plan_sticky.h"
 
 #include <string.h>
 
@@ -143,7 +144,10 @@ static void alias_build(struct choice_member *members, size_t count, uint64_t su
     uint16_t *small = mem_alloc_array(count, sizeof(*small));
     uint16_t *large = mem_alloc_array(count, sizeof(*large));
     size_t small_count = 0, large_count = 0;
+    uint64_t before = 0;
     for (size_t i = 0; i < count; i++) {
+        members[i].before = before;
+        before += members[i].weight;
         left[i] = (uint64_t)members[i].weight * count; // < 2^32 x 2^12
         members[i].cut = UINT32_MAX;
         members[i].alias = (uint16_t)i;
@@ -246,6 +250,9 @@ static size_t answers_of(const struct compiler *c)
     if (wanted == 0) {
         wanted = method_answers_one(c->policy->method) ? 1 : count;
     }
+    if (c->policy->method == METHOD_STICKY && count > STICKY_MANY) {
+        wanted = MIN(wanted, (size_t)STICKY_MANY_ANSWERS);
+    }
     bool single = c->type == TYPE_CNAME || c->type == TYPE_DNAME;
     return single ? 1 : MIN(MIN(wanted, count), (size_t)PLAN_ANSWERS_MAX);
 }
@@ -263,6 +270,22 @@ static void members_add(struct compiler *c, struct choice *choice)
     }
 }
 
+// As tests/cost counts them, rounded up.
+static uint32_t choice_effort(const struct choice *choice)
+{
+    const uint32_t members = choice->member_count, answers = choice->answer_count;
+    switch (choice->method) {
+    case METHOD_STICKY:
+        return members + 24 * answers;
+    case METHOD_WEIGHTED:
+        return answers > 1 ? 48 * answers : 0;
+    case METHOD_RANDOM:
+        return answers > 1 ? members / 4 + 16 * answers : 0;
+    default:
+        return answers > 8 ? 8 * answers : 0;
+    }
+}
+
 // Puts the choice among the others and returns its index; that of an equal one when there is one.
 static uint32_t choice_intern(struct compiler *c, const struct choice *choice)
 {
@@ -277,9 +300,15 @@ static uint32_t choice_intern(struct compiler *c, const struct choice *choice)
     if (twin != NO_CHOICE) {
         return twin;
     }
+    struct choice_member *members = plan->members + choice->first_member;
     if (choice->method == METHOD_WEIGHTED && choice->member_count > 0) {
-        alias_build(plan->members + choice->first_member, choice->member_count, choice->weight_sum);
+        alias_build(members, choice->member_count, choice->weight_sum);
     }
+    if (choice->method == METHOD_STICKY && choice->member_count > 0) {
+        plan->choices[plan->choice_count].reach =
+            sticky_prepare(members, choice->member_count, choice->answer_count);
+    }
+    plan->effort_max = MAX(plan->effort_max, choice_effort(choice));
     slots_add(c, &c->tables.choices, choice_hash, (uint32_t)plan->choice_count);
     return (uint32_t)plan->choice_count++;
 }

@@ -21,7 +21,10 @@ struct choice {
     uint32_t share_ppm;    // this part of the clients takes this choice
     uint32_t otherwise;    // the others take this one; NO_CHOICE
     uint32_t first_member; // index into the plan's member arrays
-    uint64_t weight_sum;
+    union {
+        uint64_t weight_sum; // weighted
+        uint64_t reach;      // sticky: the filter lets all pass whose cost a weight is not above
+    };
 };
 
 // One octet, so that the query path leaves all that is unusual by one comparison.
@@ -53,17 +56,27 @@ enum { NOT_ONE = UINT16_MAX };
 
 #define NO_CHOICE UINT32_MAX
 
-// A member within a choice. Alias table (Walker, Vose): a draw picks a column, then the column
-// itself when a second draw is below `cut`, else `alias`.
+// A member within a choice.
 struct choice_member {
     size_t record_offset; // into records
     uint32_t record_size;
     uint16_t index, pool; // where it is written; pool NOT_ONE: the values
     uint32_t weight;
-    uint32_t cut;
-    uint16_t alias;
-    uint16_t zero[3];
-    uint64_t identity; // member_identity
+    uint32_t zero;
+    union {
+        // Weighted, an alias table (Walker, Vose): a draw picks a column, then the column itself
+        // when a second draw is below `cut`, else `alias`.
+        struct {
+            uint32_t cut;
+            uint16_t alias;
+            uint16_t none;
+        };
+        uint64_t least; // sticky: who draws less is not among the first (steer/plan_sticky.h)
+    };
+    union {
+        uint64_t identity; // member_identity
+        uint64_t before;   // weighted: the weights of those that stand before it
+    };
 };
 
 struct plan {
@@ -83,6 +96,7 @@ struct plan {
     size_t base_class_count;
     struct choice_detail *details;
     size_t detail_count, detail_capacity;
+    uint32_t effort_max;        // of a pick, plan_effort_max
     struct plan_tables *tables; // that hold the arrays for several plans; NULL: they are its own
 };
 

@@ -2,11 +2,11 @@
 //
 // What is left of the decision for the query: find the client's class, cut the share, then take a
 // turn, a draw or a hash. Runs on data workers inside answer(): no lock, no allocation, no system
-// call; the cost is bounded by PLAN_ANSWERS_MAX x members of the choice only for draws of several.
+// call; what is drawn among all members (sticky, random) costs a few instructions each.
 #include "steer/plan_pick_one.h"
 
 #include "base/hash.h"
-#include "steer/explain.h"
+#include "steer/plan_sticky.h"
 
 uint64_t plan_client_hash(const struct plan *plan, const struct address *client)
 {
@@ -41,10 +41,14 @@ static void pick_in_turn(const struct plan *plan, const struct choice *choice, u
     }
 }
 
-enum { MASK_WORDS = PLAN_MEMBERS_MAX / 64, TRIES_MAX = 4 };
+enum { MASK_WORDS = PLAN_MEMBERS_MAX / 64, TRIES_MAX = 2 };
 
+// Members drawn already, with the part of the sum of weights that is theirs, ascending.
 struct drawn {
     uint64_t mask[MASK_WORDS];
+    uint64_t begins[PLAN_ANSWERS_MAX], weights[PLAN_ANSWERS_MAX];
+    size_t count;
+    uint64_t weight_left;
 };
 
 static bool drawn_has(const struct drawn *drawn, size_t index)
@@ -52,44 +56,61 @@ static bool drawn_has(const struct drawn *drawn, size_t index)
     return drawn->mask[index / 64] >> (index % 64) & 1;
 }
 
-// One draw in proportion among those not yet drawn, by walking them.
-static size_t draw_remaining(const struct choice *choice, const struct choice_member *members,
-                             const struct drawn *drawn, uint64_t weight_left, uint64_t *random)
+static void drawn_add(struct drawn *drawn, const struct choice_member *members, size_t index)
 {
-    uint64_t ticket = (uint64_t)(((unsigned __int128)random_next(random) * weight_left) >> 64);
-    size_t last = 0;
-    for (size_t i = 0; i < choice->member_count; i++) {
-        if (drawn_has(drawn, i)) {
-            continue;
-        }
-        if (ticket < members[i].weight) {
-            return i;
-        }
-        ticket -= members[i].weight;
-        last = i;
+    const struct choice_member *member = &members[index];
+    size_t at = drawn->count++;
+    for (; at > 0 && drawn->begins[at - 1] > member->before; at--) {
+        drawn->begins[at] = drawn->begins[at - 1];
+        drawn->weights[at] = drawn->weights[at - 1];
     }
-    return last;
+    drawn->begins[at] = member->before;
+    drawn->weights[at] = member->weight;
+    drawn->weight_left -= member->weight;
+    drawn->mask[index / 64] |= UINT64_C(1) << (index % 64);
+}
+
+// One draw in proportion among those not yet drawn: a ticket of what is left, moved past the parts
+// that are gone.
+static size_t draw_remaining(const struct choice *choice, const struct choice_member *members,
+                             const struct drawn *drawn, uint64_t *random)
+{
+    uint64_t ticket =
+        (uint64_t)(((unsigned __int128)random_next(random) * drawn->weight_left) >> 64);
+    for (size_t i = 0; i < drawn->count && ticket >= drawn->begins[i]; i++) {
+        ticket += drawn->weights[i];
+    }
+    size_t low = 0;
+    for (size_t high = choice->member_count; high - low > 1;) {
+        const size_t middle = (low + high) / 2;
+        if (members[middle].before <= ticket) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
 }
 
 // k distinct members, each draw in proportion among those left. A draw that hits a member already
-// taken is thrown again (the same distribution); after a few misses the rest is walked instead.
+// taken is thrown again (the same distribution); after a miss more it is drawn from the rest.
 NOT_INLINE static void pick_weighted_some(const struct plan *plan, const struct choice *choice,
                                           uint64_t *random, struct pick *pick)
 {
     const struct choice_member *members = plan->members + choice->first_member;
     struct drawn drawn;
     memset(drawn.mask, 0, ((choice->member_count + 63U) / 64) * sizeof(drawn.mask[0]));
-    uint64_t weight_left = choice->weight_sum;
+    drawn.count = 0;
+    drawn.weight_left = choice->weight_sum;
     for (size_t i = 0; i < choice->answer_count; i++) {
         size_t index = draw_alias(members, choice->member_count, random);
-        for (int tries = 0; tries < TRIES_MAX && drawn_has(&drawn, index); tries++) {
+        for (int tries = 1; tries < TRIES_MAX && drawn_has(&drawn, index); tries++) {
             index = draw_alias(members, choice->member_count, random);
         }
         if (drawn_has(&drawn, index)) {
-            index = draw_remaining(choice, members, &drawn, weight_left, random);
+            index = draw_remaining(choice, members, &drawn, random);
         }
-        drawn.mask[index / 64] |= UINT64_C(1) << (index % 64);
-        weight_left -= members[index].weight;
+        drawn_add(&drawn, members, index);
         put(pick, plan, &members[index]);
     }
 }
@@ -124,77 +145,15 @@ NOT_INLINE static void pick_random(const struct plan *plan, const struct choice 
     }
 }
 
-// -log2 of a uniform 64-bit number over 2^64, in units of 2^-32. Integers only, so that every
-// machine draws the same member. With u = (2 - t) x 2^(63 - zeros) and t in (0, 1] it is zeros plus
-// -log2(1 - t/2); that is t times a polynomial in t, whose relative error is below 0.00006 down to
-// the smallest costs, which decide between very different weights.
-static uint64_t minus_log2(uint64_t uniform)
-{
-    static const int64_t coefficients[] = {774570885, 192154280, 75845570, -4288006, 35405216};
-    uniform |= 1;
-    unsigned zeros = (unsigned)__builtin_clzll(uniform);
-    uint64_t fraction = zeros == 63 ? 0 : uniform << (zeros + 1) >> 32;
-    int64_t t = (INT64_C(1) << 32) - (int64_t)fraction; // times 2^-32; the rest times 2^-30
-    int64_t sum = 0;
-    for (size_t i = ARRAY_SIZE(coefficients); i > 0; i--) {
-        sum = ((sum * t) >> 32) + coefficients[i - 1];
-    }
-    return ((uint64_t)zeros << 32) + (uint64_t)((sum * t) >> 30);
-}
-
-struct score {
-    uint64_t cost; // -log2(u), below 2^39; lower cost per weight wins
-    uint32_t weight;
-    uint16_t index;
-};
-
-static bool score_wins(const struct score *a, const struct score *b)
-{
-    unsigned __int128 x = (unsigned __int128)a->cost * b->weight;
-    unsigned __int128 y = (unsigned __int128)b->cost * a->weight;
-    return x < y || (x == y && a->index < b->index);
-}
-
-// Weighted rendezvous hashing: every member draws a number from (client, member); the best k win.
-// When a member leaves, only its clients move.
 NOT_INLINE static void pick_sticky(const struct plan *plan, const struct choice *choice,
                                    const struct address *client, struct pick *pick)
 {
     const struct choice_member *members = plan->members + choice->first_member;
-    uint64_t client_hash = plan_client_hash(plan, client);
-    struct score best[PLAN_ANSWERS_MAX];
-    size_t count = 0;
-    for (uint16_t i = 0; i < choice->member_count; i++) {
-        uint64_t uniform = hash_u64(client_hash, members[i].identity);
-        struct score score = {minus_log2(uniform), MAX(members[i].weight, 1U), i};
-        size_t at = 0;
-        for (size_t end = count; at < end;) { // the first that it wins against
-            const size_t middle = (at + end) / 2;
-            if (score_wins(&score, &best[middle])) {
-                end = middle;
-            } else {
-                at = middle + 1;
-            }
-        }
-        if (at >= choice->answer_count) {
-            continue;
-        }
-        count = MIN(count + 1, (size_t)choice->answer_count);
-        memmove(&best[at + 1], &best[at], (count - at - 1) * sizeof(best[0]));
-        best[at] = score;
+    uint16_t best[PLAN_ANSWERS_MAX];
+    sticky_draw(choice, members, plan_client_hash(plan, client), best);
+    for (size_t i = 0; i < choice->answer_count; i++) {
+        put(pick, plan, &members[best[i]]);
     }
-    for (size_t i = 0; i < count; i++) {
-        put(pick, plan, &members[best[i].index]);
-    }
-}
-
-double plan_sticky_cost(const struct plan *plan, size_t choice, size_t place,
-                        const struct address *client)
-{
-    const struct choice_detail *detail = &plan->details[choice];
-    const struct choice_member *member = &plan->members[detail->first_member + place];
-    uint64_t cost = minus_log2(hash_u64(plan_client_hash(plan, client), member->identity));
-    return (double)cost / 0x1p32 / (double)MAX(member->weight, 1U);
 }
 
 // Follows shares to the choice of this client. The shares of a chain lie side by side: a second

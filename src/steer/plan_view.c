@@ -10,6 +10,11 @@ const struct territory *plan_territory(const struct plan *plan)
     return plan->base;
 }
 
+size_t plan_effort_max(const struct plan *plan)
+{
+    return plan->effort_max;
+}
+
 // --- groups
 
 size_t plan_groups(const struct plan *plan, uint32_t *group_of_class)

@@ -113,6 +113,15 @@ static void ask_options(void)
     ask_name("16 options, wrong cookie", (const uint8_t *)"\1w", TYPE_A, options, size + 32);
 }
 
+static void ask_widest(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(world_widest); i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "%s.w.", world_widest[i].name);
+        ask_text(name, TYPE_A);
+    }
+}
+
 static void ask_by_hand(void)
 {
     static const char *const below[] = {
@@ -155,6 +164,11 @@ static void ask_by_hand(void)
         {"m1.w.", TYPE_A},
         {"cut.w.", TYPE_DS},
         {"mx.w.", TYPE_ANY},
+        {"mxwidest.w.", TYPE_MX},
+        {"svcwidest.w.", TYPE_HTTPS},
+        {"wide1.w.", TYPE_A},
+        {"wide2.w.", TYPE_A},
+        {"x.wide3.w.", TYPE_A},
     };
     for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
         ask_longest(below[i], TYPE_A, 'a');
@@ -165,6 +179,7 @@ static void ask_by_hand(void)
         ask_text(at[i].name, at[i].type);
     }
     ask_options();
+    ask_widest();
     for (unsigned count = WORLD_GROWN_MIN; count <= WORLD_GROWN_MAX; count *= 2) {
         static const uint16_t types[] = {TYPE_A, TYPE_MX, TYPE_SRV, TYPE_HTTPS};
         char name[32];

@@ -103,6 +103,47 @@ static inline void world_steered(FILE *out, const char *name, unsigned count, co
     fprintf(out, "]}}, rules: [{pool: p}]}, signpost: {%s}}\n", signpost);
 }
 
+// Policies as wide as they may be: each method, one answer or as many as there may be, weights that
+// are equal or far apart.
+static const struct widest {
+    const char *name;
+    enum method method;
+    unsigned answers;
+    bool far_apart;
+    unsigned members;
+} world_widest[] = {
+    {"widest-sticky", METHOD_STICKY, 1, false, PLAN_MEMBERS_MAX},
+    {"widest-sticky-far", METHOD_STICKY, 1, true, PLAN_MEMBERS_MAX},
+    {"widest-sticky64", METHOD_STICKY, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
+    {"widest-sticky64-far", METHOD_STICKY, PLAN_ANSWERS_MAX, true, PLAN_MEMBERS_MAX},
+    {"many-sticky64", METHOD_STICKY, PLAN_ANSWERS_MAX, false, STICKY_MANY},
+    {"many-sticky64-far", METHOD_STICKY, PLAN_ANSWERS_MAX, true, STICKY_MANY},
+    {"widest-weighted", METHOD_WEIGHTED, 1, true, PLAN_MEMBERS_MAX},
+    {"widest-weighted64", METHOD_WEIGHTED, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
+    {"widest-weighted64-far", METHOD_WEIGHTED, PLAN_ANSWERS_MAX, true, PLAN_MEMBERS_MAX},
+    {"widest-random64", METHOD_RANDOM, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
+    {"widest-rotate64", METHOD_ROTATE, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
+    {"widest-nearest64", METHOD_NEAREST, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
+    {"widest-fastest64", METHOD_FASTEST, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
+    {"widest-ordered64", METHOD_ORDERED, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
+};
+
+static inline void world_put_widest(FILE *out)
+{
+    for (size_t w = 0; w < ARRAY_SIZE(world_widest); w++) {
+        const struct widest *widest = &world_widest[w];
+        fprintf(out, "%s: {type: A, ttl: 60, value: 192.0.2.1, signpost: {method: %s, answers: %u}",
+                widest->name, method_names[widest->method], widest->answers);
+        fputs(", dynamic: {rules: [{pool: p}], pools: {p: {values: [", out);
+        for (unsigned i = 0; i < widest->members; i++) {
+            unsigned heavy = i % 64 == 0 ? WEIGHT_MAX : 1 + i % 1000;
+            fprintf(out, "{value: 10.1.%u.%u, status: up, weight: %u}, ", i / 256, i % 256,
+                    widest->far_apart ? heavy : 1);
+        }
+        fputs("]}}}}\n", out);
+    }
+}
+
 // The same RRset with 16, 32, ... records: what an answer costs must not grow faster.
 enum { WORLD_GROWN_MIN = 16, WORLD_GROWN_MAX = 256 };
 
@@ -160,6 +201,18 @@ static inline void world_worst(FILE *out)
     world_steered(out, "random", WORLD_MANY, "method: random, answers: 64");
     world_steered(out, "weighted", WORLD_MANY, "method: weighted, answers: 64");
     world_grown(out);
+    world_put_widest(out);
+    fputs("mxwidest: {type: MX, values: [", out);
+    for (size_t w = 0; w < ARRAY_SIZE(world_widest); w++) {
+        fprintf(out, "{preference: 1, exchange: %s.w.}, ", world_widest[w].name);
+    }
+    fputs("]}\nsvcwidest: {type: HTTPS, values: [", out);
+    for (size_t w = 0; w < ARRAY_SIZE(world_widest); w++) {
+        fprintf(out, "'%zu %s.w. ipv4hint=auto', ", w + 1, world_widest[w].name);
+    }
+    fputs("]}\nwide1: {type: CNAME, value: widest-sticky.w.}\nwide2: {type: CNAME, value: "
+          "wide1.w.}\nwide3: {type: DNAME, value: wide2.w.}\n",
+          out);
     fprintf(out, "%s.deep: {type: A, value: 192.0.2.6}\n", world_labels(120, name));
 }
 

@@ -3,11 +3,13 @@
 // What the client's hash decides: sticky members and shares.
 #include "../seed.h"
 #include "plans.h"
+#include "steer/explain.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 // Four standard deviations are left by chance now and then; by a bias again and again.
-enum { CLIENTS = 1 << 20, MEMBERS_MAX = 16, REPEATS = 3 };
+enum { CLIENTS = 1 << 20, REPEATS = 3 };
 
 static uint64_t dice;
 
@@ -213,6 +215,122 @@ static void test_sticky_several(void **state)
     arena_free(arena);
 }
 
+// --- the filter decides nothing
+
+static int cost_compare(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+// Who is drawn has the lowest costs of all members, in this order.
+static void check_against_all(const struct plan *plan, const struct address *client,
+                              size_t member_count, double *costs)
+{
+    struct pick pick = pick_once(plan, client, &dice);
+    unsigned pool;
+    for (size_t i = 0; i < member_count; i++) {
+        costs[i] = plan_sticky_cost(plan, 0, i, client);
+    }
+    double drawn[PLAN_ANSWERS_MAX];
+    for (size_t k = 0; k < pick.count; k++) {
+        drawn[k] = costs[record_member(&pick, k, &pool)];
+    }
+    qsort(costs, member_count, sizeof(*costs), cost_compare);
+    assert_memory_equal(drawn, costs, pick.count * sizeof(*costs));
+}
+
+static uint32_t weight_of_kind(unsigned kind, size_t i)
+{
+    switch (kind) {
+    case 0:
+        return 1;
+    case 1:
+        return 1 + random_below(&dice, 1000);
+    case 2:
+        return i % 100 == 0 ? WEIGHT_MAX : 1;
+    default:
+        return 1U << random_below(&dice, 20);
+    }
+}
+
+static void test_the_filter_decides_nothing(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {1, 2, 39, 41, 100, 178, 500, PLAN_MEMBERS_MAX};
+    static const unsigned answers[] = {1, 3, 20, PLAN_ANSWERS_MAX};
+    uint32_t *weights = mem_alloc_array(PLAN_MEMBERS_MAX, sizeof(*weights));
+    double *costs = mem_alloc_array(PLAN_MEMBERS_MAX, sizeof(*costs));
+    for (unsigned round = 0; round < ARRAY_SIZE(counts) * ARRAY_SIZE(answers) * 4; round++) {
+        size_t count = counts[round % 8];
+        for (size_t i = 0; i < count; i++) {
+            weights[i] = weight_of_kind(round / 32, i);
+        }
+        struct arena *arena = arena_new();
+        struct pool pool;
+        struct plan *plan =
+            sticky_plan(arena, weights, count, answers[round / 8 % 4], random_next(&dice), &pool);
+        for (uint32_t i = 0; i < 10000 / (count + 100) + 2; i++) {
+            struct address client = client_ipv4(i);
+            check_against_all(plan, &client, count, costs);
+        }
+        if (plan->choices[0].reach != UINT64_MAX) {
+            // A filter that nobody passes, and one that all do: then all are weighed.
+            struct address client = client_ipv6(round);
+            for (size_t i = 0; i < count; i++) {
+                plan->members[i].least = UINT64_MAX;
+            }
+            check_against_all(plan, &client, count, costs);
+            for (size_t i = 0; i < count; i++) {
+                plan->members[i].least = 0;
+            }
+            check_against_all(plan, &client, count, costs);
+        }
+        plan_free(plan);
+        arena_free(arena);
+    }
+    free(weights);
+    free(costs);
+}
+
+// How many pass it: enough, and few. The draw's cost follows from that.
+static void test_few_pass_the_filter(void **state)
+{
+    (void)state;
+    uint32_t *weights = mem_alloc_array(PLAN_MEMBERS_MAX, sizeof(*weights));
+    for (unsigned kind = 0; kind < 4; kind++) {
+        for (unsigned answers = 1; answers <= 16; answers += 15) {
+            for (size_t i = 0; i < PLAN_MEMBERS_MAX; i++) {
+                weights[i] = weight_of_kind(kind, i);
+            }
+            struct arena *arena = arena_new();
+            struct pool pool;
+            struct plan *plan =
+                sticky_plan(arena, weights, PLAN_MEMBERS_MAX, answers, random_next(&dice), &pool);
+            size_t passed = 0, most = 0, least = SIZE_MAX;
+            enum { SAMPLES = 300 };
+            for (uint32_t i = 0; i < SAMPLES; i++) {
+                struct address client = client_ipv4(i);
+                uint64_t hash = plan_client_hash(plan, &client);
+                size_t count = 0;
+                for (size_t k = 0; k < PLAN_MEMBERS_MAX; k++) {
+                    count += hash_u64(hash, plan->members[k].identity) >= plan->members[k].least;
+                }
+                passed += count;
+                most = MAX(most, count);
+                least = MIN(least, count);
+            }
+            print_message("%u of %d, weights %u: %.1f pass, %zu to %zu\n", answers,
+                          PLAN_MEMBERS_MAX, kind, (double)passed / SAMPLES, least, most);
+            assert_true(least >= answers);
+            assert_in_range(passed / SAMPLES, answers == 1 ? 24 : 48, answers == 1 ? 30 : 56);
+            plan_free(plan);
+            arena_free(arena);
+        }
+    }
+    free(weights);
+}
+
 // The same to every address of a network, and the scope says so.
 static void test_constant_over_the_scope(void **state)
 {
@@ -378,6 +496,8 @@ int main(void)
         cmocka_unit_test(test_sticky_moves_only_who_must),
         cmocka_unit_test(test_sticky_weight_and_order),
         cmocka_unit_test(test_sticky_several),
+        cmocka_unit_test(test_the_filter_decides_nothing),
+        cmocka_unit_test(test_few_pass_the_filter),
         cmocka_unit_test(test_constant_over_the_scope),
         cmocka_unit_test(test_share_of_clients),
         cmocka_unit_test(test_shares_grow_and_keys_differ),
