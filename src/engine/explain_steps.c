@@ -150,6 +150,12 @@ static void explain_rule(struct telling *t)
 
 // --- 3. which members
 
+static const struct member *member_of(const struct telling *t, struct plan_member_view view)
+{
+    return view.pool < 0 ? &t->policy->values[view.index]
+                         : &t->policy->pools[view.pool].members[view.index];
+}
+
 static json_t *who_overruled(const struct telling *t, const struct member *member, const char *what)
 {
     const struct found_name *found = &t->x->found;
@@ -200,6 +206,30 @@ static json_t *why_out(const struct telling *t, const struct member *member,
     }
 }
 
+static bool is_chosen_from(const struct telling *t, const struct member *member)
+{
+    for (size_t i = 0; i < t->choice.member_count; i++) {
+        if (member_of(t, plan_choice_member(t->plan, t->choice_index, i)) == member) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What load feedback takes from a member that is usable; NULL: nothing.
+static json_t *why_shed(const struct telling *t, const struct member *member)
+{
+    struct member_view view = engine_member_view(t->x->engine, member);
+    if (member->pool != NULL || view.shed_ppm == 0) {
+        return NULL;
+    }
+    if (t->policy->method == METHOD_WEIGHTED || t->policy->method == METHOD_STICKY) {
+        return json_sprintf("its load takes %.1f %% of its weight", view.shed_ppm / 1e4);
+    }
+    return json_sprintf("its load sends %.1f %% of its clients to others%s", view.shed_ppm / 1e4,
+                        is_chosen_from(t, member) ? "" : ", this network too");
+}
+
 static json_t *member_json(const struct telling *t, const struct member *member)
 {
     static const char *const statuses[] = {
@@ -223,6 +253,7 @@ static json_t *member_json(const struct telling *t, const struct member *member)
     }
     json_t *why = why_out(t, member, checked ? &view : NULL);
     json_object_set_new(json, "usable", json_boolean(why == NULL));
+    why = why ? why : why_shed(t, member);
     json_object_set_new(json, "why", why ? why : json_string(""));
     return json;
 }
@@ -284,12 +315,6 @@ static void explain_members(struct telling *t)
 }
 
 // --- 4. which order
-
-static const struct member *member_of(const struct telling *t, struct plan_member_view view)
-{
-    return view.pool < 0 ? &t->policy->values[view.index]
-                         : &t->policy->pools[view.pool].members[view.index];
-}
 
 // How far the client is from the member's site, with the site's bias; NAN when nobody knows.
 static double distance_of(const struct telling *t, const struct member *member)
@@ -364,13 +389,25 @@ static void add_turning(const struct telling *t, json_t *list, const struct pool
     }
 }
 
+static bool pool_sheds(const struct telling *t, const struct pool *pool)
+{
+    bool sheds = false;
+    for (size_t i = 0; i < pool->member_count && !sheds; i++) {
+        sheds = engine_member_view(t->x->engine, &pool->members[i]).shed_ppm > 0;
+    }
+    return sheds;
+}
+
 static const char *why_scope(const struct telling *t, uint8_t scope)
 {
     unsigned hashed =
         t->x->client->family == FAMILY_IPV4 ? CLIENT_HASH_LENGTH_IPV4 : CLIENT_HASH_LENGTH_IPV6;
-    bool shared = false;
+    bool shared = false; // by a rule, or by members that shed
     for (size_t i = 0; i < t->policy->rule_count; i++) {
         shared |= t->policy->rules[i].share_ppm < 1000000;
+    }
+    for (size_t i = 0; i < t->policy->pool_count; i++) {
+        shared |= pool_sheds(t, &t->policy->pools[i]);
     }
     if (scope == hashed && (shared || t->policy->method == METHOD_STICKY)) {
         return "the network that is hashed for sticky members and shares";

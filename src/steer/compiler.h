@@ -55,6 +55,7 @@ struct compiler {
     struct pool_state *states;    // of each pool
     struct territory_class class; // that is being compiled
     struct leaves leaves;         // members of the choice being made
+    uint32_t shed_level;          // of the clients that it is for, members_sheds
     int64_t last_good_ns;         // when the members that `all_down: last_good` wants went down
     struct choice_tables tables;
 };
@@ -70,6 +71,13 @@ static inline uint32_t sooner(uint32_t a, uint32_t b)
 {
     return a == 0 || (b > 0 && b < a) ? b : a;
 }
+// Load feedback for methods without weights: a member sheds a share of its clients, by the places
+// that shares of rules go by. Clients at a level from 0 to 999,999 get the members that shed no
+// more than it. Fills the levels at which members of the pool come in, ascending, and returns their
+// number. Members at their limit are in for nobody while there are others.
+enum { SHED_LEVELS_MAX = 16 };
+size_t members_sheds(struct compiler *c, int pool, uint32_t levels[SHED_LEVELS_MAX]);
+
 // Takes what the pool gives into `leaves`, with weights, no value twice. Their number.
 size_t members_take(struct compiler *c, int pool, enum accept accept);
 size_t members_take_values(struct compiler *c, enum accept accept);

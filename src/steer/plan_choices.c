@@ -360,7 +360,8 @@ static void members_share(struct plan *plan, struct choice_detail *detail,
 
 static uint64_t detail_key_hash(const struct choice_detail *detail)
 {
-    return hash_u64((uint64_t)detail->rule << 32 | detail->otherwise, detail->order);
+    return hash_u64((uint64_t)detail->rule << 32 | detail->otherwise,
+                    (uint64_t)detail->share_ppm << 32 | detail->order);
 }
 
 static uint64_t detail_hash(const struct compiler *c, uint32_t number)
@@ -371,7 +372,8 @@ static uint64_t detail_hash(const struct compiler *c, uint32_t number)
 static bool detail_equal(const struct compiler *c, uint32_t number, const void *key)
 {
     const struct choice_detail *a = &c->plan->details[number], *b = key;
-    return a->rule == b->rule && a->otherwise == b->otherwise && a->order == b->order;
+    return a->rule == b->rule && a->otherwise == b->otherwise && a->order == b->order &&
+           a->share_ppm == b->share_ppm;
 }
 
 uint32_t choice_find(const struct compiler *c, const struct choice_detail *detail)

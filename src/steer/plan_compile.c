@@ -16,6 +16,10 @@
 // TTL while everything is down and the answer is a guess: short, so that the recovery is seen.
 enum { FAILED_OPEN_TTL_S = 10 };
 
+// Where nothing is usable nobody is cut into parts: a member that sheds half of its clients stands
+// by for all of them.
+enum { SHED_LEVEL_BLIND = SHARE_ALL / 2 - 1 };
+
 // --- step 5: TTL
 
 // In the flat form: when a dead line before this rule could live again.
@@ -81,11 +85,13 @@ static uint32_t choice_all_down(struct compiler *c, struct choice_detail detail,
 
 // --- step 2: which rule
 
-static uint32_t choice_of_rule(struct compiler *c, uint16_t rule_index, uint32_t otherwise)
+// For `share_ppm` of all clients, at this level of load feedback.
+static uint32_t choice_of_part(struct compiler *c, uint16_t rule_index, uint32_t share_ppm,
+                               uint32_t level, uint32_t otherwise)
 {
     const struct rule *rule = &c->policy->rules[rule_index];
     struct choice_detail detail = {.rule = rule_index,
-                                   .share_ppm = rule_share_ppm(rule),
+                                   .share_ppm = share_ppm,
                                    .otherwise = otherwise,
                                    .order = c->class.order_number};
     uint32_t found = choice_find(c, &detail);
@@ -100,8 +106,36 @@ static uint32_t choice_of_rule(struct compiler *c, uint16_t rule_index, uint32_t
     detail.pool = (uint16_t)at;
     choice.ttl = lowered_ttl(
         c, sooner(members_change_in_s(c, (int)rule->pool), change_of_dead_lines(c, rule_index)));
+    c->shed_level = level;
     members_take(c, at, ACCEPT_USABLE);
+    c->shed_level = SHED_LEVEL_BLIND;
     return choice_add(c, detail, choice);
+}
+
+static uint32_t part_of(uint32_t level, uint32_t whole_ppm)
+{
+    return (uint32_t)((uint64_t)level * whole_ppm / SHARE_ALL);
+}
+
+// `left_ppm` of all clients are left for a rule without a share. Where members shed, the rule's
+// clients are cut into parts by the places that shares go by: the first get the fewest members.
+static uint32_t choice_of_rule(struct compiler *c, uint16_t rule_index, uint32_t left_ppm,
+                               uint32_t otherwise)
+{
+    const struct rule *rule = &c->policy->rules[rule_index];
+    const uint32_t share_ppm = rule_share_ppm(rule);
+    const uint32_t whole_ppm = share_ppm < SHARE_ALL ? share_ppm : left_ppm;
+    uint32_t levels[SHED_LEVELS_MAX];
+    const int pool = members_resolve(c, (int)rule->pool);
+    const size_t count = pool >= 0 ? members_sheds(c, pool, levels) : 0;
+    uint32_t end_ppm = share_ppm;
+    for (size_t i = count; i > 0; i--) { // the last part first
+        const uint32_t begin_ppm = part_of(levels[i - 1], whole_ppm);
+        const uint32_t size_ppm = end_ppm == SHARE_ALL ? SHARE_ALL : end_ppm - begin_ppm;
+        otherwise = choice_of_part(c, rule_index, size_ppm, levels[i - 1], otherwise);
+        end_ppm = begin_ppm;
+    }
+    return choice_of_part(c, rule_index, end_ppm, 0, otherwise);
 }
 
 // In the flat form a line without a usable row falls through to the client's next broader line.
@@ -126,17 +160,22 @@ static uint32_t choice_of_no_rule(struct compiler *c)
 static uint32_t choice_of_rules(struct compiler *c, const uint16_t *rules, size_t count)
 {
     if (c->policy->form == FORM_FLAT && count > 0) {
-        return choice_of_rule(c, rules[skip_dead_lines(c, rules, count)], NO_CHOICE);
+        return choice_of_rule(c, rules[skip_dead_lines(c, rules, count)], SHARE_ALL, NO_CHOICE);
     }
     // Rules with a share stand before the one that takes the rest: from the last to the first.
     size_t shared = 0;
-    while (shared < count && rule_share_ppm(&c->policy->rules[rules[shared]]) < SHARE_ALL) {
-        shared++;
+    uint32_t left_ppm = SHARE_ALL;
+    for (; shared < count; shared++) {
+        const uint32_t share_ppm = rule_share_ppm(&c->policy->rules[rules[shared]]);
+        if (share_ppm >= SHARE_ALL) {
+            break;
+        }
+        left_ppm -= MIN(share_ppm, left_ppm);
     }
-    uint32_t detail =
-        shared < count ? choice_of_rule(c, rules[shared], NO_CHOICE) : choice_of_no_rule(c);
+    uint32_t detail = shared < count ? choice_of_rule(c, rules[shared], left_ppm, NO_CHOICE)
+                                     : choice_of_no_rule(c);
     while (shared-- > 0) {
-        detail = choice_of_rule(c, rules[shared], detail);
+        detail = choice_of_rule(c, rules[shared], 0, detail);
     }
     return detail;
 }
@@ -190,6 +229,7 @@ struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t t
     struct compiler c = {
         .policy = policy, .health = health, .type = type, .ttl = ttl, .plan = plan};
     c.states = mem_alloc_array(policy->pool_count, sizeof(*c.states));
+    c.shed_level = SHED_LEVEL_BLIND;
     plan->sticky_key = sticky_key;
     plan->base = plan->territory = territory;
     plan->base_class_count = plan->class_count = territory ? territory_class_count(territory) : 1;

@@ -193,12 +193,16 @@ static void take_nested(struct compiler *c, const struct pool *pool, enum accept
 
 enum { PARTS = 1000000 }; // of a weight
 
-// Where weights do not matter a member stands by once it has lost half of its own.
+static bool method_weighs(enum method method)
+{
+    return method == METHOD_WEIGHTED || method == METHOD_STICKY;
+}
+
+// Where weights do not matter a member stands by for those of its clients whom it sheds.
 static uint64_t weight_left(const struct compiler *c, const struct member_view *view)
 {
     uint32_t shed = MIN(view->shed_ppm, (uint32_t)PARTS);
-    bool weighs = c->policy->method == METHOD_WEIGHTED || c->policy->method == METHOD_STICKY;
-    return weighs ? PARTS - shed : shed >= PARTS / 2 ? 0 : PARTS;
+    return method_weighs(c->policy->method) ? PARTS - shed : shed > c->shed_level ? 0 : PARTS;
 }
 
 // Takes an entry if it is of the kind: with a weight, or standing by with none. The part of its
@@ -242,6 +246,47 @@ static void take_pool(struct compiler *c, const struct pool *pool, uint16_t inde
             }
         }
     }
+}
+
+// --- load feedback
+
+static size_t level_add(uint32_t levels[SHED_LEVELS_MAX], size_t count, uint32_t level)
+{
+    size_t at = 0;
+    while (at < count && levels[at] < level) {
+        at++;
+    }
+    if (count == SHED_LEVELS_MAX || (at < count && levels[at] == level)) {
+        return count;
+    }
+    memmove(&levels[at + 1], &levels[at], (count - at) * sizeof(*levels));
+    levels[at] = level;
+    return count + 1;
+}
+
+static size_t sheds_below(struct compiler *c, int pool, uint32_t levels[SHED_LEVELS_MAX],
+                          size_t count)
+{
+    const struct pool *from = &c->policy->pools[pool];
+    for (size_t i = 0; i < from->member_count; i++) {
+        const struct member *member = &from->members[i];
+        if (member->pool != NULL) {
+            int nested =
+                member_is_there(member) ? members_resolve(c, pool_index(c, member->pool)) : -1;
+            count = nested >= 0 ? sheds_below(c, nested, levels, count) : count;
+            continue;
+        }
+        struct member_view view = members_view(c, member);
+        if (view.shed_ppm > 0 && view.shed_ppm < PARTS && view_is_usable(member, &view)) {
+            count = level_add(levels, count, view.shed_ppm);
+        }
+    }
+    return count;
+}
+
+size_t members_sheds(struct compiler *c, int pool, uint32_t levels[SHED_LEVELS_MAX])
+{
+    return method_weighs(c->policy->method) ? 0 : sheds_below(c, pool, levels, 0);
 }
 
 // Nearest first; equal ones, and those without a site at the end, as they were.

@@ -207,6 +207,25 @@ def test_loads(daemon):
         eventually(lambda: counts(server, 'weighted').get('192.0.2.1', 0) > 120, what='recovery')
         # A site over its capacity leaves its clients to the next.
         assert counts(server, 'near', 20) == {'192.0.2.10': 20}
+        # From 80 % of it on it leaves them a part of their networks at a time.
+        def nearest():
+            return {n: server.values('near.example.org.', ecs=f'10.1.{n}.0/24')[0]
+                    for n in range(64)}
+
+        def moved(networks):
+            return {n for n, value in networks.items() if value == '192.0.2.11'}
+
+        shed = {}
+        for load in (85, 90, 95):
+            report(server, site='fra', load=load)
+            before = moved(shed)
+            shed = eventually(lambda: (now := nearest()) and moved(now) > before and now,
+                              what=f'some networks at {load}')
+            assert len(moved(shed)) < 64
+        for n in (min(moved(shed)), min(set(range(64)) - moved(shed))):
+            told = server.get(f'/v1/explain?name=near.example.org&type=A&client=10.1.{n}.1')
+            assert ('this network too' in str(told)) == (n in moved(shed))
+            assert shed[n] in str(told['answer']) and told['scope'] == 24
         report(server, site='fra', load=120)
         eventually(lambda: counts(server, 'near', 20) == {'192.0.2.11': 20}, what='the next site')
         report(server, site='fra', load=10)
