@@ -53,7 +53,7 @@ enum dump_field dump_field_find(const char *name)
         {"recordlineid", DUMP_LINE_ID},
         {"record_line_id", DUMP_LINE_ID},
         {"ttl", DUMP_TTL},
-        {"ttl(秒)", DUMP_TTL},
+        {"ttl值", DUMP_TTL},
         {"weight", DUMP_WEIGHT},
         {"权重", DUMP_WEIGHT},
         {"status", DUMP_STATUS},
@@ -69,8 +69,12 @@ enum dump_field dump_field_find(const char *name)
         {"备注", DUMP_REMARK},
         {"description", DUMP_REMARK},
     };
+    // Explanations in parentheses, narrow or wide, are no part of the name: "TTL(秒)".
+    static const char wide_parenthesis[] = "\xef\xbc\x88";
     name += strspn(name, " ");
-    size_t size = strcspn(name, " ");
+    size_t size = strcspn(name, " (");
+    const char *wide = strstr(name, wide_parenthesis);
+    size = wide != NULL ? MIN(size, (size_t)(wide - name)) : size;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (strlen(names[i].name) == size && strncasecmp(names[i].name, name, size) == 0) {
             return names[i].field;

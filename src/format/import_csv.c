@@ -3,7 +3,26 @@
 
 #include "base/csv.h"
 
+#include <stdio.h>
 #include <string.h>
+
+// A column that nobody looks at may be the one that says which rows are paused.
+static void columns_unknown(const struct csv *csv, const char *path, struct diags *diags)
+{
+    char names[256];
+    size_t used = 0;
+    for (size_t i = 0; i < csv->count; i++) {
+        bool unknown = dump_field_find(csv->fields[i]) == DUMP_FIELD_COUNT;
+        if (unknown && *csv->fields[i] && used < sizeof(names)) {
+            used += (size_t)snprintf(names + used, sizeof(names) - used, "%s\"%.40s\"",
+                                     used > 0 ? ", " : "", csv->fields[i]);
+        }
+    }
+    if (used > 0) {
+        diags_warning(diags, (struct place){path, csv->line, 1}, NULL,
+                      "columns that are not known here are left out: %s", names);
+    }
+}
 
 static bool header_read(const struct csv *csv, const char *path,
                         enum dump_field columns[CSV_FIELDS_MAX], struct diags *diags)
@@ -16,6 +35,7 @@ static bool header_read(const struct csv *csv, const char *path,
         }
         seen[columns[i]] = true;
     }
+    columns_unknown(csv, path, diags);
     if (!seen[DUMP_NAME] || !seen[DUMP_TYPE] || !seen[DUMP_VALUE]) {
         diags_error(diags, (struct place){path, csv->line, 1}, NULL,
                     "the first row must name the columns; name, type and value are compulsory");

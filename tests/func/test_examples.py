@@ -294,3 +294,12 @@ def test_try_text(server):
     arguments = re.search(r'^  build/signpost (explain .*) -c examples/signpost.yaml$', text, re.M)
     result = cli(*arguments[1].split(), '-c', str(server.folder.config))
     assert result.returncode == 0 and '203.0.113.1' in result.stdout
+
+
+def test_lint_has_no_warning(server):
+    """Notes there are: one address family, one network. Without databases all places are empty."""
+    result = server.folder.cli('check')
+    told = result.stdout + result.stderr
+    assert [line for line in told.splitlines() if 'warning: [' in line
+            and '[rule-empty]' not in line and '[pool-unreachable]' not in line] == [], told
+    assert 'note: [family-missing]' in told, told

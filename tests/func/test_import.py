@@ -262,6 +262,17 @@ def test_faults_of_dumps(folder, text, words):
         assert not result.stdout
 
 
+@pytest.mark.parametrize('ttl,status', [('TTL值', '状态(暂停/启用)'), ('TTL(秒)', '状态（暂停/启用）'),
+                                        ('TTL (s)', '记录状态')])
+def test_headers_of_consoles(folder, ttl, status):
+    text = (f'\ufeff记录类型,主机记录,解析线路,记录值,MX优先级,{ttl},{status},更新时间,备注,\n'
+            'A,www,默认,192.0.2.1,,90,启用,2026-01-01,,\nA,www,电信,192.0.2.2,,90,暂停,,moved,\n')
+    result = run_import(folder(), 'alidns', text)
+    assert 'enabled: false, line: cn-telecom, remark: moved' in result.stdout
+    assert 'ttl: 90' in result.stdout
+    assert ':1:1: warning: columns that are not known here are left out: "更新时间"\n' in result.stderr
+
+
 def test_usage(folder):
     made = folder()
     source = str(made.write('dump.csv', 'name,type,value\nwww,A,192.0.2.1\n'))
