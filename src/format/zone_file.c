@@ -8,6 +8,7 @@
 // not know, and going on behind faults that the scanner calls fatal. Runs on a pool thread. Two
 // million records take a few seconds.
 #include "base/file.h"
+#include "dns/svcb.h"
 #include "zone/rdata.h"
 #include "format/readers.h"
 
@@ -393,7 +394,7 @@ static const char *fault_position(const struct source *source, const char *befor
     return before;
 }
 
-// --- ALIAS, which the scanner does not know
+// --- what the scanner does not know: ALIAS, and hints that follow
 
 // The word behind *at, cut off there; NULL at the end of the line or its comment.
 static char *word_next(char **at)
@@ -447,6 +448,45 @@ static bool alias_read(struct source *source, const char *at)
     return true;
 }
 
+// "name [ttl] [class] HTTPS 1 . ipv4hint=auto", in one line: zone/ reads the word. The scanner has
+// read all that stands before the address. False when the line is something else.
+static bool service_read(struct source *source, const char *at)
+{
+    char line[2048], *rest = line;
+    line_copy(source, at, line, sizeof(line));
+    const char *word = word_of_type(source, at, &rest);
+    uint16_t type;
+    rest[strcspn(rest, ";")] = '\0';
+    if (word == NULL || !rr_type_parse(word, &type) || !type_is_service(type) ||
+        strstr(rest, "hint=auto") == NULL) {
+        return false;
+    }
+    uint8_t rdata[sizeof(line)];
+    const char *reason = "a record with hints that follow is written without parentheses";
+    size_t size = strpbrk(rest, "()") != NULL
+                      ? 0
+                      : rdata_parse(type, rest, source->origin, rdata, sizeof(rdata), &reason);
+    if (size == 0) {
+        diags_error(source_diags(source), source_place(source), NULL, "%s: %s", word, reason);
+    } else {
+        record_add(source, type, rdata, size);
+    }
+    return true;
+}
+
+// A record that only we can read.
+static bool record_read(struct source *source, const char *at)
+{
+    switch (source->scanner->error.code) {
+    case ZS_UNSUPPORTED_TYPE:
+        return alias_read(source, at);
+    case ZS_BAD_ADDRESS_CHAR:
+        return service_read(source, at);
+    default:
+        return false;
+    }
+}
+
 // After a fault; `before` is where the scanner stood before, in which line. False when nothing more
 // can be read from the file.
 static bool fault_handle(struct source *source, const char *before, uint64_t line_before)
@@ -463,7 +503,7 @@ static bool fault_handle(struct source *source, const char *before, uint64_t lin
     }
     if (relative) {
         include_read(source, origin);
-    } else if (code != ZS_UNSUPPORTED_TYPE || !alias_read(source, at)) {
+    } else if (!record_read(source, at)) {
         scanner_fault(source, at);
     }
     return !scanner->error.fatal || scanner_resume(source, at, source->origin);

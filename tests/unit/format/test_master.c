@@ -76,6 +76,29 @@ static const struct document_case cases[] = {
          "9:0 error: ALIAS: a character that is not usual in names; write it as \\DDD if it is "
          "meant\n"
          "11:0 error f.example.com.: ALIAS: a name has one ALIAS record; this is the second\n"},
+    // Hints that follow, which the scanner does not know either.
+    {"$TTL 5\n" SOA "a 60 IN HTTPS 1 . alpn=h2 ipv4hint=auto ; ipv6hint=auto\n"
+     "\tSVCB 1 x port=53 ipv6hint=auto;c\n$ORIGIN sub.example.com.\n"
+     "a A 192.0.2.1\nb in 70 type65 1 d ipv6hint=auto ipv4hint=192.0.2.7\n"
+     "c HTTPS 1 . ipv4hint=192.0.2.1",
+     "",
+     {{"a", "HTTPS", "60 [1 . alpn=h2 ipv4hint=auto]"},
+      {"a", "SVCB", "5 [1 x.example.com. port=53 ipv6hint=auto]"},
+      {"a.sub", "A", "5 [192.0.2.1]"},
+      {"b.sub", "HTTPS", "70 [1 d.sub.example.com. ipv4hint=192.0.2.7 ipv6hint=auto]"},
+      {"c.sub", "HTTPS", "5 [1 . ipv4hint=192.0.2.1]"}}},
+    {.text = "$TTL 5\n" SOA "a HTTPS 1 . ipv4hint=auto,192.0.2.1\nb HTTPS 1 . ipv4hint=autos\n"
+             "c A auto\nd HTTPS 1 . ipv4hint=auto port=x\n"
+             "f CH HTTPS 1 . ipv4hint=auto\ng HTTPS 1 . ipv4hint=auto ipv4hint=auto\n"
+             "h HTTPS ( 1 . ipv6hint=auto )\n",
+     .diags = "4:0 error: HTTPS: invalid address character\n"
+              "5:0 error: HTTPS: invalid address character\n"
+              "6:0 error: invalid address character, in \"c A auto\"\n"
+              "7:0 error: HTTPS: invalid number\n"
+              "8:0 error: unsupported record type, in \"f CH HTTPS 1 . ipv4hint=auto\"\n"
+              "9:0 error: HTTPS: duplicate parameter name\n"
+              "10:0 error: HTTPS: a record with hints that follow is written without parentheses\n"
+              "11:0 error: unclosed last multiline block\n"},
     // Duplicates are dropped, whatever the case of names in them (RFC 2181, 5).
     {"$TTL 5\n" SOA "a A 192.0.2.1\nA A 192.0.2.1\nm MX 1 X.example.net.\nm MX 1 x.EXAMPLE.net.\n",
      "",
