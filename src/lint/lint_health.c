@@ -194,7 +194,8 @@ static int64_t detection_of(const struct check_spec *check)
     }
     int64_t slowest = 0;
     for (size_t i = 0; i < check->operand_count; i++) {
-        slowest = MAX(slowest, detection_of(check->operands[i]));
+        int64_t operand_ns = detection_of(check->operands[i]); // once: MAX would ask again
+        slowest = MAX(slowest, operand_ns);
     }
     return slowest;
 }

@@ -352,7 +352,8 @@ static int64_t last_good_of_pool(const struct compiler *c, const struct pool *po
             size_t steps = 0;
             int nested = member_is_there(member) ? pool_index(c, member->pool) : -1;
             for (int at = nested; at >= 0; at = chain_next(c, at, &steps)) {
-                latest = MAX(latest, last_good_of_pool(c, &c->policy->pools[at]));
+                int64_t pool_ns = last_good_of_pool(c, &c->policy->pools[at]); // once a level
+                latest = MAX(latest, pool_ns);
             }
             continue;
         }

@@ -134,8 +134,10 @@ void scenario_idle(const struct options *options)
     double rate = 0;
     for (int k = 0; k < options->seeds; k++) {
         uint64_t seed = options->seed + (uint64_t)k;
-        rate = MAX(rate, rate_run(seed));
-        slowest_ns = MAX(slowest_ns, wake_run(seed));
+        double seed_rate = rate_run(seed);
+        int64_t wake_ns = wake_run(seed);
+        rate = MAX(rate, seed_rate);
+        slowest_ns = MAX(slowest_ns, wake_ns);
         death_run(seed);
         isolation_run(seed, k % 2 == 0);
     }

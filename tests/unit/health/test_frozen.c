@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The registry before, in and after doubt, and what it takes over from an earlier process: with a
-// clock and targets that the test turns by hand.
+// The registry before, in and after doubt, what it takes over from an earlier process and what it
+// has the prober give back: with a clock and targets that the test turns by hand.
 #include "health/health.h"
 #include "health/state.h"
 
@@ -19,7 +19,7 @@ static struct bench {
     struct {
         struct probe *probe; // under way
         bool dead;
-        unsigned results, told;
+        unsigned results, told, forgotten;
     } targets[CHECKS_MAX]; // by the last octet of the address
 } bench;
 
@@ -51,6 +51,15 @@ static void bench_start(void *state, struct probe *probe, const struct address *
     (void)state;
     (void)spec;
     bench.targets[target->bytes[3]].probe = probe;
+    probe->kept = &bench.targets[target->bytes[3]].forgotten;
+}
+
+static void bench_forget(void *state, struct probe *probe)
+{
+    (void)state;
+    unsigned *forgotten = probe->kept;
+    *forgotten += 1;
+    probe->kept = NULL;
 }
 
 static void bench_cancel(void *state, struct probe *probe)
@@ -73,7 +82,7 @@ static void bench_doubted(void *context)
 static int setup(void **state)
 {
     (void)state;
-    static const struct prober prober = {bench_start, bench_cancel, NULL, NULL};
+    static const struct prober prober = {bench_start, bench_cancel, bench_forget, NULL};
     static const struct doubt_options doubt = {.share = 100, .targets_min = 10};
     memset(&bench, 0, sizeof(bench));
     bench.now = 1000 * NS_PER_SECOND;
@@ -203,6 +212,24 @@ static void what_an_earlier_process_knew_is_taken_over(void **state)
     }
 }
 
+static void the_prober_forgets_each_check_once(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct address member = target(i);
+        assert_int_equal(health_acquire(bench.health, &member, &usual), (int)i);
+    }
+    one_result(0);
+    one_result(1);
+    health_release(bench.health, 0);
+    assert_int_equal(bench.targets[0].forgotten, 1);
+    assert_int_equal(bench.targets[1].forgotten, 0);
+    unsigned *forgotten = &bench.targets[1].forgotten;
+    health_free(bench.health);
+    bench.health = NULL;
+    assert_int_equal(*forgotten, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_end_of_doubt_is_told_to_whom_it_calms, setup, teardown),
         cmocka_unit_test_setup_teardown(what_an_earlier_process_knew_is_taken_over, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_prober_forgets_each_check_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
