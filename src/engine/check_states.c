@@ -6,13 +6,13 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "engine/state_line.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 2, VERSION_WITHOUT_BEATS = 1, CHECKS_MAX = 1 << 24 };
+enum { VERSION = 3, VERSION_FIRST = 1, CHECKS_MAX = 1 << 24 };
 #define CHECKSUM_KEY 0x7369676e706f7374ULL
 // A clock that was set back a little must not cost the states.
 #define CLOCK_SLACK_NS  (3600 * NS_PER_SECOND)
@@ -36,28 +36,19 @@ const char *const check_states_fault_texts[] = {
     [CHECK_STATES_EARLY] = "it was saved later than the clock shows",
 };
 
-static void put_text(FILE *out, const char *text)
-{
-    fputs(" :", out);
-    for (; *text; text++) {
-        fprintf(out, "%02x", (unsigned char)*text);
-    }
-}
-
 static void put_beats(FILE *out, const struct beats *beats, int64_t ahead_ns)
 {
     for (const struct last_beat *beat = beats_first(beats); beat; beat = beat->next) {
-        uint64_t load;
-        memcpy(&load, &beat->load, sizeof(load));
-        fprintf(out, "beat %" PRId64 " %" PRId64 " %d %d %016" PRIx64, beat->at_ns + ahead_ns,
-                beat->ttl_ns, beat->down, beat->has_load, load);
-        put_text(out, beat->name);
-        put_text(out, beat->detail);
+        fprintf(out, "beat %" PRId64 " %" PRId64 " %d %d", beat->at_ns + ahead_ns, beat->ttl_ns,
+                beat->down, beat->has_load);
+        state_put_double(out, beat->load);
+        state_put_text(out, beat->name);
+        state_put_text(out, beat->detail);
         fputc('\n', out);
     }
 }
 
-char *check_states_format(const struct health *health, const struct beats *beats,
+char *check_states_format(const struct health *health, const struct beats *beats, const char *other,
                           const struct clock *clock, size_t *size)
 {
     char *text = NULL;
@@ -78,6 +69,7 @@ char *check_states_format(const struct health *health, const struct beats *beats
         count++;
     }
     put_beats(out, beats, ahead);
+    fputs(other, out);
     fflush(out);
     uint64_t checksum = hash_bytes(CHECKSUM_KEY, text, *size);
     fprintf(out, "end %zu %016" PRIx64 "\n", count, checksum);
@@ -92,29 +84,6 @@ static int by_key(const void *a, const void *b)
 {
     uint64_t x = ((const struct known *)a)->key, y = ((const struct known *)b)->key;
     return x < y ? -1 : x > y;
-}
-
-// One blank-separated word of a line that ends with a NUL, as a number; *at moves behind it.
-static bool number(const char **at, int base, uint64_t max, uint64_t *value)
-{
-    char *end;
-    size_t size = strcspn(*at, " ");
-    if (size == 0 || size > 20 || strspn(*at, "0123456789abcdefABCDEF") != size) {
-        return false;
-    }
-    errno = 0;
-    *value = strtoull(*at, &end, base);
-    bool good = errno == 0 && end == *at + size && *value <= max;
-    *at = *end == ' ' ? end + 1 : end;
-    return good;
-}
-
-static bool time_of(const char **at, int64_t *ns)
-{
-    uint64_t value;
-    bool good = number(at, 10, INT64_MAX, &value);
-    *ns = good ? (int64_t)value : 0;
-    return good;
 }
 
 static bool state_of(const char **at, enum check_state *state)
@@ -135,10 +104,10 @@ static bool read_line(const char *line, int64_t ahead_ns, struct known *known)
 {
     uint64_t level, flapping, has_risen;
     struct check_memory *memory = &known->memory;
-    if (!number(&line, 16, UINT64_MAX, &known->key) || !state_of(&line, &memory->state) ||
-        !number(&line, 10, 255, &level) || !number(&line, 10, 1, &flapping) ||
-        !number(&line, 10, 1, &has_risen) || !time_of(&line, &memory->since_ns) ||
-        !time_of(&line, &memory->risen_ns) || *line != '\0') {
+    if (!state_number(&line, 16, UINT64_MAX, &known->key) || !state_of(&line, &memory->state) ||
+        !state_number(&line, 10, 255, &level) || !state_number(&line, 10, 1, &flapping) ||
+        !state_number(&line, 10, 1, &has_risen) || !state_time(&line, &memory->since_ns) ||
+        !state_time(&line, &memory->risen_ns) || *line != '\0') {
         return false;
     }
     memory->level = (unsigned)level;
@@ -149,28 +118,6 @@ static bool read_line(const char *line, int64_t ahead_ns, struct known *known)
     return true;
 }
 
-// A text without control characters, of fewer than `size` octets.
-static bool text_of(const char **at, char *text, size_t size)
-{
-    const char *from = *at;
-    if (*from++ != ':') {
-        return false;
-    }
-    size_t count = 0;
-    for (; *from != ' ' && *from != '\0'; from += 2) {
-        const char pair[] = {from[0], from[1], '\0'};
-        char *end;
-        unsigned long octet = strtoul(pair, &end, 16);
-        if (strspn(pair, "0123456789abcdef") != 2 || octet < 0x20 || count + 1 >= size) {
-            return false;
-        }
-        text[count++] = (char)octet;
-    }
-    text[count] = '\0';
-    *at = *from == ' ' ? from + 1 : from;
-    return true;
-}
-
 // A clock that was set back does not make a heartbeat good for longer than if it had just come.
 static bool read_beat(const char *line, int64_t ahead_ns, int64_t now_ns, struct beats *beats)
 {
@@ -178,10 +125,11 @@ static bool read_beat(const char *line, int64_t ahead_ns, int64_t now_ns, struct
     int64_t at_ns;
     char name[BEAT_NAME_MAX], detail[PROBE_DETAIL_MAX];
     struct beat beat = {.detail = detail};
-    if (!time_of(&line, &at_ns) || !time_of(&line, &beat.ttl_ns) || !number(&line, 10, 1, &down) ||
-        !number(&line, 10, 1, &has_load) || !number(&line, 16, UINT64_MAX, &load) ||
-        !text_of(&line, name, sizeof(name)) || !text_of(&line, detail, sizeof(detail)) ||
-        *line != '\0' || beat.ttl_ns > BEAT_TTL_MAX_NS) {
+    if (!state_time(&line, &at_ns) || !state_time(&line, &beat.ttl_ns) ||
+        !state_number(&line, 10, 1, &down) || !state_number(&line, 10, 1, &has_load) ||
+        !state_number(&line, 16, UINT64_MAX, &load) || !state_text(&line, name, sizeof(name)) ||
+        !state_text(&line, detail, sizeof(detail)) || *line != '\0' ||
+        beat.ttl_ns > BEAT_TTL_MAX_NS) {
         return false;
     }
     beat.down = down != 0;
@@ -194,25 +142,39 @@ static bool read_beat(const char *line, int64_t ahead_ns, int64_t now_ns, struct
     return true;
 }
 
+// What is read from a file, and into what.
+struct reading {
+    struct check_states *states;
+    struct beats *beats; // NULL: passed over
+    const struct state_lines *others;
+    int64_t ahead_ns, now_ns;
+};
+
+static bool read_any_line(const struct reading *reading, const char *line)
+{
+    struct check_states *states = reading->states;
+    if (strncmp(line, "beat ", 5) == 0) {
+        return reading->beats == NULL ||
+               read_beat(line + 5, reading->ahead_ns, reading->now_ns, reading->beats);
+    }
+    if (strncmp(line, "load ", 5) == 0 || strncmp(line, "rtt ", 4) == 0) {
+        return reading->others->read(reading->others->state, line, reading->ahead_ns,
+                                     reading->now_ns);
+    }
+    MEM_GROW(states->items, states->count, states->capacity);
+    return read_line(line, reading->ahead_ns, &states->items[states->count++]);
+}
+
 // Everything between the first line and the last.
-static bool read_body(struct check_states *states, char *body, const char *end, int64_t ahead_ns,
-                      int64_t now_ns, struct beats *beats)
+static bool read_body(const struct reading *reading, char *body, const char *end)
 {
     while (body < end) {
         char *line_end = memchr(body, '\n', (size_t)(end - body));
-        if (line_end == NULL || states->count == CHECKS_MAX) {
+        if (line_end == NULL || reading->states->count == CHECKS_MAX) {
             return false;
         }
         *line_end = '\0';
-        if (strncmp(body, "beat ", 5) == 0) {
-            if (!read_beat(body + 5, ahead_ns, now_ns, beats)) {
-                return false;
-            }
-            body = line_end + 1;
-            continue;
-        }
-        MEM_GROW(states->items, states->count, states->capacity);
-        if (!read_line(body, ahead_ns, &states->items[states->count++])) {
+        if (!read_any_line(reading, body)) {
             return false;
         }
         body = line_end + 1;
@@ -244,24 +206,16 @@ static bool read_frame(struct file *file, size_t size)
     file->copy[size - 1] = '\0';
     const char *first = file->copy + sizeof(head) - 1, *last = file->end + strlen("end ");
     file->body = line_end + 1;
-    return number(&first, 10, UINT32_MAX, &file->version) && time_of(&first, &file->saved_ns) &&
-           *first == '\0' && number(&last, 10, CHECKS_MAX, &file->count) &&
-           number(&last, 16, UINT64_MAX, &file->checksum) && *last == '\0' &&
+    return state_number(&first, 10, UINT32_MAX, &file->version) &&
+           state_time(&first, &file->saved_ns) && *first == '\0' &&
+           state_number(&last, 10, CHECKS_MAX, &file->count) &&
+           state_number(&last, 16, UINT64_MAX, &file->checksum) && *last == '\0' &&
            checksum == file->checksum;
-}
-
-static enum check_states_fault read_file(struct check_states *states, struct file *file,
-                                         const struct clock *clock, struct beats *beats)
-{
-    int64_t now_ns = clock_monotonic_ns(clock), ahead_ns = clock_wall_ns(clock) - now_ns;
-    bool good = read_body(states, file->body, file->end, ahead_ns, now_ns, beats) &&
-                states->count == file->count;
-    return good ? CHECK_STATES_GOOD : CHECK_STATES_DAMAGED;
 }
 
 static enum check_states_fault judge(const struct file *file, int64_t age_ns, int64_t age_max_ns)
 {
-    if (file->version != VERSION && file->version != VERSION_WITHOUT_BEATS) {
+    if (file->version < VERSION_FIRST || file->version > VERSION) {
         return CHECK_STATES_OTHER_VERSION;
     }
     return age_ns > age_max_ns        ? CHECK_STATES_TOO_OLD
@@ -271,6 +225,7 @@ static enum check_states_fault judge(const struct file *file, int64_t age_ns, in
 
 struct check_states *check_states_parse(const char *text, size_t size, const struct clock *clock,
                                         int64_t age_max_ns, struct beats *beats,
+                                        const struct state_lines *others,
                                         enum check_states_fault *fault, int64_t *age_ns)
 {
     struct check_states *states = mem_alloc(sizeof(*states));
@@ -280,8 +235,13 @@ struct check_states *check_states_parse(const char *text, size_t size, const str
     if (read_frame(&file, size)) {
         *age_ns = clock_wall_ns(clock) - file.saved_ns;
         *fault = judge(&file, *age_ns, age_max_ns);
-        if (*fault == CHECK_STATES_GOOD) {
-            *fault = read_file(states, &file, clock, beats);
+    }
+    if (*fault == CHECK_STATES_GOOD || *fault == CHECK_STATES_TOO_OLD) {
+        const int64_t now_ns = clock_monotonic_ns(clock);
+        struct reading reading = {states, *fault == CHECK_STATES_GOOD ? beats : NULL, others,
+                                  clock_wall_ns(clock) - now_ns, now_ns};
+        if (!read_body(&reading, file.body, file.end) || states->count != file.count) {
+            *fault = CHECK_STATES_DAMAGED;
         }
     }
     free(file.copy);

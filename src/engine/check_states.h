@@ -6,10 +6,12 @@
 //   signpost-health 2 SAVED
 //   KEY STATE LEVEL FLAPPING HAS-RISEN SINCE RISEN
 //   beat AT TTL DOWN HAS-LOAD LOAD NAME DETAIL
+//   load ... and rtt ...: engine_measured.c
 //   end COUNT CHECKSUM
 //
 // Times are ns since 1970, TTL is in ns; keys, the checksum, the bits of LOAD and the octets of the
-// texts (behind a colon) are hexadecimal. COUNT is of the checks. Version 1 had no heartbeats.
+// texts (behind a colon) are hexadecimal. COUNT is of the checks. Version 1 had no heartbeats,
+// version 2 neither loads nor round trips.
 #pragma once
 
 #include "base/clock.h"
@@ -17,10 +19,16 @@
 #include "health/beats.h"
 #include "health/health.h"
 
-// Every check that is up or down and every heartbeat, as text of *size octets, released with
-// free().
-char *check_states_format(const struct health *health, const struct beats *beats,
+// Every check that is up or down, every heartbeat, and the lines that `other` is, as text of *size
+// octets, released with free().
+char *check_states_format(const struct health *health, const struct beats *beats, const char *other,
                           const struct clock *clock, size_t *size);
+
+// Who reads the lines of others: false when one is damaged. `ahead_ns`: of the wall clock.
+struct state_lines {
+    void *state;
+    bool (*read)(void *state, const char *line, int64_t ahead_ns, int64_t now_ns);
+};
 
 struct check_states;
 
@@ -34,9 +42,11 @@ enum check_states_fault {
 extern const char *const check_states_fault_texts[CHECK_STATES_EARLY + 1];
 
 // NULL when there is a fault; *age_ns is its age if that could be read. Times become monotonic ones
-// of `clock`, and heartbeats go to `beats`.
+// of `clock`, and heartbeats go to `beats`. The lines of others are read from a file that is too
+// old as well: they have ages of their own.
 struct check_states *check_states_parse(const char *text, size_t size, const struct clock *clock,
                                         int64_t age_max_ns, struct beats *beats,
+                                        const struct state_lines *others,
                                         enum check_states_fault *fault, int64_t *age_ns);
 void check_states_free(struct check_states *states); // NULL allowed
 size_t check_states_count(const struct check_states *states);

@@ -131,6 +131,8 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     health_doubt_open(engine->health, &doubt, on_health_doubted);
     anchors_acquire(engine);
     engine_manual_open(engine);
+    engine->loads = loads_new();
+    engine->rtt = rtt_new();
     engine_states_open(engine);
     engine->publisher = publisher_new(&options);
     engine_models_open(engine);
@@ -138,9 +140,7 @@ struct engine *engine_new(const struct config *config, const struct clock *clock
     engine->samples = query_samples_new();
     engine->shares = plan_shares_new();
     engine_ramps_open(engine);
-    engine->loads = loads_new();
     engine->idle = idle_new();
-    engine->rtt = rtt_new();
     engine->rtt_version = rtt_version(engine->rtt);
     territories_measure(engine->territories, engine->rtt);
     return engine;
@@ -195,6 +195,7 @@ void engine_free(struct engine *engine)
     plan_shares_free(engine->shares);
     engine_ramps_close(engine);
     loads_free(engine->loads);
+    free(engine->measured.text);
     idle_free(engine->idle);
     rtt_free(engine->rtt);
     free(engine->rtt_users.slots);

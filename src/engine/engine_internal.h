@@ -106,8 +106,13 @@ struct engine {
     uint64_t state_changes, states_saved; // changes so far; at the last save
     uint64_t beats_saved;                 // beats_count at the last save
     int64_t beats_save_ns;                // not before this because of them alone
-    char *states_path;                    // NULL: not saved
-    struct check_states *recalled;        // of before the restart, until the first load is applied
+    struct measured {
+        char *text; // as it stands in every file until it is made anew; NULL: never yet
+        uint64_t reports, saved;
+        int64_t save_ns; // not before this
+    } measured;
+    char *states_path;             // NULL: not saved
+    struct check_states *recalled; // of before the restart, until the first load is applied
     struct events *events;
     struct manual *manual;
     char *manual_path;                // NULL: not saved
@@ -189,7 +194,17 @@ int64_t engine_ramps_tick(struct engine *engine);
 // engine_loads.c: what a member has reported (`check`: its check, or NULL) into its view; the list
 // of policies that look at loads, after a load of documents was applied; the next look.
 struct loads;
+struct load_report {
+    char *name; // a value or a site
+    bool is_site;
+    double load;
+    int64_t since_ns;
+};
 struct loads *loads_new(void);
+// False when the table is full.
+bool loads_put(struct loads *loads, const char *name, bool is_site, double load, int64_t since_ns);
+void loads_walk(const struct loads *loads,
+                void (*visit)(void *context, const struct load_report *report), void *context);
 void loads_free(struct loads *loads);
 void engine_load_view(const struct engine *engine, const struct member *member,
                       const struct check_view *check, struct member_view *view);
@@ -239,6 +254,11 @@ int64_t engine_manual_tick(struct engine *engine); // when it wants to be called
 // States of checks over a restart.
 void engine_states_open(struct engine *engine);
 void engine_states_close(struct engine *engine); // after the first load: the rest is forgotten
+
+// Loads and round trips over a restart: whether they are to be written, as lines; a line of them.
+bool engine_measured_wait(const struct engine *engine, bool last);
+const char *engine_measured_text(struct engine *engine, bool last); // until the next call
+bool engine_measured_read(void *engine, const char *line, int64_t ahead_ns, int64_t now_ns);
 
 // The event of a check that changed, a doubt that began or ended, a list that changed.
 void engine_tell_check(struct engine *engine, int check, const struct check_view *view,

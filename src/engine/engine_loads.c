@@ -19,13 +19,6 @@
 
 enum { LOADS_MAX = 65536 };
 
-struct load_report {
-    char *name; // a value or a site
-    bool is_site;
-    double load;
-    int64_t since_ns;
-};
-
 struct loads {
     struct load_report *items; // open table by hash of the name; name NULL: free
     size_t size, count;
@@ -72,9 +65,8 @@ static void grow(struct loads *loads)
     free(old.items);
 }
 
-bool engine_loads_report(struct engine *engine, const char *name, bool is_site, double load)
+bool loads_put(struct loads *loads, const char *name, bool is_site, double load, int64_t since_ns)
 {
-    struct loads *loads = engine->loads;
     if (loads->count * 2 >= loads->size) {
         grow(loads);
     }
@@ -88,9 +80,25 @@ bool engine_loads_report(struct engine *engine, const char *name, bool is_site, 
         loads->count++;
     }
     report->load = load;
-    report->since_ns = clock_monotonic_ns(engine->clock);
+    report->since_ns = since_ns;
     loads->pending = true;
     return true;
+}
+
+void loads_walk(const struct loads *loads,
+                void (*visit)(void *context, const struct load_report *report), void *context)
+{
+    for (size_t i = 0; i < loads->size; i++) {
+        if (loads->items[i].name != NULL) {
+            visit(context, &loads->items[i]);
+        }
+    }
+}
+
+bool engine_loads_report(struct engine *engine, const char *name, bool is_site, double load)
+{
+    engine->measured.reports++;
+    return loads_put(engine->loads, name, is_site, load, clock_monotonic_ns(engine->clock));
 }
 
 static bool report_find(const struct engine *engine, const char *name, bool is_site, double *load,

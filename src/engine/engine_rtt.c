@@ -10,8 +10,6 @@
 #include "base/memory.h"
 
 #define RTT_INTERVAL_NS (10 * NS_PER_SECOND)
-// A network that nobody has measured for an hour goes by distance again.
-#define RTT_AGE_NS (3600 * NS_PER_SECOND)
 
 void engine_rtt_index(struct engine *engine)
 {
@@ -80,6 +78,7 @@ int64_t engine_rtt_tick(struct engine *engine)
 bool engine_rtt_report(struct engine *engine, const struct address *client, const char *place,
                        double ms, unsigned samples)
 {
+    engine->measured.reports++;
     return rtt_add(engine->rtt, client, place, ms, samples, clock_monotonic_ns(engine->clock));
 }
 

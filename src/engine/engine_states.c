@@ -18,9 +18,10 @@ static void take_in(struct engine *engine, const char *path, const char *text, s
 {
     enum check_states_fault fault;
     int64_t age_ns;
+    const struct state_lines others = {engine, engine_measured_read};
     engine->recalled =
         check_states_parse(text, size, engine->clock, engine->config->health_state_age_ns,
-                           engine->beats, &fault, &age_ns);
+                           engine->beats, &others, &fault, &age_ns);
     if (fault == CHECK_STATES_TOO_OLD) {
         log_event(LOG_EVENT_STATES_TOO_OLD, "file=%s age_seconds=%lld", path,
                   (long long)(age_ns / NS_PER_SECOND));
@@ -71,14 +72,15 @@ char *engine_states_save(struct engine *engine, bool last, size_t *size)
     int64_t now_ns = clock_monotonic_ns(engine->clock);
     uint64_t beats = beats_count(engine->beats);
     bool beats_wait = beats != engine->beats_saved && (last || now_ns >= engine->beats_save_ns);
-    if (engine->states_path == NULL ||
-        (engine->state_changes == engine->states_saved && !beats_wait)) {
+    if (engine->states_path == NULL || (engine->state_changes == engine->states_saved &&
+                                        !beats_wait && !engine_measured_wait(engine, last))) {
         return NULL;
     }
     engine->states_saved = engine->state_changes;
     engine->beats_saved = beats;
     engine->beats_save_ns = now_ns + BEATS_SAVE_NS;
-    return check_states_format(engine->health, engine->beats, engine->clock, size);
+    return check_states_format(engine->health, engine->beats, engine_measured_text(engine, last),
+                               engine->clock, size);
 }
 
 void engine_states_lost(struct engine *engine)

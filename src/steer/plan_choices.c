@@ -270,6 +270,17 @@ static void members_add(struct compiler *c, struct choice *choice)
     }
 }
 
+// What draws of members need.
+static void members_prepare(struct plan *plan, struct choice *choice)
+{
+    struct choice_member *members = plan->members + choice->first_member;
+    if (choice->method == METHOD_WEIGHTED) {
+        alias_build(members, choice->member_count, choice->weight_sum);
+    } else if (choice->method == METHOD_STICKY) {
+        choice->reach = sticky_prepare(members, choice->member_count, choice->answer_count);
+    }
+}
+
 // As tests/cost counts them, rounded up.
 static uint32_t choice_effort(const struct choice *choice)
 {
@@ -300,13 +311,8 @@ static uint32_t choice_intern(struct compiler *c, const struct choice *choice)
     if (twin != NO_CHOICE) {
         return twin;
     }
-    struct choice_member *members = plan->members + choice->first_member;
-    if (choice->method == METHOD_WEIGHTED && choice->member_count > 0) {
-        alias_build(members, choice->member_count, choice->weight_sum);
-    }
-    if (choice->method == METHOD_STICKY && choice->member_count > 0) {
-        plan->choices[plan->choice_count].reach =
-            sticky_prepare(members, choice->member_count, choice->answer_count);
+    if (choice->member_count > 0) {
+        members_prepare(plan, &plan->choices[plan->choice_count]);
     }
     plan->effort_max = MAX(plan->effort_max, choice_effort(choice));
     slots_add(c, &c->tables.choices, choice_hash, (uint32_t)plan->choice_count);

@@ -146,6 +146,18 @@ bool rtt_add(struct rtt *rtt, const struct address *client, const char *place, d
     return true;
 }
 
+bool rtt_put(struct rtt *rtt, const struct address *client, const struct rtt_value *known)
+{
+    struct rtt_network *network = network_find(rtt, client);
+    struct rtt_value *value = network ? value_find(network, known->place) : NULL;
+    if (value == NULL) {
+        return false;
+    }
+    *value = *known;
+    rtt->version += value->ms > 0;
+    return true;
+}
+
 void rtt_age(struct rtt *rtt, int64_t oldest_ns)
 {
     size_t kept = 0;

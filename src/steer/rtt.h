@@ -17,6 +17,10 @@ enum {
     RTT_PLACES_MAX = 16,      // of one network
 };
 
+// A network that nobody has measured for an hour goes by distance again.
+#define RTT_AGE_NS INT64_C(3600000000000)
+#define RTT_MS_MAX 1e6
+
 struct rtt;
 
 struct rtt *rtt_new(void);
@@ -43,6 +47,8 @@ struct rtt_network {
     } values[RTT_PLACES_MAX];
 };
 uint64_t rtt_place(const char *name);
+// What was known of a place before, over anything that is. False when the table is full.
+bool rtt_put(struct rtt *rtt, const struct address *client, const struct rtt_value *known);
 // The networks of a family, ascending and disjoint, in an array that the caller frees.
 const struct rtt_network **rtt_networks(const struct rtt *rtt, enum family family, size_t *count);
 // What plans see of a place; 0: nothing.

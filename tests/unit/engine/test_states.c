@@ -101,10 +101,26 @@ static void probe_all(struct health *health)
 
 static struct beats *beats;
 
+// Lines of others, written down.
+static char other_lines[256];
+static unsigned other_count;
+
+static bool note_line(void *state, const char *line, int64_t ahead_ns, int64_t at_ns)
+{
+    (void)state;
+    assert_true(at_ns == now_ns && ahead_ns == wall_ns);
+    other_count++;
+    snprintf(other_lines + strlen(other_lines), sizeof(other_lines) - strlen(other_lines), "%s\n",
+             line);
+    return strstr(line, "bad") == NULL;
+}
+
+static const struct state_lines others = {NULL, note_line};
+
 static struct check_states *parse(const char *text, size_t size, enum check_states_fault *fault)
 {
     int64_t age_ns;
-    return check_states_parse(text, size, &fake, 600 * S, beats, fault, &age_ns);
+    return check_states_parse(text, size, &fake, 600 * S, beats, &others, fault, &age_ns);
 }
 
 static void states_come_back_with_their_age(void **state)
@@ -116,7 +132,7 @@ static void states_come_back_with_their_age(void **state)
     int64_t saved_ns = now_ns;
     size_t size;
     enum check_states_fault fault;
-    char *text = check_states_format(health, beats, &fake, &size);
+    char *text = check_states_format(health, beats, "", &fake, &size);
     now_ns = 7 * S;                       // another boot: the monotonic clock begins anew
     wall_ns += saved_ns - 7 * S + 60 * S; // a minute later
     struct check_states *states = parse(text, size, &fault);
@@ -162,7 +178,7 @@ static void every_cut_and_flip_is_seen(void **state)
     probe_all(health);
     size_t size;
     enum check_states_fault fault;
-    char *text = check_states_format(health, beats, &fake, &size);
+    char *text = check_states_format(health, beats, "", &fake, &size);
     for (size_t cut = 0; cut < size; cut++) {
         assert_null(parse(text, cut, &fault));
     }
@@ -178,7 +194,7 @@ static void every_cut_and_flip_is_seen(void **state)
             text[i] = (char)(text[i] ^ 1 << bit);
         }
     }
-    text[strcspn(text, " ") + 1] = '3'; // another version, with its own checksum
+    text[strcspn(text, " ") + 1] = '9'; // another version, with its own checksum
     size_t body = (size_t)(strstr(text, "\nend ") + 1 - text);
     snprintf(strstr(text, "\nend ") + 5, 32, "8 %016llx\n",
              (unsigned long long)hash_bytes(0x7369676e706f7374ULL, text, body));
@@ -200,7 +216,7 @@ static void heartbeats_come_back_with_their_age(void **state)
               &(struct beat){.ttl_ns = 40 * S, .has_load = true, .load = 0.1, .detail = "42 rows"},
               now_ns);
     beats_put(beats, "caf\xc3\xa9", &(struct beat){.down = true}, now_ns - 9 * S);
-    char *text = check_states_format(health, beats, &fake, &size);
+    char *text = check_states_format(health, beats, "", &fake, &size);
     static const struct {
         int64_t later_ns, age_ns; // of the wall clock at the restart; of the heartbeat then
     } rows[] = {{0, 0}, {25 * S, 25 * S}, {599 * S, 599 * S}, {-1800 * S, 0}};
@@ -241,6 +257,33 @@ static void states_without_heartbeats_are_read(void **state)
     assert_non_null(states);
     assert_int_equal(check_states_count(states), 1);
     check_states_free(states);
+}
+
+// They have ages of their own: a file that is too old for checks is read for them.
+static void lines_of_others_outlive_checks(void **state)
+{
+    (void)state;
+    struct health *health = registry(3);
+    probe_all(health);
+    size_t size;
+    enum check_states_fault fault;
+    char *text = check_states_format(health, beats, "load 1\nrtt 2\n", &fake, &size);
+    char *damaged = check_states_format(health, beats, "load bad\n", &fake, &size);
+    size = strlen(text);
+    for (int old = 0; old < 2; old++) {
+        other_lines[0] = '\0';
+        struct check_states *states = parse(text, size, &fault);
+        assert_int_equal(fault, old ? CHECK_STATES_TOO_OLD : CHECK_STATES_GOOD);
+        assert_true((states == NULL) == old);
+        assert_string_equal(other_lines, "load 1\nrtt 2\n");
+        check_states_free(states);
+        assert_null(parse(damaged, strlen(damaged), &fault));
+        assert_int_equal(fault, CHECK_STATES_DAMAGED);
+        now_ns += 601 * S;
+    }
+    free(text);
+    free(damaged);
+    health_free(health);
 }
 
 static void manual_states_come_back(void **state)
@@ -377,6 +420,7 @@ int main(void)
         cmocka_unit_test(every_cut_and_flip_is_seen),
         cmocka_unit_test(heartbeats_come_back_with_their_age),
         cmocka_unit_test(states_without_heartbeats_are_read),
+        cmocka_unit_test(lines_of_others_outlive_checks),
         cmocka_unit_test(manual_states_come_back),
         cmocka_unit_test(files_are_replaced_whole_or_not),
         cmocka_unit_test(times_are_texts),
