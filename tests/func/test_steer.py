@@ -219,7 +219,7 @@ def test_loads(daemon):
         for load in (85, 90, 95):
             report(server, site='fra', load=load)
             before = moved(shed)
-            shed = eventually(lambda: (now := nearest()) and moved(now) > before and now,
+            shed = eventually(lambda: moved(now := nearest()) > before and now == nearest() and now,
                               what=f'some networks at {load}')
             assert len(moved(shed)) < 64
         for n in (min(moved(shed)), min(set(range(64)) - moved(shed))):
