@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Steering as clients see it: every type, sites, pools of pools."""
 
+import socket
+
 import dns.rdatatype
 import pytest
 
