@@ -49,11 +49,13 @@ class Flood:
         self.marker = exits.enter_context(udp(server, '127.8.0.1'))
         self.sent = self.received = self.largest = self.truncated = self.answers = 0
 
-    def chunk(self, questions):
+    def chunk(self, questions, behind=lambda: None):
+        """`behind` sends something in the same moment."""
         self.client.socket.settimeout(WAIT)
         for question in questions:
             self.client.socket.send(question)
             self.sent += len(question)
+        behind()
         self.marker.exchange(WWW)
         self.client.socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
@@ -145,9 +147,8 @@ def test_valid_cookies_are_exempt(server):
         client = exits.enter_context(udp(server, '127.9.0.2'))
         passed, reply = 0, None
         for _ in range(60):
-            flood.chunk([WWW] * CHUNK)  # however much time has passed, it is beyond the limit
-            client.send(forged.to_wire())
-            flood.marker.exchange(WWW)
+            # However much time has passed, the address is beyond its limit.
+            flood.chunk([WWW] * CHUNK, lambda: client.send(forged.to_wire()))
             client.socket.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 reply = dns.message.from_wire(client.receive(), raise_on_truncation=False)
