@@ -8,7 +8,7 @@ import random
 import dns.message
 import pytest
 
-from harness import Folder, chance_bound, eventually, make_query, values
+from harness import Folder, chance_bound, eventually, values
 from targets import targets
 
 pytestmark = pytest.mark.sanitizer

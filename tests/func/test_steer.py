@@ -156,8 +156,8 @@ def test_ramp(daemon):
 
 def test_ramps_outlive_a_restart_and_a_full_disk(daemon):
     """A full disk, as a folder in the place of the file to come."""
-    with socket.create_server(('127.0.0.1', 0)) as target:
-        server = daemon({'example.org.yaml': {'canary': canary(target.getsockname()[1])}},
+    with targets(1, 'open', '127.0.0.1') as (target,):
+        server = daemon({'example.org.yaml': {'canary': canary(target.port)}},
                         health={'allow': ['127.0.0.0/8']}, ready=False).wait_ready()
         run = server.folder.path / 'run'
         (run / 'ramps.json.new').mkdir()
