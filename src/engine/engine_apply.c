@@ -324,6 +324,28 @@ static void log_geo(const struct engine *engine)
     }
 }
 
+// The change answers: the engine follows it.
+static void take_over(struct apply *apply)
+{
+    struct engine *engine = apply->engine;
+    struct load *load = apply->load;
+    for (size_t i = 0; i < apply->moved_count; i++) {
+        territory_release(engine->territories, apply->moved[i].territory);
+    }
+    bool new_geo = load->geo != NULL;
+    take_zones(engine, load);
+    take_lines_and_geo(engine, load);
+    engine_index_checks(engine);
+    engine_ramps_index(engine);
+    engine_loads_index(engine);
+    engine_rtt_index(engine);
+    engine_states_close(engine);
+    engine_models_forget(engine); // they are made of the generation before
+    if (new_geo) {
+        log_geo(engine);
+    }
+}
+
 bool engine_apply(struct engine *engine, struct load *load)
 {
     engine_models_forget(engine);
@@ -347,21 +369,7 @@ bool engine_apply(struct engine *engine, struct load *load)
     bool published = change_publish(change, &load->diags);
     engine_plans_settle(engine, published);
     if (published) {
-        for (size_t i = 0; i < apply.moved_count; i++) {
-            territory_release(engine->territories, apply.moved[i].territory);
-        }
-        bool new_geo = load->geo != NULL;
-        take_zones(engine, load);
-        take_lines_and_geo(engine, load);
-        engine_index_checks(engine);
-        engine_ramps_index(engine);
-        engine_loads_index(engine);
-        engine_rtt_index(engine);
-        engine_states_close(engine);
-        engine_models_forget(engine); // they are made of the generation before
-        if (new_geo) {
-            log_geo(engine);
-        }
+        take_over(&apply);
     } else {
         undo(&apply);
     }

@@ -255,22 +255,22 @@ void tls_remember(struct tls_link *link, bool good)
 
 // --- links ---
 
-static bool names_set(SSL *ssl, const char *name, const struct address *literal)
+static bool names_set(SSL *ssl, const struct tls_peer *peer)
 {
     SSL_set_hostflags(ssl,
                       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    if (name) {
-        return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+    if (peer->name) {
+        return SSL_set1_host(ssl, peer->name) == 1 &&
+               SSL_set_tlsext_host_name(ssl, peer->name) == 1;
     }
-    size_t size = literal->family == FAMILY_IPV4 ? 4 : 16;
-    return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), literal->bytes, size) == 1;
+    size_t size = peer->address->family == FAMILY_IPV4 ? 4 : 16;
+    return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), peer->address->bytes, size) == 1;
 }
 
-bool tls_link_open(struct probe_tls *tls, struct tls_link *link, const struct check_spec *spec,
-                   struct tls_memory *memory, int fd, const char *name,
-                   const struct address *literal, const uint8_t *alpn, size_t alpn_size,
-                   struct probe_result *result)
+bool tls_link_open(struct probe_tls *tls, struct tls_link *link, struct tls_memory *memory, int fd,
+                   const struct tls_peer *peer, struct probe_result *result)
 {
+    const struct check_spec *spec = peer->spec;
     SSL_CTX *context = context_of(tls, spec->ca_path);
     ERR_clear_error();
     if (context == NULL) {
@@ -278,9 +278,9 @@ bool tls_link_open(struct probe_tls *tls, struct tls_link *link, const struct ch
         return false;
     }
     *link = (struct tls_link){.ssl = SSL_new(context), .memory = memory, .spec = spec};
-    if (link->ssl == NULL || !names_set(link->ssl, name, literal) ||
-        SSL_set_fd(link->ssl, fd) != 1 ||
-        (alpn_size > 0 && SSL_set_alpn_protos(link->ssl, alpn, (unsigned)alpn_size) != 0)) {
+    if (link->ssl == NULL || !names_set(link->ssl, peer) || SSL_set_fd(link->ssl, fd) != 1 ||
+        (peer->alpn_size > 0 &&
+         SSL_set_alpn_protos(link->ssl, peer->alpn, (unsigned)peer->alpn_size) != 0)) {
         probe_result_set(result, PROBE_LOCAL_ERROR, "OpenSSL refused the connection");
         tls_link_close(link);
         return false;

@@ -40,12 +40,18 @@ struct tls_link {
     bool has_not_after;
 };
 
-// `name`: sent as SNI and verified; NULL: `literal` is verified and no SNI sent. `alpn` is wire
-// form. False with the result set when there are no trust anchors.
-bool tls_link_open(struct probe_tls *tls, struct tls_link *link, const struct check_spec *spec,
-                   struct tls_memory *memory, int fd, const char *name,
-                   const struct address *literal, const uint8_t *alpn, size_t alpn_size,
-                   struct probe_result *result);
+// Who must be at the other end, and what is to be spoken there. All borrowed.
+struct tls_peer {
+    const struct check_spec *spec;
+    const char *name;              // sent as SNI and verified; NULL: no SNI is sent,
+    const struct address *address; // and this is verified
+    const uint8_t *alpn;           // wire form (RFC 7301, 3.1)
+    size_t alpn_size;              // 0: none
+};
+
+// A link over the connected socket. False with the result set when there are no trust anchors.
+bool tls_link_open(struct probe_tls *tls, struct tls_link *link, struct tls_memory *memory, int fd,
+                   const struct tls_peer *peer, struct probe_result *result);
 void tls_link_close(struct tls_link *link);
 
 enum tls_step { TLS_DONE, TLS_WANTS_READ, TLS_WANTS_WRITE, TLS_FAILED };

@@ -40,7 +40,7 @@ struct child {
 
 struct plan {
     const char *const *argv;
-    char *const *environment;
+    const char *const *environment;
     uid_t uid;
     gid_t gid;
     int output, failure;
@@ -96,7 +96,7 @@ static _Noreturn void child_run(const struct plan *plan)
         fcntl(3, F_SETFD, FD_CLOEXEC) == 0 && close_range(4, ~0U, 0) == 0 && limits_set(plan) &&
         identity_set(plan) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
         prctl(PR_SET_PDEATHSIG, SIGKILL) == 0) {
-        execve(plan->argv[0], (char *const *)plan->argv, plan->environment);
+        execve(plan->argv[0], (char *const *)plan->argv, (char *const *)plan->environment);
     }
     int error = errno;
     ssize_t ignored = write(3, &error, sizeof(error));
@@ -270,43 +270,69 @@ static bool child_start(struct attempt *attempt, struct plan *plan)
     return false;
 }
 
-static void exec_start(struct attempt *attempt)
+// What a command is told. `list` points into `texts`.
+struct environment {
+    char texts[3][80];
+    const char *list[6];
+};
+
+static void environment_make(const struct attempt *attempt, struct environment *environment)
 {
-    const struct check_spec *spec = attempt->recipe.spec;
-    const struct probe_command *command = command_find(attempt);
     char address[ADDRESS_TEXT_MAX];
-    char target[sizeof(address) + 24], port[32], timeout[48];
-    snprintf(target, sizeof(target), "SIGNPOST_ADDRESS=%s",
+    char(*texts)[sizeof(environment->texts[0])] = environment->texts;
+    snprintf(texts[0], sizeof(texts[0]), "SIGNPOST_ADDRESS=%s",
              address_format(&attempt->target, address));
-    snprintf(port, sizeof(port), "SIGNPOST_PORT=%u", attempt->port);
-    snprintf(timeout, sizeof(timeout), "SIGNPOST_TIMEOUT_MS=%llu",
-             (unsigned long long)timeout_ms(spec));
-    char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", language[] = "LANG=C";
-    char *environment[] = {path, language, target, port, timeout, NULL};
+    snprintf(texts[1], sizeof(texts[1]), "SIGNPOST_PORT=%u", attempt->port);
+    snprintf(texts[2], sizeof(texts[2]), "SIGNPOST_TIMEOUT_MS=%llu",
+             (unsigned long long)timeout_ms(attempt->recipe.spec));
+    const char *const list[] = {
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", texts[0], texts[1], texts[2], NULL};
+    memcpy(environment->list, list, sizeof(list));
+}
+
+// Whether it may look at the target: what it does there is its own matter, but not where. False
+// with the result set.
+static bool target_passes(struct attempt *attempt)
+{
+    struct sockaddr_storage to;
+    address_to_sockaddr(&attempt->target, attempt->port, &to);
+    return gate_passes(&attempt->prober->gate, (struct sockaddr *)&to, &attempt->result);
+}
+
+// False with the result set.
+static bool command_start(struct attempt *attempt)
+{
+    const struct probe_command *command = command_find(attempt);
     if (command == NULL) {
         probe_result_set(&attempt->result, PROBE_LOCAL_ERROR,
                          "health.commands has no command of this name");
-        attempt_end_soon(attempt);
-        return;
+        return false;
     }
-    struct sockaddr_storage to; // what it does there is its own matter, but not where
-    address_to_sockaddr(&attempt->target, attempt->port, &to);
-    if (!gate_passes(&attempt->prober->gate, (struct sockaddr *)&to, &attempt->result)) {
-        attempt_end_soon(attempt);
-        return;
-    }
+    struct environment environment;
+    environment_make(attempt, &environment);
     struct plan plan = {
         .argv = command->argv,
-        .environment = environment,
+        .environment = environment.list,
         .uid = command->uid,
         .gid = command->gid,
-        .cpu_seconds = (rlim_t)(spec->timeout_ns / NS_PER_SECOND + 2),
+        .cpu_seconds = (rlim_t)(attempt->recipe.spec->timeout_ns / NS_PER_SECOND + 2),
     };
-    if (child_start(attempt, &plan)) {
-        attempt_deadline(attempt, exec_timeout);
-    } else {
+    if (!target_passes(attempt)) {
+        return false;
+    }
+    if (!child_start(attempt, &plan)) {
         probe_result_set(&attempt->result, PROBE_LOCAL_ERROR, "the command cannot be run: %s",
                          strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static void exec_start(struct attempt *attempt)
+{
+    if (command_start(attempt)) {
+        attempt_deadline(attempt, exec_timeout);
+    } else {
         attempt_end_soon(attempt);
     }
 }

@@ -405,22 +405,21 @@ static void shake_begin(struct attempt *attempt)
 {
     static const uint8_t http[] = "\x08http/1.1", grpc[] = "\x02h2";
     const struct check_spec *spec = attempt->recipe.spec;
-    const uint8_t *alpn = NULL;
+    struct tls_peer peer = {.spec = spec, .name = attempt->name, .address = &attempt->target};
     const char *unused;
     uint8_t wanted[CHECK_ALPN_MAX];
-    size_t alpn_size = 0;
-    if (spec->alpn && check_alpn(spec->alpn, wanted, &alpn_size, &unused)) {
-        alpn = wanted;
+    if (spec->alpn && check_alpn(spec->alpn, wanted, &peer.alpn_size, &unused)) {
+        peer.alpn = wanted;
     } else if (spec->kind == CHECK_GRPC) {
-        alpn = grpc;
-        alpn_size = sizeof(grpc) - 1;
+        peer.alpn = grpc;
+        peer.alpn_size = sizeof(grpc) - 1;
     } else if (spec->kind == CHECK_HTTPS) {
-        alpn = http;
-        alpn_size = sizeof(http) - 1;
+        peer.alpn = http;
+        peer.alpn_size = sizeof(http) - 1;
     }
     attempt->phase = PHASE_SHAKE;
-    if (tls_link_open(attempt->prober->tls, &attempt->link, spec, memory_of(attempt), attempt->fd,
-                      attempt->name, &attempt->target, alpn, alpn_size, &attempt->result)) {
+    if (tls_link_open(attempt->prober->tls, &attempt->link, memory_of(attempt), attempt->fd, &peer,
+                      &attempt->result)) {
         shake_turn(attempt);
     } else {
         stream_end(attempt);

@@ -14,6 +14,7 @@
 #include "server/serve.h"
 
 #include "base/memory.h"
+#include "server/faults.h"
 #include "server/notify.h"
 #include "server/server.h"
 
@@ -41,50 +42,6 @@ static void phase_move(struct server *server, enum phase phase)
 {
     SP_ASSERT(phase_table[server->phase] & 1U << phase);
     server->phase = phase;
-}
-
-static void print_diags(const struct diags *diags)
-{
-    char line[1024];
-    for (size_t i = 0; i < diags->count; i++) {
-        const char *program = diags->items[i].file == NULL ? "signpost: " : "";
-        fprintf(stderr, "%s%s\n", program, diag_format(&diags->items[i], line, sizeof(line)));
-    }
-    size_t all = diags->error_count + diags->warning_count;
-    if (all > diags->count) {
-        fprintf(stderr, "signpost: %zu more faults are not shown\n", all - diags->count);
-    }
-}
-
-// The place of a fault as fields: what is not known is left out.
-static void format_place(const struct diag *diag, char *text, size_t size)
-{
-    char quoted[512];
-    size_t used = 0;
-    text[0] = '\0';
-    if (diag->file != NULL) {
-        used +=
-            (size_t)snprintf(text, size, "file=%s ", log_quote(diag->file, quoted, sizeof(quoted)));
-    }
-    if (diag->line > 0) {
-        used += (size_t)snprintf(text + used, size - used, "line=%u column=%u ", diag->line,
-                                 diag->column);
-    }
-    if (diag->key != NULL) {
-        snprintf(text + used, size - used, "key=%s ", log_quote(diag->key, quoted, sizeof(quoted)));
-    }
-}
-
-static void log_diags(const struct diags *diags)
-{
-    char place[1100], message[1100];
-    for (size_t i = 0; i < diags->count; i++) {
-        const struct diag *diag = &diags->items[i];
-        enum log_event event =
-            diag->severity == SEVERITY_ERROR ? LOG_EVENT_INPUT_ERROR : LOG_EVENT_INPUT_WARNING;
-        format_place(diag, place, sizeof(place));
-        log_event(event, "%smessage=%s", place, log_quote(diag->message, message, sizeof(message)));
-    }
 }
 
 static void log_failure(enum log_event event, const char *what, const char *error)
@@ -259,11 +216,11 @@ static void on_prepare(uv_prepare_t *prepare)
 static void initial_load_end(struct server *server, const struct api_reload_result *result)
 {
     if (!result->taken) {
-        print_diags(result->diags);
+        faults_print(result->diags);
         stop_begin(server, 1);
         return;
     }
-    log_diags(result->diags);
+    faults_log(result->diags);
     phase_move(server, PHASE_CHECKING);
     uint64_t wait_ms = (uint64_t)(server->config->first_round_ns / NS_PER_MS);
     uv_update_time(&server->loop);
@@ -272,7 +229,7 @@ static void initial_load_end(struct server *server, const struct api_reload_resu
 
 static void geo_update_end(struct server *server, const struct api_reload_result *result)
 {
-    log_diags(result->diags);
+    faults_log(result->diags);
     if (result->taken) {
         server->geo_updates++; // engine_apply said what was read
     } else {
@@ -283,7 +240,7 @@ static void geo_update_end(struct server *server, const struct api_reload_result
 
 static void reload_end(struct server *server, const struct api_reload_result *result)
 {
-    log_diags(result->diags);
+    faults_log(result->diags);
     if (result->taken) {
         server->reloads++;
         log_event(LOG_EVENT_RELOADED, "generation=%llu warnings=%zu",
@@ -377,10 +334,9 @@ static void handles_open(struct server *server)
     uv_prepare_start(&server->prepare, on_prepare);
 }
 
-static bool open_sockets(struct server *server, struct diags *diags)
+static struct net_options net_options_of(const struct config *config, const struct clock *clock)
 {
-    const struct config *config = server->config;
-    struct net_options options = {
+    return (struct net_options){
         .listen = config->listen,
         .listen_count = config->listen_count,
         .workers = config->workers,
@@ -400,11 +356,17 @@ static bool open_sockets(struct server *server, struct diags *diags)
                 .table_size = config->rrl_table_size,
                 .exempt = config->rrl_exempt,
                 .exempt_count = config->rrl_exempt_count},
-        .clock = server->clock,
+        .clock = clock,
         .xdp_interfaces = config->xdp_interfaces,
         .xdp_interface_count = config->xdp_interface_count,
         .xdp_wish = config->xdp_wish,
     };
+}
+
+static bool open_sockets(struct server *server, struct diags *diags)
+{
+    const struct config *config = server->config;
+    struct net_options options = net_options_of(config, server->clock);
     struct control_socket socket;
     server->net = net_open(&options, diags);
     if (server->net == NULL) {
@@ -449,7 +411,7 @@ static bool start(struct server *server, struct diags *diags)
         net_close(server->net);
         return false;
     }
-    log_diags(diags);
+    faults_log(diags);
     log_event(LOG_EVENT_STARTING, "version=%s pid=%ld", SIGNPOST_VERSION, (long)getpid());
     server->checker = checker_new(&server->loop, probers_prober(&server->probers));
     server->engine = engine_new(config, server->clock, checker_prober(server->checker));
@@ -479,7 +441,7 @@ static int run(struct server *server)
     }
     bool started = start(server, &diags);
     if (!started) {
-        print_diags(&diags);
+        faults_print(&diags);
         server->exit_code = 1;
     }
     diags_clear(&diags);
@@ -495,7 +457,7 @@ int serve(const char *config_path)
     struct server server = {.clock = clock_system()};
     server.begun_ns = clock_monotonic_ns(server.clock);
     server.config = config_read(config_path, &diags);
-    print_diags(&diags);
+    faults_print(&diags);
     diags_clear(&diags);
     if (server.config == NULL) {
         return 1;
