@@ -2,10 +2,10 @@
 //
 // Log lines: "time level event key=value ..." on standard error, one line each, values escaped.
 //
-// Events are a closed table that says what each means and what the operator should
-// do; the reference page is made from it. Each event has its own rate limit: what is suppressed is
-// counted and the next line that passes says suppressed=N. Libraries below server/ do not log,
-// they return. Any thread.
+// Events are a closed table that says what each means and what the operator should do; the
+// reference page is made from it. Each event has its own rate limit: what is suppressed is counted
+// and the next line that passes says suppressed=N. Only engine/ and server/ log; what is below
+// returns. Any thread.
 #pragma once
 
 #include "base/base.h"

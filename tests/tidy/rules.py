@@ -23,7 +23,7 @@ WIRING = {'cli', 'server'}
 PURE = {'dns', 'geo', 'zone', 'lint', 'format', 'steer', 'answer'}
 IMPURE_INCLUDES = {'base/log.h', 'sys/socket.h', 'sys/epoll.h', 'poll.h', 'time.h',
                    'sys/time.h', 'pthread.h', 'threads.h', 'uv.h', 'curl/curl.h', 'microhttpd.h'}
-SILENT = PURE | {'base', 'probe', 'health'}
+SILENT = PURE | {'base', 'probe', 'health', 'net', 'api'}
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
