@@ -408,6 +408,17 @@ bool wire_get_id(const uint8_t *message, size_t size, uint32_t *id)
     return is_done(&cursor);
 }
 
+// A line in our own words, which others print and put into JSON as it is.
+static const char *take_detail(struct cursor *cursor)
+{
+    const char *text = take_text(cursor);
+    for (const char *at = text; at != NULL && *at != '\0'; at++) {
+        cursor->failed |= *at < ' ' || *at >= 0x7f;
+    }
+    cursor->failed |= text == NULL;
+    return text;
+}
+
 static int64_t take_time(struct cursor *cursor)
 {
     int64_t ns = (int64_t)take_number(cursor, 8);
@@ -433,9 +444,8 @@ bool wire_get_result(const uint8_t *message, size_t size, struct wire_result *in
     result->tls_ns = take_time(&cursor);
     result->first_byte_ns = take_time(&cursor);
     result->total_ns = take_time(&cursor);
-    const char *detail = take_text(&cursor);
-    cursor.failed |= reason >= PROBE_REASON_COUNT || detail == NULL || !isfinite(result->load) ||
-                     result->load < 0;
+    const char *detail = take_detail(&cursor);
+    cursor.failed |= reason >= PROBE_REASON_COUNT || !isfinite(result->load) || result->load < 0;
     if (!is_done(&cursor)) {
         return false;
     }

@@ -141,6 +141,15 @@ static void results_arrive_whole(void **state)
         assert_false(wire_get_result(message, size, &back));
         free(message);
     }
+    sent.result.load = 0;
+    static const char *const unprintable[] = {"\xff", "a\nb", "\x7f", "caf\xc3\xa9", "\x1b[0m"};
+    for (size_t i = 0; i < ARRAY_SIZE(unprintable); i++) {
+        strcpy(sent.result.detail, unprintable[i]);
+        wire_put_result(&out, &sent);
+        message = message_of(&out, &size);
+        assert_false(wire_get_result(message, size, &back));
+        free(message);
+    }
 }
 
 static void options_arrive_whole(void **state)
