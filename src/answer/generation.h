@@ -37,6 +37,7 @@ struct answer_options {
 
 struct publisher;
 
+// With an empty generation. The options are copied, their texts borrowed.
 struct publisher *publisher_new(const struct answer_options *options);
 // Readers must be gone.
 void publisher_free(struct publisher *publisher);

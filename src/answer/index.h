@@ -89,5 +89,6 @@ void index_edit_drop(struct index_edit *edit);
 // the array is the caller's.
 struct node **index_collect(const struct index *index, uint32_t zone, size_t count);
 
+// Nodes of all zones.
 size_t index_count(const struct index *index);
 size_t index_size(const struct index *index); // bytes of directory and pages

@@ -19,6 +19,7 @@ struct limit {
     const char *reason;
 };
 
+// The rows of the table, in its order: by group. Static; any thread.
 size_t limit_count(void);
 const struct limit *limit_at(size_t index);
 // "Queries".

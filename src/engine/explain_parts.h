@@ -14,6 +14,7 @@ struct explained {
     json_t *steps; // grows
 };
 
+// Appends a step; takes `details`, an object.
 void explain_add_step(struct explained *x, const char *title, const char *summary, json_t *details);
 // What was found of a name, as JSON.
 json_t *found_json(const struct found_name *found);

@@ -52,6 +52,8 @@ void document_close(struct document *document); // NULL allowed
 const char *document_path(const struct document *document);
 struct diags *document_diags(const struct document *document);
 
+// Where a scalar is; of a mapping or a list, where its key is. And where the key of any node is
+// (the node itself, when it has none).
 struct place yaml_place(const struct yaml *at);
 struct place yaml_key_place(const struct yaml *at);
 // A fault of the node: "www.dynamic.pools.a.values[0].weight" is the key.

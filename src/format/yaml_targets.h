@@ -8,6 +8,7 @@
 
 struct targets_seen;
 
+// One a policy, before its first rule.
 struct targets_seen *targets_seen_new(void);
 void targets_seen_free(struct targets_seen *seen);
 // Reports each target of the rule that an earlier one (or another of its own) holds already, then

@@ -75,6 +75,7 @@ struct interner {
     struct key_map place_ids, asn_ids;
 };
 
+// `arena` must outlive the ASN entries.
 void interner_init(struct interner *interner, struct arena *arena);
 // Releases all but the ASN entries, which the geo keeps.
 void interner_free(struct interner *interner);

@@ -88,7 +88,9 @@ struct line_row {
 
 // --- lines.c
 
+// In lower case (ASCII); false when it is too long to be a name.
 bool line_name_fold(const char *name, char folded[LINE_NAME_SIZE_MAX]);
+// The slot that has the name, or the free one where it would go.
 struct line_name *line_name_slot(const struct lines *lines, const char *folded);
 // Gives the name to the line. False when another line has it and keeps it: a `fixed` name takes
 // the place of one that is not.

@@ -17,6 +17,7 @@ struct lint_rule {
     const char *fix;    // what to do, without a full stop
 };
 size_t lint_rule_count(void); // at most 64: ignored rules are bits
+// `index` is below the count; static.
 const struct lint_rule *lint_rule_at(size_t index);
 // Index of the rule with this id, or -1.
 int lint_rule_find(const char *id);
@@ -44,6 +45,7 @@ struct lint_world {
     void *state;
 };
 
+// Appends what the rules that are not ignored find in the zone, in the order of its owners.
 void lint_zone(const struct lint_world *world, const struct zone *zone, struct diags *findings);
 // The operator's lines, against each other.
 void lint_lines(const struct lint_world *world, struct diags *findings);

@@ -36,6 +36,7 @@ struct wire_result {
     struct probe_result result;
 };
 
+// Append a whole message; texts and lists are copied.
 void wire_append(struct wire_out *out, const struct wire_out *more);
 void wire_put_hello(struct wire_out *out, const struct prober_options *options);
 void wire_put_start(struct wire_out *out, const struct wire_start *start);

@@ -93,6 +93,7 @@ struct attempt {
 
 extern const struct attempt_kind attempt_stream, attempt_datagram, attempt_icmp, attempt_exec;
 
+// Monotonic, ns.
 int64_t attempt_now(void);
 // Nanoseconds since *since, at least 1; *since moves to now.
 int64_t attempt_lap(int64_t *since);

@@ -10,6 +10,7 @@
 
 struct saver;
 
+// `engine` must outlive it.
 struct saver *saver_new(uv_loop_t *loop, struct engine *engine);
 // No more saves begin. NULL allowed, as in the others.
 void saver_stop(struct saver *saver);

@@ -25,4 +25,5 @@ void webhooks_free(struct webhooks *webhooks);
 struct webhook_counts {
     uint64_t sent, failed, dropped; // requests taken, attempts that failed, events given up
 };
+// Of all hooks since the start.
 struct webhook_counts webhooks_counts(const struct webhooks *webhooks);

@@ -46,6 +46,7 @@ struct rtt_network {
         int64_t since_ns; // of the last report
     } values[RTT_PLACES_MAX];
 };
+// A site, or the value of a member without one, by its name: the same in every process.
 uint64_t rtt_place(const char *name);
 // What was known of a place before, over anything that is. False when the table is full.
 bool rtt_put(struct rtt *rtt, const struct address *client, const struct rtt_value *known);

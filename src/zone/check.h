@@ -135,6 +135,7 @@ static inline bool check_kind_is_expression(enum check_kind kind)
     return kind >= CHECK_ALL && kind <= CHECK_NOT;
 }
 
+// Over everything that makes two definitions one check: equal ones have equal hashes under a key.
 uint64_t check_spec_hash(const struct check_spec *spec, uint64_t key);
 bool check_spec_equal(const struct check_spec *a, const struct check_spec *b);
 // Sets the kind, the presets of its options and its usual port; everything else is zero.

@@ -38,9 +38,11 @@ struct owner {
 
 struct zone;
 
+// An empty zone; the name is copied.
 struct zone *zone_new(const uint8_t *apex);
 void zone_free(struct zone *zone); // NULL allowed
 
+// Its name, and the arena that ends with it: for what its records and policies point to.
 const uint8_t *zone_apex(const struct zone *zone);
 struct arena *zone_arena(struct zone *zone);
 // The document that the zone was read from, for messages; NULL until it is set.
