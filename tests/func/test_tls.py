@@ -188,6 +188,16 @@ def test_old_versions_are_refused(server):
         Client(server, context)
 
 
+def test_old_ciphers_are_refused(server):
+    """Without forward secrecy, or in CBC mode: TLS 1.2 has them (RFC 9325, 4.1)."""
+    for ciphers in ('AES128-GCM-SHA256:AES256-GCM-SHA384',
+                    'ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384'):
+        context = trust(server, maximum_version=ssl.TLSVersion.TLSv1_2)
+        context.set_ciphers(f'{ciphers}:@SECLEVEL=0')
+        with pytest.raises((ssl.SSLError, ConnectionResetError)):
+            Client(server, context)
+
+
 def test_no_renegotiation(server):
     host, port = tls_address(server)
     handshakes = server.metric('tls_handshakes_total')

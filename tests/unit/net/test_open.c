@@ -2,6 +2,9 @@
 //
 // net_open: ports chosen by the kernel, ports that are taken, addresses that do not exist.
 #include "fixture.h"
+#include "net/socket.h"
+
+#include <netinet/in.h>
 
 static const char *const loopbacks[] = {"127.0.0.1", "::1", NULL};
 static const char *const loopback[] = {"127.0.0.1", NULL};
@@ -197,13 +200,38 @@ static void test_no_such_address(void **state)
     expect_refused(&listen, 1, 0, "Cannot assign requested address");
 }
 
+static int option_of(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+    assert_int_equal(getsockopt(fd, level, name, &value, &size), 0);
+    return value;
+}
+
+// A forged "too big" makes no path narrower: answers are as large as they may be.
+static void test_paths_are_not_believed(void **state)
+{
+    (void)state;
+    struct endpoint endpoint = {{.family = FAMILY_IPV4, .bytes = {127, 0, 0, 1}}, 0};
+    int fd = socket_bind(&endpoint, TRANSPORT_UDP, SOCKET_SERVE);
+    assert_true(fd >= 0);
+    assert_int_equal(option_of(fd, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_OMIT);
+    close(fd);
+    endpoint.address = (struct address){.family = FAMILY_IPV6, .bytes[15] = 1};
+    fd = socket_bind(&endpoint, TRANSPORT_UDP, SOCKET_SERVE);
+    assert_true(fd >= 0);
+    assert_int_equal(option_of(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_OMIT);
+    assert_int_equal(option_of(fd, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chosen_ports),   cmocka_unit_test(test_port_taken),
         cmocka_unit_test(test_second_daemon),  cmocka_unit_test(test_restart),
         cmocka_unit_test(test_overlap),        cmocka_unit_test(test_no_such_address),
-        cmocka_unit_test(test_families_apart),
+        cmocka_unit_test(test_families_apart), cmocka_unit_test(test_paths_are_not_believed),
     };
     return cmocka_run_group_tests_name("net/open", tests, NULL, NULL);
 }

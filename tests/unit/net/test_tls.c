@@ -218,7 +218,10 @@ static void test_ticket_keys(void **state)
         SSL_SESSION_free(lost);
         // After a long silence no key is left.
         assert_false(resumes(tls, context, third, 1000 + 10 * LIFE, &lost));
-        SSL_SESSION *const all[] = {first, same, second, third, lost};
+        // Nor is the last one, though no other has come between.
+        SSL_SESSION *late;
+        assert_false(resumes(tls, context, lost, 1000 + 12 * LIFE, &late));
+        SSL_SESSION *const all[] = {first, same, second, third, lost, late};
         for (size_t j = 0; j < ARRAY_SIZE(all); j++) {
             SSL_SESSION_free(all[j]);
         }
