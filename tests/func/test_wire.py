@@ -199,6 +199,9 @@ PROBES = {
     'label type 01': (message(question=b'\x41a\0\0\6\0\1'), formerr),
     'name of 256 octets': (message(question=(b'\x3f' + b'a' * 63) * 4 + b'\0\0\6\0\1'), formerr),
     'bytes behind the end': (message(tail=b'\0'), formerr),
+    'options, and bytes behind the end': (  # they may be what was malformed
+        with_opt(opt(option(3) + COOKIE + ECS), tail=b'\0'),
+        lambda r: formerr(r) and r.edns == 0 and not r.options),
     'an answer record in a query': (message(counts=(1, 1, 0, 0),
                                             tail=b'\0\0\1\0\1\0\0\0\0\0\4abcd'), formerr),
     'counts too high': (message(counts=(1, 0, 0, 1)), formerr),
