@@ -181,7 +181,7 @@ def test_health_is_explained(daemon):
         assert [record['value'] for record in found['answer']] == [members[1].address]
         table = server.folder.cli('health')
         assert table.returncode == 0 and members[0].endpoint in table.stdout
-        assert 'L7STS' in table.stdout and len(table.stdout.splitlines()) == 3
+        assert 'L7STS' in table.stdout and len(table.stdout.splitlines()) == 5
         raw = json.loads(server.folder.cli('health', '--json').stdout)
         assert {check['target']: check['state'] for check in raw['checks']} == \
             {members[0].endpoint: 'down', members[1].endpoint: 'up'}

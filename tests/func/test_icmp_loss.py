@@ -100,8 +100,7 @@ def test_lost_echoes(daemon):
                         **options}}}
                 expected[address] = (reason, detail)
         server = daemon({'example.org.yaml': zone}, prefix=wire.prefix, health={'first_round': 60})
-        found = {check['target'].rsplit(':', 1)[0].strip('[]'): check
-                 for check in server.checks().values()}
+        found = server.checks()
         wrong = [f'{address}: expected {reason} ({detail}), got {found[address]["last_result"]} '
                  f'({found[address]["detail"]})' for address, (reason, detail) in expected.items()
                  if found[address]['last_result'] != reason

@@ -89,6 +89,7 @@ def best_offer(server, seconds: float) -> tuple[float, float]:
 
 @pytest.mark.skipif(SLOW > 1, reason='rates are those of the release binary')
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='needs two cores')
+@pytest.mark.floods
 @measured()
 def test_twice_the_best_rate(daemon):
     with targets(1, 'open') as members:

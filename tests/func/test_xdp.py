@@ -230,6 +230,7 @@ def test_frames_that_nobody_can_be_answered_for(world):
     assert counted() == (before[0] + len(refused), before[1] + 8)
 
 
+@pytest.mark.floods
 def test_floods_leave_it_well(world):
     """More than all rings hold: what is lost is lost, and then it goes on."""
     one = frame_ipv4(world)
