@@ -36,8 +36,11 @@ class Stream:
     def next(self) -> dict | None:
         """The next event; None at the end of the stream."""
         fields = {}
+        deadline = time.monotonic() + WAIT
         while line := self.response.readline().decode():
             line = line.rstrip('\n')
+            # Beats go on for ever: a test that waits for what does not come must end.
+            assert time.monotonic() < deadline, 'no event in time'
             if not line and fields:
                 event = json.loads(fields['data'])
                 assert str(event['id']) == fields['id'] and event['type'] == fields['event']
