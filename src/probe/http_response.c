@@ -165,6 +165,7 @@ static bool chunk_size(struct http_response *response)
     }
     response->left = size;
     response->place = size > 0 ? HTTP_CHUNK : HTTP_TRAILERS;
+    response->header_count = 0; // what frames a chunk is bounded with the body that it brings
     return true;
 }
 

@@ -4,7 +4,8 @@
 // needs it: status, one header, where a redirect leads, and the first octets of the body.
 //
 // Strict where it is cheap (status line, field names, lengths, chunk sizes), because a target that
-// cannot speak HTTP is not healthy; bounded everywhere: 64 KiB of headers, `limit` octets of body.
+// cannot speak HTTP is not healthy; bounded everywhere: 64 KiB of headers, of each
+// chunk's size line and of trailers, `limit` octets of body.
 // Responses with status 1xx are skipped. Pure; one thread.
 #pragma once
 

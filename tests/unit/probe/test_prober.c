@@ -260,6 +260,26 @@ static void resets_are_told_by_what_came_before(void **state)
     server_stop(server);
 }
 
+// More octets around the body than headers may have: they are none.
+static void chunks_may_be_small(void **state)
+{
+    (void)state;
+    enum { CHUNKS = 20000 };
+    static const char head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static const char chunk[] = "1\r\nb\r\n", end[] = "0\r\n\r\n";
+    static char text[sizeof(head) + CHUNKS * (sizeof(chunk) - 1) + sizeof(end)];
+    char *at = stpcpy(text, head);
+    for (size_t i = 0; i < CHUNKS; i++) {
+        at = stpcpy(at, chunk);
+    }
+    stpcpy(at, end);
+    struct server *server = server_start(ANSWER, text);
+    struct check_spec spec = http_spec(server->port);
+    spec.limit = CHUNKS;
+    expect(&spec, PROBE_OK, "HTTP 200");
+    assert_int_equal(server_stop(server), 1);
+}
+
 // Without their bounds all of these would go on until the deadline.
 static void what_is_read_is_bounded(void **state)
 {
@@ -460,6 +480,7 @@ int main(void)
         LOOP_TEST(statuses_decide),
         LOOP_TEST(bad_peers_have_their_names),
         LOOP_TEST(resets_are_told_by_what_came_before),
+        LOOP_TEST(chunks_may_be_small),
         LOOP_TEST(what_is_read_is_bounded),
         LOOP_TEST(redirects_are_not_followed),
         LOOP_TEST(proxies_are_not_used),
