@@ -5,8 +5,10 @@
 // Called by routes.c on the control thread, after the route's table was held against the request.
 // Lists are taken whole or not at all: each entry is looked at before the first one counts.
 #include "api/call.h"
+#include "zone/policy.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void handle_ramps(struct api_call *call)
 {
@@ -68,6 +70,11 @@ static const char *report_name(const json_t *report, size_t index, bool *is_site
     const json_t *number = json_object_get(report, "load");
     if ((value == NULL) == (site == NULL)) {
         diags_error(diags, (struct place){0}, key, "expected either a value or a site");
+        return NULL;
+    }
+    if (strlen(value ? value : site) > LOAD_NAME_MAX_CHARS) {
+        diags_error(diags, (struct place){0}, key, "expected a name of at most %d octets",
+                    LOAD_NAME_MAX_CHARS);
         return NULL;
     }
     *load = json_number_value(number);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/cookie_file.h"
+#include "engine/loads.h"
 
 #include <string.h>
 

@@ -133,6 +133,7 @@ struct engine {
     uint64_t rtt_version;       // that their territories were built with
     int64_t rtt_next_ns;
     struct loads *loads;
+    int64_t loads_next_ns; // the next look at them
     struct idle *idle;
     struct slot_list load_users; // slots of policies that look at loads
     struct replaced_list replaced;
@@ -193,19 +194,6 @@ void engine_ramps_index(struct engine *engine);
 int64_t engine_ramps_tick(struct engine *engine);
 // engine_loads.c: what a member has reported (`check`: its check, or NULL) into its view; the list
 // of policies that look at loads, after a load of documents was applied; the next look.
-struct loads;
-struct load_report {
-    char *name; // a value or a site
-    bool is_site;
-    double load;
-    int64_t since_ns;
-};
-struct loads *loads_new(void);
-// False when the table is full.
-bool loads_put(struct loads *loads, const char *name, bool is_site, double load, int64_t since_ns);
-void loads_walk(const struct loads *loads,
-                void (*visit)(void *context, const struct load_report *report), void *context);
-void loads_free(struct loads *loads);
 void engine_load_view(const struct engine *engine, const struct member *member,
                       const struct check_view *check, struct member_view *view);
 void engine_loads_index(struct engine *engine);

@@ -7,93 +7,13 @@
 // which a member lost or won a sixteenth of its weight are compiled anew.
 #include "engine/engine_internal.h"
 
-#include "base/hash.h"
 #include "base/memory.h"
+#include "engine/loads.h"
 #include "steer/load.h"
-
-#include <string.h>
 
 #define LOADS_INTERVAL_NS NS_PER_SECOND
 // A site begins to shed at this part of its capacity.
 #define CAPACITY_TARGET 0.8
-
-enum { LOADS_MAX = 65536 };
-
-struct loads {
-    struct load_report *items; // open table by hash of the name; name NULL: free
-    size_t size, count;
-    bool pending;
-    int64_t next_ns;
-};
-
-struct loads *loads_new(void)
-{
-    return mem_alloc(sizeof(struct loads));
-}
-
-void loads_free(struct loads *loads)
-{
-    for (size_t i = 0; i < loads->size; i++) {
-        free(loads->items[i].name);
-    }
-    free(loads->items);
-    free(loads);
-}
-
-static struct load_report *slot_of(const struct loads *loads, const char *name, bool is_site)
-{
-    size_t at = (size_t)hash_bytes(is_site, name, strlen(name));
-    for (;; at++) {
-        struct load_report *report = &loads->items[at & (loads->size - 1)];
-        if (report->name == NULL ||
-            (report->is_site == is_site && strcmp(report->name, name) == 0)) {
-            return report;
-        }
-    }
-}
-
-static void grow(struct loads *loads)
-{
-    struct loads old = *loads;
-    loads->size = MAX(old.size * 2, (size_t)64);
-    loads->items = mem_alloc_array(loads->size, sizeof(*loads->items));
-    for (size_t i = 0; i < old.size; i++) {
-        if (old.items[i].name != NULL) {
-            *slot_of(loads, old.items[i].name, old.items[i].is_site) = old.items[i];
-        }
-    }
-    free(old.items);
-}
-
-bool loads_put(struct loads *loads, const char *name, bool is_site, double load, int64_t since_ns)
-{
-    if (loads->count * 2 >= loads->size) {
-        grow(loads);
-    }
-    struct load_report *report = slot_of(loads, name, is_site);
-    if (report->name == NULL) {
-        if (loads->count >= LOADS_MAX) {
-            return false;
-        }
-        report->name = mem_strdup(name);
-        report->is_site = is_site;
-        loads->count++;
-    }
-    report->load = load;
-    report->since_ns = since_ns;
-    loads->pending = true;
-    return true;
-}
-
-void loads_walk(const struct loads *loads,
-                void (*visit)(void *context, const struct load_report *report), void *context)
-{
-    for (size_t i = 0; i < loads->size; i++) {
-        if (loads->items[i].name != NULL) {
-            visit(context, &loads->items[i]);
-        }
-    }
-}
 
 bool engine_loads_report(struct engine *engine, const char *name, bool is_site, double load)
 {
@@ -104,9 +24,8 @@ bool engine_loads_report(struct engine *engine, const char *name, bool is_site, 
 static bool report_find(const struct engine *engine, const char *name, bool is_site, double *load,
                         int64_t *since_ns)
 {
-    const struct loads *loads = engine->loads;
-    const struct load_report *report = loads->size ? slot_of(loads, name, is_site) : NULL;
-    if (report == NULL || report->name == NULL) {
+    const struct load_report *report = loads_find(engine->loads, name, is_site);
+    if (report == NULL) {
         return false;
     }
     *load = report->load;
@@ -172,7 +91,6 @@ void engine_loads_index(struct engine *engine)
             users->slots[users->count++] = (uint32_t)slot;
         }
     }
-    engine->loads->pending = true;
 }
 
 static void hold_against(struct engine *engine, uint32_t slot, int64_t now_ns)
@@ -196,14 +114,12 @@ static void hold_against(struct engine *engine, uint32_t slot, int64_t now_ns)
 
 int64_t engine_loads_tick(struct engine *engine)
 {
-    struct loads *loads = engine->loads;
     int64_t now_ns = clock_monotonic_ns(engine->clock);
     if (engine->load_users.count == 0) {
         return INT64_MAX;
     }
-    if (now_ns >= loads->next_ns) {
-        loads->next_ns = now_ns + LOADS_INTERVAL_NS;
-        loads->pending = false;
+    if (now_ns >= engine->loads_next_ns) {
+        engine->loads_next_ns = now_ns + LOADS_INTERVAL_NS;
         for (size_t i = 0; i < engine->load_users.count; i++) {
             uint32_t slot = engine->load_users.slots[i];
             if (engine->steered[slot] != NULL) {
@@ -211,22 +127,26 @@ int64_t engine_loads_tick(struct engine *engine)
             }
         }
     }
-    return loads->next_ns; // reports grow old without a sound
+    return engine->loads_next_ns; // reports grow old without a sound
+}
+
+struct load_list {
+    json_t *json;
+    int64_t now_ns;
+};
+
+static void list_report(void *context, const struct load_report *report)
+{
+    const struct load_list *list = context;
+    json_array_append_new(
+        list->json, json_pack("{s:s, s:f, s:I}", report->is_site ? "site" : "value", report->name,
+                              "load", report->load, "age_seconds",
+                              (json_int_t)((list->now_ns - report->since_ns) / NS_PER_SECOND)));
 }
 
 json_t *engine_loads_list(struct engine *engine)
 {
-    json_t *list = json_array();
-    const struct loads *loads = engine->loads;
-    int64_t now_ns = clock_monotonic_ns(engine->clock);
-    for (size_t i = 0; i < loads->size; i++) {
-        const struct load_report *report = &loads->items[i];
-        if (report->name != NULL) {
-            json_array_append_new(
-                list, json_pack("{s:s, s:f, s:I}", report->is_site ? "site" : "value", report->name,
-                                "load", report->load, "age_seconds",
-                                (json_int_t)((now_ns - report->since_ns) / NS_PER_SECOND)));
-        }
-    }
-    return list;
+    struct load_list list = {json_array(), clock_monotonic_ns(engine->clock)};
+    loads_walk(engine->loads, list_report, &list);
+    return list.json;
 }

@@ -13,6 +13,7 @@
 #include "engine/engine_internal.h"
 
 #include "base/memory.h"
+#include "engine/loads.h"
 #include "engine/state_line.h"
 
 #include <float.h>
@@ -20,10 +21,6 @@
 #include <string.h>
 
 #define MEASURED_SAVE_NS (60 * NS_PER_SECOND)
-// Policies may look at loads of a day (`load.age`), and at no older ones.
-#define LOAD_AGE_MAX_NS (86400 * NS_PER_SECOND)
-
-enum { LOAD_NAME_MAX = 1024 };
 
 // --- writing
 
@@ -35,7 +32,7 @@ struct lines_out {
 static void put_load(void *context, const struct load_report *report)
 {
     const struct lines_out *lines = context;
-    bool is_plain = strlen(report->name) < LOAD_NAME_MAX;
+    bool is_plain = true;
     for (const char *at = report->name; *at != '\0'; at++) {
         is_plain &= (unsigned char)*at >= 0x20;
     }
@@ -115,14 +112,14 @@ static bool read_load(struct engine *engine, const char *line, int64_t ahead_ns,
     int64_t at_ns;
     uint64_t is_site;
     double load;
-    char name[LOAD_NAME_MAX];
+    char name[LOAD_NAME_MAX_CHARS + 1];
     if (!state_time(&line, &at_ns) || !state_number(&line, 10, 1, &is_site) ||
         !state_double(&line, DBL_MAX, &load) || !state_text(&line, name, sizeof(name)) ||
         *line != '\0') {
         return false;
     }
     int64_t since_ns = since_of(at_ns, ahead_ns, now_ns);
-    if (now_ns - since_ns <= LOAD_AGE_MAX_NS) {
+    if (now_ns - since_ns <= LOADS_AGE_MAX_NS) {
         loads_put(engine->loads, name, is_site != 0, load, since_ns);
         engine->measured.reports++; // to be written again
     }

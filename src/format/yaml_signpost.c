@@ -135,7 +135,8 @@ static bool load_read(const struct yaml *at, struct policy *policy)
         }
     }
     if (yaml_get(at, "age", &child)) {
-        good &= yaml_duration(&child, NS_PER_SECOND, 86400 * NS_PER_SECOND, &policy->load_age_ns);
+        good &= yaml_duration(&child, NS_PER_SECOND, LOAD_AGE_MAX_S * NS_PER_SECOND,
+                              &policy->load_age_ns);
     }
     policy->load_target = target;
     policy->load_limit = limit;

@@ -6,8 +6,7 @@
 // (steer/) and by the writers. Three document forms lead here:
 //   plain    `values`: one pool "default" of all values, one rule without targets;
 //   flat     `records`: one pool a line, named after it; `flat` is set: a client falls through to
-//   its
-//            next broader line while the more specific one has no usable member;
+//            its next broader line while the more specific one has no usable member;
 //   dynamic  octoDNS `dynamic`: pools and rules as written, first match wins.
 #pragma once
 
@@ -20,7 +19,9 @@ enum {
     POOLS_MAX = 255,
     RULES_MAX = 1000,
     WEIGHT_MAX = 1000000,
-    PRIORITY_MAX = 65535
+    PRIORITY_MAX = 65535,
+    LOAD_AGE_MAX_S = 86400,    // a policy looks at no older load
+    LOAD_NAME_MAX_CHARS = 1023 // of a value or a site that a load is reported for
 };
 
 enum method {
