@@ -44,8 +44,9 @@ def count(program: str, folders: list[str]) -> list[Packet]:
     """Callgrind counts inside counted_answer() only, and writes a file each time it returns."""
     with tempfile.TemporaryDirectory() as made:
         done = subprocess.run(
-            ['valgrind', '--tool=callgrind', '--toggle-collect=counted_answer',
-             '--dump-after=counted_answer', f'--callgrind-out-file={made}/out', program, *folders],
+            ['valgrind', '--tool=callgrind', '--instr-atstart=no',
+             '--toggle-collect=counted_answer', '--dump-after=counted_answer',
+             f'--callgrind-out-file={made}/out', program, *folders],
             capture_output=True, text=True, timeout=600)
         if done.returncode != 0:
             sys.exit(f'{program}: {done.stdout}{done.stderr[-3000:]}')
