@@ -276,6 +276,7 @@ def main():
         options.output.with_suffix('.svg').write_text(report.plot(result['workloads']))
     shutil.rmtree(folder, ignore_errors=True)
     say(f'written: {options.output}, and the plot beside it')
+    sys.exit(0 if all(bar['holds'] for bar in result['bars']) else 1)
 
 
 if __name__ == '__main__':

@@ -323,6 +323,7 @@ def main() -> None:
         {'options': {key: str(value) for key, value in vars(options).items()},
          'rows': {row.name: row.samples for row in rows}, 'bars': bars}, indent=1) + '\n')
     say(f'written: {path.relative_to(ROOT)}')
+    sys.exit(0 if all(bar['holds'] for bar in bars) else 1)
 
 
 def run_main(program) -> None:

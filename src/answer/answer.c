@@ -403,6 +403,9 @@ void answer_batch(const struct generation *generation, struct worker *worker,
         }
     }
     for (size_t i = 0; i < steered_count; i++) {
+        fast_locate(generation, steered[i]);
+    }
+    for (size_t i = 0; i < steered_count; i++) {
         if (i + TABLES_AHEAD < steered_count) {
             plan_prefetch_tables(steered[i + TABLES_AHEAD]->plan);
         }

@@ -133,6 +133,16 @@ static inline size_t fast_static(const struct generation *generation, struct wor
                       RCODE_NOERROR, 0, tally);
 }
 
+// Where the client is on the map of the plan. A step of its own, for all steered queries of a
+// batch: each look-up waits for memory, and so they wait together.
+static inline void fast_locate(const struct generation *generation, struct pending *pending)
+{
+    const bool located = query_is_located(&pending->query, generation);
+    pending->match = plan_locate(pending->plan, located ? &pending->query.subnet.address
+                                                        : &pending->message->source.address);
+    pending->match.scope = located ? pending->match.scope : 0;
+}
+
 // The same from a plan that answers with one record.
 static inline size_t fast_steered(const struct generation *generation, struct worker *worker,
                                   const struct pending *pending, struct message *message,
@@ -140,18 +150,16 @@ static inline size_t fast_steered(const struct generation *generation, struct wo
 {
     const struct query *query = &pending->query;
     const size_t question_end = HEADER_SIZE + query->name_size + QUESTION_FIXED_SIZE;
-    const bool located = query_is_located(query, generation);
     worker->dice.turn_base = pending->found.rrset->turn;
-    struct picked picked = plan_pick_one(
-        pending->plan, located ? &query->subnet.address : &message->source.address, &worker->dice);
+    struct picked picked = plan_pick_one(pending->plan, pending->match, &worker->dice);
     const size_t size = question_end + picked.size;
     if (size > FAST_SIZE_MAX - OPT_REACH) { // or there is none
         return 0;
     }
     bytes_copy(message->out + question_end, picked.record, picked.size);
     tally->steered++;
-    return fast_close(generation, query, message, size, AT_ANCOUNT, 1, RCODE_NOERROR,
-                      located ? picked.scope : 0, tally);
+    return fast_close(generation, query, message, size, AT_ANCOUNT, 1, RCODE_NOERROR, picked.scope,
+                      tally);
 }
 
 // The closest node above a name that does not exist, if it is one or two labels up and nothing

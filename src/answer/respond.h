@@ -30,9 +30,10 @@ struct pending {
     uint64_t hash; // of the name
     const uint64_t *run; // where the index holds that hash; without a good query, a slot of nothing
     // Set when the verdict is good.
-    struct found found;      // set when the fast path was not taken at once
-    const struct plan *plan; // that will decide; NULL: none
-    struct message *message; // set with it
+    struct found found;           // set when the fast path was not taken at once
+    const struct plan *plan;      // that will decide; NULL: none
+    struct message *message;      // set with it
+    struct territory_match match; // of the client, set before the plan decides
     struct query query;
 };
 

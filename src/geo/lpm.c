@@ -28,8 +28,6 @@ enum {
     DIRECT_BITS_MAX = 18,
 };
 
-#define LEAF_FLAG (UINT32_C(1) << 31) // in direct[]: a leaf, else a node number
-
 _Static_assert(LPM_VALUE_MAX < 1 << (31 - LPM_LENGTH_BITS), "a leaf word holds value and length");
 
 struct node {
@@ -38,11 +36,10 @@ struct node {
 };
 
 struct lpm {
-    uint32_t *direct;
+    struct lpm_top top; // first: lpm_top
     struct node *nodes;
     uint32_t *leaves;
     size_t node_count, leaf_count;
-    unsigned direct_bits;
 };
 
 static uint32_t leaf_make(uint32_t value, unsigned length)
@@ -95,7 +92,7 @@ static uint32_t nodes_add(struct builder *b, size_t count)
 {
     struct lpm *map = b->map;
     size_t first = map->node_count;
-    SP_ASSERT(first + count < LEAF_FLAG);
+    SP_ASSERT(first + count < LPM_LEAF_FLAG);
     while (map->node_count < first + count) {
         MEM_GROW(map->nodes, map->node_count, b->node_capacity);
         map->nodes[map->node_count++] = (struct node){0};
@@ -158,17 +155,17 @@ static void direct_fill(struct builder *b)
 {
     struct lpm *map = b->map;
     size_t segment = 0;
-    for (size_t i = 0; i < (size_t)1 << map->direct_bits; i++) {
-        uint64_t first = map->direct_bits ? (uint64_t)i << (64 - map->direct_bits) : 0;
-        uint64_t last = first | UINT64_MAX >> map->direct_bits;
+    for (size_t i = 0; i < (size_t)1 << map->top.direct_bits; i++) {
+        uint64_t first = map->top.direct_bits ? (uint64_t)i << (64 - map->top.direct_bits) : 0;
+        uint64_t last = first | UINT64_MAX >> map->top.direct_bits;
         while (segment_last(b, segment) < first) {
             segment++;
         }
         if (segment_last(b, segment) >= last) {
-            map->direct[i] = LEAF_FLAG | leaf_for(b, segment, first);
+            map->top.direct[i] = LPM_LEAF_FLAG | leaf_for(b, segment, first);
         } else {
-            map->direct[i] = nodes_add(b, 1);
-            node_fill(b, map->direct[i], first, map->direct_bits, segment);
+            map->top.direct[i] = nodes_add(b, 1);
+            node_fill(b, map->top.direct[i], first, map->top.direct_bits, segment);
         }
     }
 }
@@ -210,8 +207,8 @@ struct lpm *lpm_build(const struct lpm_segment *segments, size_t count)
     struct lpm *map = mem_alloc(sizeof(*map));
     struct lpm_segment *merged = segments_merge(segments, &count);
     struct builder b = {.map = map, .segments = merged ? merged : segments, .count = count};
-    map->direct_bits = direct_bits_for(b.count);
-    map->direct = mem_alloc_array((size_t)1 << map->direct_bits, sizeof(*map->direct));
+    map->top.direct_bits = direct_bits_for(b.count);
+    map->top.direct = mem_alloc_array((size_t)1 << map->top.direct_bits, sizeof(*map->top.direct));
     direct_fill(&b);
     free(merged);
     // What the doubling left over goes back.
@@ -225,7 +222,7 @@ struct lpm *lpm_build(const struct lpm_segment *segments, size_t count)
 void lpm_free(struct lpm *map)
 {
     if (map) {
-        free(map->direct);
+        free(map->top.direct);
         free(map->nodes);
         free(map->leaves);
         free(map);
@@ -234,7 +231,7 @@ void lpm_free(struct lpm *map)
 
 size_t lpm_size(const struct lpm *map)
 {
-    return sizeof(*map) + ((size_t)1 << map->direct_bits) * sizeof(*map->direct) +
+    return sizeof(*map) + ((size_t)1 << map->top.direct_bits) * sizeof(*map->top.direct) +
            map->node_count * sizeof(*map->nodes) + map->leaf_count * sizeof(*map->leaves);
 }
 
@@ -249,27 +246,23 @@ size_t lpm_size(const struct lpm *map)
 #define WITH_POPCNT
 #endif
 
-WITH_POPCNT static uint32_t leaf_find(const struct lpm *map, uint64_t key)
+WITH_POPCNT static uint32_t leaf_find(const struct lpm *map, uint64_t key, uint32_t number)
 {
-    unsigned offset = map->direct_bits;
-    uint32_t word = map->direct[(key >> 1) >> (63 - offset)]; // in two steps: offset may be 0
-    while (!(word & LEAF_FLAG)) {
-        const struct node *node = &map->nodes[word];
+    for (unsigned offset = map->top.direct_bits;; offset += STRIDE) {
+        const struct node *node = &map->nodes[number];
         uint64_t bit = UINT64_C(1) << ((key << offset) >> (64 - STRIDE));
         if (!(node->inner & bit)) {
             uint64_t upto = bit | (bit - 1);
             unsigned run = (unsigned)__builtin_popcountll(node->starts & upto);
             return map->leaves[node->first_leaf + run - 1];
         }
-        word = node->first_node + (uint32_t)__builtin_popcountll(node->inner & (bit - 1));
-        offset += STRIDE;
+        number = node->first_node + (uint32_t)__builtin_popcountll(node->inner & (bit - 1));
     }
-    return word;
 }
 
-uint32_t lpm_leaf(const struct lpm *map, uint64_t key)
+uint32_t lpm_leaf_below(const struct lpm *map, uint64_t key, uint32_t number)
 {
-    return leaf_find(map, key);
+    return leaf_find(map, key, number);
 }
 
 struct walk {
@@ -317,12 +310,12 @@ static void walk_node(struct walk *walk, const struct node *node, uint64_t start
 void lpm_walk(const struct lpm *map, lpm_visit *visit, void *context)
 {
     struct walk walk = {.map = map, .visit = visit, .context = context};
-    for (size_t i = 0; i < (size_t)1 << map->direct_bits; i++) {
-        uint64_t first = map->direct_bits ? (uint64_t)i << (64 - map->direct_bits) : 0;
-        if (map->direct[i] & LEAF_FLAG) {
-            walk_leaf(&walk, first, map->direct[i]);
+    for (size_t i = 0; i < (size_t)1 << map->top.direct_bits; i++) {
+        uint64_t first = map->top.direct_bits ? (uint64_t)i << (64 - map->top.direct_bits) : 0;
+        if (map->top.direct[i] & LPM_LEAF_FLAG) {
+            walk_leaf(&walk, first, map->top.direct[i]);
         } else {
-            walk_node(&walk, &map->nodes[map->direct[i]], first, map->direct_bits);
+            walk_node(&walk, &map->nodes[map->top.direct[i]], first, map->top.direct_bits);
         }
     }
     visit(context, walk.first, UINT64_MAX, walk.value);

@@ -25,6 +25,18 @@ struct lpm_match {
 
 struct lpm;
 
+// What the first step needs, for lpm_leaf alone: the top bits of the key give a leaf, or the number
+// of the node to go on from.
+struct lpm_top {
+    uint32_t *direct;
+    unsigned direct_bits;
+};
+#define LPM_LEAF_FLAG (UINT32_C(1) << 31) // in direct[]
+static inline const struct lpm_top *lpm_top(const struct lpm *map)
+{
+    return (const struct lpm_top *)map;
+}
+
 // Builds a map. `segments` is strictly ascending by `first` and begins at key 0; neighbours with
 // equal values are merged. count >= 1. Owned by the caller; released with lpm_free (NULL allowed).
 struct lpm *lpm_build(const struct lpm_segment *segments, size_t count);
@@ -39,8 +51,18 @@ static inline struct lpm_match lpm_match(uint32_t leaf)
                               leaf & ((1U << LPM_LENGTH_BITS) - 1)};
 }
 
-// The leaf that holds the key. Any thread, no lock, no allocation.
-uint32_t lpm_leaf(const struct lpm *map, uint64_t key);
+// The steps after the first, from node `number`.
+uint32_t lpm_leaf_below(const struct lpm *map, uint64_t key, uint32_t number);
+
+// The leaf that holds the key. Any thread, no lock, no allocation. Inline as far as most keys of
+// most maps go.
+static inline uint32_t lpm_leaf(const struct lpm *map, uint64_t key)
+{
+    const struct lpm_top *top = lpm_top(map);
+    // In two steps: direct_bits may be 0.
+    const uint32_t word = top->direct[(key >> 1) >> (63 - top->direct_bits)];
+    return LIKELY(word & LPM_LEAF_FLAG) ? word : lpm_leaf_below(map, key, word);
+}
 
 static inline struct lpm_match lpm_lookup(const struct lpm *map, uint64_t key)
 {

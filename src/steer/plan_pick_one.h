@@ -23,16 +23,20 @@ static inline size_t draw_alias(const struct choice_member *members, size_t coun
     return (uint32_t)bits < members[column].cut ? column : members[column].alias;
 }
 
-// None when an answer may have more records, or when it takes more to find out: then nothing has
-// been thrown or counted, and plan_pick decides.
-static inline struct picked plan_pick_one(const struct plan *plan, const struct address *client,
+// Where the client is on the plan's map; class 0 when the plan looks at no client.
+static inline struct territory_match plan_locate(const struct plan *plan,
+                                                 const struct address *client)
+{
+    return plan->territory != NULL ? territory_find(plan->territory, client)
+                                   : (struct territory_match){0};
+}
+
+// For a client that plan_locate has found. None when an answer may have more records, or when it
+// takes more to find out: then nothing has been thrown or counted, and plan_pick decides.
+static inline struct picked plan_pick_one(const struct plan *plan, struct territory_match match,
                                           const struct dice *dice)
 {
     static const struct picked none = {.size = UINT32_MAX};
-    struct territory_match match = {0};
-    if (plan->territory != NULL) {
-        match = territory_find(plan->territory, client);
-    }
     const uint32_t index = plan->choice_of_class[match.class_index];
     const struct choice *choice = &plan->choices[index];
     if (!choice->is_one) {
