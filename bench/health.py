@@ -242,8 +242,8 @@ def parse_arguments():
     add('--checks', type=int, default=50_000, help='TCP checks (50,000)')
     add('--tls-checks', type=int, default=5_000, help='HTTPS checks (5,000)')
     add('--seconds', type=float, default=15, help='seconds of each measurement (15)')
-    add('--rounds', type=int, default=21, help='rounds of queries (21)')
-    add('--queries', type=int, default=800, help='queries a server and round (800)')
+    add('--rounds', type=int, default=101, help='rounds of queries (101)')
+    add('--queries', type=int, default=1500, help='queries a server and round (1,500)')
     add('--only', default=','.join(STEPS), help='which steps, with commas (all of them)')
     add('--output', type=Path, default=ROOT / 'build' / 'bench-health.json',
         help='where the figures go (build/bench-health.json)')
