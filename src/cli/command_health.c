@@ -177,12 +177,7 @@ static int verb_test(const struct cli_args *args)
 
 static void print_manual(const json_t *answer)
 {
-    const json_t *entries = json_object_get(answer, "entries");
-    if (json_array_size(entries) == 0) {
-        printf("nothing is set\n");
-    } else {
-        print_json(entries, 0);
-    }
+    print_json_list(json_object_get(answer, "entries"), "nothing is set");
 }
 
 static int verb_manual(const struct cli_args *args)

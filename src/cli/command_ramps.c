@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+//
+// signpost ramps: shows the ramps of canaries over the control socket; holds, resumes, aborts one.
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const struct cli_option options[] = {
@@ -11,12 +12,7 @@ static const struct cli_option options[] = {
 
 static void print_ramps(const json_t *answer)
 {
-    const json_t *ramps = json_object_get(answer, "ramps");
-    if (json_array_size(ramps) == 0) {
-        printf("no ramps\n");
-    } else {
-        print_json(ramps, 0);
-    }
+    print_json_list(json_object_get(answer, "ramps"), "no ramps");
 }
 
 static int run(const struct cli_args *args)

@@ -250,6 +250,15 @@ void print_json(const json_t *json, unsigned indent)
     }
 }
 
+void print_json_list(const json_t *list, const char *empty)
+{
+    if (json_array_size(list) == 0) {
+        puts(empty);
+    } else {
+        print_json(list, 0);
+    }
+}
+
 void print_raw(const json_t *json)
 {
     json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY);
