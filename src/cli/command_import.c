@@ -36,12 +36,20 @@ static bool form_parse(const char *text, enum form *form, enum dump_provider *pr
     return *form == FORM_OCTODNS || strcmp(text, "rfc1035") == 0;
 }
 
+// False after a line.
 static bool apex_find(const struct cli_args *args, uint8_t apex[NAME_MAX_SIZE])
 {
     enum zone_format format;
-    const char *name = cli_value(args, "zone");
-    return name ? name_parse(name, NULL, apex, NULL) > 0
-                : zone_path_apex(args->operands[0], apex, &format);
+    const char *name = cli_value(args, "zone"), *reason;
+    if (name != NULL && name_parse(name, NULL, apex, &reason) == 0) {
+        cli_usage_error(args, "--zone \"%s\" is no domain name: %s", name, reason);
+        return false;
+    }
+    if (name == NULL && !zone_path_apex(args->operands[0], apex, &format)) {
+        cli_usage_error(args, "--zone NAME is missing: the file is not named after a zone");
+        return false;
+    }
+    return true;
 }
 
 static bool convert(struct documents *documents, enum form form, enum dump_provider provider,
@@ -67,7 +75,7 @@ static bool convert(struct documents *documents, enum form form, enum dump_provi
 // The server's reader has the last word; its warnings are about the document, not about the import.
 static bool is_taken(struct documents *documents, struct output *output, const uint8_t *apex)
 {
-    char path[32];
+    char path[OUTPUT_PATH_MAX];
     int fd = output_peek(output, path);
     if (fd < 0) {
         return false;
@@ -120,10 +128,7 @@ static int run(const struct cli_args *args)
         return cli_usage_error(
             args, "\"%s\" is none of dnspod, alidns, huawei, rows, octodns and rfc1035", from);
     }
-    if (!apex_find(args, apex)) {
-        return cli_usage_error(args, "--zone NAME is missing: the file is not named after a zone");
-    }
-    return import(args, form, provider, apex);
+    return apex_find(args, apex) ? import(args, form, provider, apex) : EXIT_USAGE;
 }
 
 const struct command command_import = {

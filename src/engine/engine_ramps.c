@@ -6,10 +6,10 @@
 // has too many members down; only the plans of those are compiled.
 #include "engine/engine_internal.h"
 
+#include "base/durable_file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text_file.h"
-#include "engine/durable_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -112,7 +112,7 @@ static bool save(struct engine *engine, struct diags *diags)
     char *text = json_dumps(list, JSON_INDENT(1));
     SP_ASSERT(text != NULL); // only memory could be missing
     json_decref(list);
-    bool saved = durable_file_write(engine->ramps_path, text, strlen(text), diags);
+    bool saved = durable_state_write(engine->ramps_path, text, strlen(text), diags);
     engine->ramps_save_ns = saved ? INT64_MAX : clock_monotonic_ns(engine->clock) + SAVE_RETRY_NS;
     free(text);
     return saved;

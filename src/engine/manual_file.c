@@ -2,9 +2,9 @@
 #include "engine/manual_file.h"
 
 #include "api/time.h"
+#include "base/durable_file.h"
 #include "base/memory.h"
 #include "base/text_file.h"
-#include "engine/durable_file.h"
 
 #include <string.h>
 
@@ -35,7 +35,7 @@ bool manual_file_write(const char *path, const struct manual *manual, struct dia
     char *text = json_dumps(json, JSON_INDENT(1));
     SP_ASSERT(text != NULL); // only memory could be missing
     json_decref(json);
-    bool written = durable_file_write(path, text, strlen(text), diags);
+    bool written = durable_state_write(path, text, strlen(text), diags);
     free(text);
     return written;
 }

@@ -2,8 +2,8 @@
 #include "server/saver.h"
 
 #include "base/clock.h"
+#include "base/durable_file.h"
 #include "base/memory.h"
-#include "engine/durable_file.h"
 #include "engine/engine_internal.h"
 
 enum { PERIOD_MS = 5000 };
@@ -20,7 +20,7 @@ struct saver {
 
 static void write_out(struct saver *saver)
 {
-    durable_file_write(engine_states_path(saver->engine), saver->text, saver->size, &saver->diags);
+    durable_state_write(engine_states_path(saver->engine), saver->text, saver->size, &saver->diags);
 }
 
 static void write_end(struct saver *saver)

@@ -3,10 +3,10 @@
 // What outlives a restart: states of checks and manual states in files, and times as text. Damage
 // anywhere refuses the whole file.
 #include "api/time.h"
+#include "base/durable_file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "engine/check_states.h"
-#include "engine/durable_file.h"
 #include "engine/manual_file.h"
 
 #include <setjmp.h>
@@ -320,7 +320,7 @@ static void manual_states_come_back(void **state)
                                           "{\"version\": 1, \"entries\": [{}]}"};
     for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {
         manual = manual_new(&fake);
-        assert_true(durable_file_write(path, damaged[i], strlen(damaged[i]), &diags));
+        assert_true(durable_state_write(path, damaged[i], strlen(damaged[i]), &diags));
         assert_false(manual_file_read(path, manual, &diags));
         assert_int_equal(diags.error_count, 1);
         diags_clear(&diags);
@@ -335,11 +335,11 @@ static void files_are_replaced_whole_or_not(void **state)
     struct diags diags = {0};
     struct stat status;
     char text[8] = {0};
-    assert_true(durable_file_write(path, "old", 3, &diags));
+    assert_true(durable_state_write(path, "old", 3, &diags));
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0600);
     assert_int_equal(mkdir(fresh, 0700), 0); // the new file cannot be made
-    assert_false(durable_file_write(path, "new", 3, &diags));
+    assert_false(durable_state_write(path, "new", 3, &diags));
     assert_int_equal(diags.error_count, 1);
     diags_clear(&diags);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
