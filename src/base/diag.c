@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The list behind every "file:line:column: error" that Signpost prints.
+//
+// Readers of all documents append to it, on whatever thread they are on; one thread at a time. What
+// came out of a file may hold anything: whatever is printed here is one line of text.
 #include "base/diag.h"
 
 #include "base/memory.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 const char *const severity_names[] = {"error", "warning", "note"};
 
@@ -103,7 +105,21 @@ void diags_move(struct diags *into, struct diags *from)
     *from = (struct diags){0};
 }
 
-const char *diag_format(const struct diag *diag, char *text, size_t size)
+// C0, DEL, and C1 as UTF-8 has it.
+static void controls_hide(char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+        if (c < ' ' || c == 0x7f) {
+            text[0] = '?';
+        } else if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
+            text[0] = text[1] = '?';
+        }
+    }
+}
+
+// Released with free().
+static char *diag_text(const struct diag *diag)
 {
     char line[16] = "", column[16] = "", id[64] = "";
     if (diag->file && diag->line) {
@@ -115,9 +131,36 @@ const char *diag_format(const struct diag *diag, char *text, size_t size)
     if (diag->id) {
         snprintf(id, sizeof(id), "[%s] ", diag->id);
     }
-    snprintf(text, size, "%s%s%s%s%s: %s%s%s%s%s%s", diag->file ? diag->file : "", line, column,
-             diag->file ? ": " : "", severity_names[diag->severity], id, diag->key ? diag->key : "",
-             diag->key ? ": " : "", diag->message, diag->fix ? "; " : "",
-             diag->fix ? diag->fix : "");
+    char *text = mem_printf("%s%s%s%s%s: %s%s%s%s%s%s", diag->file ? diag->file : "", line, column,
+                            diag->file ? ": " : "", severity_names[diag->severity], id,
+                            diag->key ? diag->key : "", diag->key ? ": " : "", diag->message,
+                            diag->fix ? "; " : "", diag->fix ? diag->fix : "");
+    controls_hide(text);
     return text;
+}
+
+const char *diag_format(const struct diag *diag, char *text, size_t size)
+{
+    char *whole = diag_text(diag);
+    snprintf(text, size, "%s", whole);
+    free(whole);
+    return text;
+}
+
+void diag_print(FILE *out, const struct diag *diag)
+{
+    char *text = diag_text(diag);
+    fprintf(out, "%s\n", text);
+    free(text);
+}
+
+void diags_print(FILE *out, const struct diags *diags)
+{
+    for (size_t i = 0; i < diags->count; i++) {
+        diag_print(out, &diags->items[i]);
+    }
+    size_t all = diags->error_count + diags->warning_count + diags->note_count;
+    if (all > diags->count) {
+        fprintf(out, "and %zu more that are not shown\n", all - diags->count);
+    }
 }

@@ -9,6 +9,8 @@
 
 #include "base/base.h"
 
+#include <stdio.h>
+
 enum { DIAGS_MAX = 1000 };
 
 // A note is worth knowing and may well be meant.
@@ -50,6 +52,11 @@ void diags_finding(struct diags *diags, enum severity severity, const char *id, 
 // Appends all entries of `from` to `into` and leaves `from` empty.
 void diags_move(struct diags *into, struct diags *from);
 // "file:line:column: error: key: message", the form that editors and people know; a finding is
-// "file:line:column: warning: [id] key: message; what to do". Writes at most
-// `size` bytes with the terminating NUL; returns `text`.
+// "file:line:column: warning: [id] key: message; what to do". One line: control characters of a
+// path or of what was found, which a terminal might obey, are question marks. Writes at most `size`
+// bytes with the terminating NUL; returns `text`.
 const char *diag_format(const struct diag *diag, char *text, size_t size);
+// The same, of any length, as a line to `out`.
+void diag_print(FILE *out, const struct diag *diag);
+// All entries, a line each, and how many more there were.
+void diags_print(FILE *out, const struct diags *diags);

@@ -4,6 +4,7 @@
 // option table (getopt_long), and prints help from both. Called by main().
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -130,6 +131,39 @@ static size_t option_of(const struct command *command, int found)
     return index;
 }
 
+// What getopt_long found wrong. It names the culprit in three ways: by the letter, by the value of
+// the long option, or (0) as the word that it has just stepped over.
+static int option_refuse(const struct cli_args *args, int found, const char *word)
+{
+    const char *what = found == ':' ? "needs a value" : "is no option of this command";
+    if (optopt == 0) {
+        return cli_usage_error(args, "%s %s", word, what);
+    }
+    if (found == '?' && (optopt >= GETOPT_FIRST || optopt == GETOPT_HELP)) {
+        return cli_usage_error(args, "%s: the option takes no value", word);
+    }
+    if (optopt >= GETOPT_FIRST) {
+        size_t index = option_of(args->command, optopt);
+        return cli_usage_error(args, "--%s %s", args->command->options[index].name, what);
+    }
+    return cli_usage_error(args, "-%c %s", optopt, what);
+}
+
+static bool operands_take(struct cli_args *args, size_t count, char **words, int *exit_code)
+{
+    const struct command *command = args->command;
+    if (count < command->operands_min || count > command->operands_max) {
+        *exit_code = cli_usage_error(args, "expected %s",
+                                     *command->operands ? command->operands : "no argument");
+        return false;
+    }
+    SP_ASSERT(count <= CLI_OPERANDS_MAX);
+    for (; args->operand_count < count; args->operand_count++) {
+        args->operands[args->operand_count] = words[args->operand_count];
+    }
+    return true;
+}
+
 // True when the command may run; else *exit_code is what the process ends with.
 static bool args_parse(struct cli_args *args, int argc, char **argv, int *exit_code)
 {
@@ -144,25 +178,18 @@ static bool args_parse(struct cli_args *args, int argc, char **argv, int *exit_c
             return false;
         }
         if (found == '?' || found == ':') {
-            *exit_code = cli_usage_error(
-                args, found == ':' ? "%s needs a value" : "%s is no option of this command",
-                argv[optind - 1]);
+            *exit_code = option_refuse(args, found, argv[optind - 1]);
             return false;
         }
         args->values[option_of(args->command, found)] = optarg == NULL ? "" : optarg;
     }
-    size_t count = (size_t)(argc - optind);
-    if (count < args->command->operands_min || count > args->command->operands_max) {
-        *exit_code =
-            cli_usage_error(args, "expected %s",
-                            *args->command->operands ? args->command->operands : "no argument");
-        return false;
-    }
-    SP_ASSERT(count <= CLI_OPERANDS_MAX);
-    for (; args->operand_count < count; args->operand_count++) {
-        args->operands[args->operand_count] = argv[optind + (int)args->operand_count];
-    }
-    return true;
+    return operands_take(args, (size_t)(argc - optind), argv + optind, exit_code);
+}
+
+static int command_unknown(const char *name)
+{
+    fprintf(stderr, "signpost: there is no command \"%s\"; see signpost --help\n", name);
+    return EXIT_USAGE;
 }
 
 static int help_main(const char *topic)
@@ -171,8 +198,7 @@ static int help_main(const char *topic)
     if (topic == NULL) {
         print_overview(stdout);
     } else if (command == NULL) {
-        fprintf(stderr, "signpost: there is no command %s; see signpost --help\n", topic);
-        return EXIT_USAGE;
+        return command_unknown(topic);
     } else {
         print_help(command);
     }
@@ -180,23 +206,19 @@ static int help_main(const char *topic)
 }
 
 // Who starts us without standard input, output or error would have a socket or a file of ours take
-// the number, and what is printed or logged would go there.
+// the number, and what is printed or logged would go there. Output that was closed cannot be
+// written to; a log that nobody wants is no fault.
 static void standard_files_open(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0) {
-            (void)!open("/dev/null", O_RDWR); // takes the lowest number that is free: this one
+        if (fcntl(fd, F_GETFD) < 0) { // open() takes the lowest number that is free: this one
+            (void)!open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
         }
     }
 }
 
-int cli_main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    standard_files_open();
-    if (argc < 2) {
-        print_overview(stderr);
-        return EXIT_USAGE;
-    }
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         return help_main(argc > 2 ? argv[2] : NULL);
@@ -207,15 +229,24 @@ int cli_main(int argc, char **argv)
     struct cli_args args = {.command = command_find(name)};
     int exit_code;
     if (args.command == NULL) {
-        fprintf(stderr, "signpost: there is no command %s; see signpost --help\n", name);
+        return command_unknown(name);
+    }
+    return args_parse(&args, argc - 1, argv + 1, &exit_code) ? args.command->run(&args) : exit_code;
+}
+
+int cli_main(int argc, char **argv)
+{
+    standard_files_open();
+    if (argc < 2) {
+        print_overview(stderr);
         return EXIT_USAGE;
     }
-    if (!args_parse(&args, argc - 1, argv + 1, &exit_code)) {
-        return exit_code;
-    }
-    exit_code = args.command->run(&args);
+    int exit_code = run(argc, argv);
+    errno = 0; // a fault of an earlier write has left its mark, but not its reason
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        return cli_failure("cannot write to standard output");
+        cli_failure("standard output cannot be written%s%s", errno ? ": " : "",
+                    errno ? strerror(errno) : "");
+        return MAX(exit_code, EXIT_FAILED);
     }
     return exit_code;
 }

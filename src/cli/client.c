@@ -37,15 +37,6 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context)
     return size;
 }
 
-static void print_config_faults(struct diags *diags)
-{
-    char line[1024];
-    for (size_t i = 0; i < diags->count; i++) {
-        fprintf(stderr, "%s\n", diag_format(&diags->items[i], line, sizeof(line)));
-    }
-    diags_clear(diags);
-}
-
 // Owned by the caller; NULL after a message.
 static char *socket_path(const struct cli_args *args)
 {
@@ -65,7 +56,8 @@ static char *socket_path(const struct cli_args *args)
     } else if (config != NULL) {
         cli_failure("the configuration has the control socket switched off");
     }
-    print_config_faults(&diags);
+    diags_print(stderr, &diags);
+    diags_clear(&diags);
     config_free(config);
     return path;
 }
@@ -89,6 +81,15 @@ char *client_query(const char *name, ...)
     return query;
 }
 
+bool client_put(const struct cli_args *args, json_t *body, const char *name, const char *text)
+{
+    if (text != NULL && json_object_set_new(body, name, json_string(text)) != 0) {
+        cli_usage_error(args, "%s: expected UTF-8 text", name);
+        return false;
+    }
+    return true;
+}
+
 static void print_fault(json_t *fault, const char *severity)
 {
     const char *file = json_string_value(json_object_get(fault, "file"));
@@ -102,8 +103,7 @@ static void print_fault(json_t *fault, const char *severity)
         .key = (char *)key,
         .message = (char *)(message == NULL ? "" : message),
     };
-    char line[2048];
-    fprintf(stderr, "%s\n", diag_format(&diag, line, sizeof(line)));
+    diag_print(stderr, &diag);
 }
 
 void client_print_faults(const json_t *answer)
@@ -133,8 +133,7 @@ static json_t *answer_read(const struct cli_args *args, const struct answer *ans
         return json;
     }
     if (cli_value(args, "json") != NULL) {
-        json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-        putchar('\n');
+        print_raw(json);
     } else {
         client_print_faults(json);
         const char *detail = json_string_value(json_object_get(json, "detail"));
@@ -147,11 +146,12 @@ static json_t *answer_read(const struct cli_args *args, const struct answer *ans
 
 struct call {
     const char *method, *url;
-    char *body; // NULL: none
+    char *body;                   // NULL: none
+    char reason[CURL_ERROR_SIZE]; // why there is no answer, in curl's words
+    long error;                   // the system's, when there is no connection
 };
 
-static CURLcode transfer(const char *path, const struct call *call, struct answer *answer,
-                         long *status, char *reason)
+static CURLcode transfer(const char *path, struct call *call, struct answer *answer, long *status)
 {
     struct curl_slist *headers = NULL;
     CURL *curl = curl_easy_init();
@@ -168,10 +168,11 @@ static CURLcode transfer(const char *path, const struct call *call, struct answe
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
     CURLcode code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &call->error);
     curl_easy_cleanup(curl);
     curl_slist_free_all(headers);
     return code;
@@ -200,13 +201,12 @@ json_t *client_send(const struct cli_args *args, const char *method, const char 
     };
     struct answer answer = {0};
     long status = 0;
-    char reason[CURL_ERROR_SIZE] = "";
     json_t *json = NULL;
-    CURLcode code = transfer(socket, &call, &answer, &status, reason);
-    if (code == CURLE_COULDNT_CONNECT) {
-        cli_failure("no server answers on %s", socket);
+    CURLcode code = transfer(socket, &call, &answer, &status);
+    if (code == CURLE_COULDNT_CONNECT && call.error != 0) {
+        cli_failure("no server answers on \"%s\": %s", socket, strerror((int)call.error));
     } else if (code != CURLE_OK) {
-        cli_failure("%s: %s", socket, *reason ? reason : curl_easy_strerror(code));
+        cli_failure("%s: %s", socket, *call.reason ? call.reason : curl_easy_strerror(code));
     } else {
         json = answer_read(args, &answer, status, exit_code);
     }

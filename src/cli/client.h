@@ -25,5 +25,9 @@ int client_show(const struct cli_args *args, json_t *answer, int exit_code,
 // Prints the members `errors` and `warnings` of an answer to standard error, one a line.
 void client_print_faults(const json_t *answer);
 
+// Puts a text of the command line into a body; NULL: nothing. False after a line when it is no
+// UTF-8, which is all that JSON has.
+bool client_put(const struct cli_args *args, json_t *body, const char *name, const char *text);
+
 // Pairs of name and value, ending with NULL, to an encoded query. Released with free().
 char *client_query(const char *name, ...) __attribute__((sentinel));

@@ -46,14 +46,6 @@ static void no_cancel(void *state, struct probe *probe)
     (void)probe;
 }
 
-static void print_list(const struct diags *diags)
-{
-    char line[2048];
-    for (size_t i = 0; i < diags->count; i++) {
-        printf("%s\n", diag_format(&diags->items[i], line, sizeof(line)));
-    }
-}
-
 static const char *plural(size_t count)
 {
     return count == 1 ? "" : "s";
@@ -70,8 +62,8 @@ static bool is_good(const struct cli_args *args, const struct result *result)
 static void print_text(const struct cli_args *args, const struct result *result)
 {
     const struct diags *diags = &result->diags, *findings = &result->findings;
-    print_list(diags);
-    print_list(findings);
+    diags_print(stdout, diags);
+    diags_print(stdout, findings);
     if (diags->error_count > 0) {
         printf("refused: %zu error%s, %zu warning%s\n", diags->error_count,
                plural(diags->error_count), diags->warning_count, plural(diags->warning_count));
@@ -80,10 +72,12 @@ static void print_text(const struct cli_args *args, const struct result *result)
     if (cli_value(args, "failover") != NULL && json_array_size(result->failovers) > 0) {
         print_json(result->failovers, 0);
     }
-    printf("%s: %zu zones, %zu names, %zu steered RRsets, %zu warning%s; lint: %zu warning%s, "
+    const struct generation_summary *summary = &result->summary;
+    printf("%s: %zu zone%s, %zu name%s, %zu steered RRset%s, %zu warning%s; lint: %zu warning%s, "
            "%zu note%s\n",
-           is_good(args, result) ? "good" : "refused as --strict", result->summary.zone_count,
-           result->summary.name_count, result->summary.plan_count, diags->warning_count,
+           is_good(args, result) ? "good" : "refused as --strict", summary->zone_count,
+           plural(summary->zone_count), summary->name_count, plural(summary->name_count),
+           summary->plan_count, plural(summary->plan_count), diags->warning_count,
            plural(diags->warning_count), findings->warning_count, plural(findings->warning_count),
            findings->note_count, plural(findings->note_count));
 }

@@ -14,12 +14,6 @@ static const struct cli_option options[] = {
     {0},
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 static void print_steps(const json_t *steps)
 {
     size_t i;

@@ -36,30 +36,22 @@ static void write_zone(const struct zone *zone, enum form form, const struct zon
     }
 }
 
-static struct zone *read_zone(struct documents *documents, const char *name)
+static struct zone *read_zone(struct documents *documents, const uint8_t *apex)
 {
-    uint8_t apex[NAME_MAX_SIZE];
     enum zone_format format;
-    char *path = NULL;
-    if (name_parse(name, NULL, apex, NULL) > 0) {
-        path = documents_find(documents, apex, &format);
-    }
-    if (path == NULL) {
-        cli_failure("there is no file of the zone %s in %s", name, documents->config->store_path);
-        return NULL;
-    }
-    struct zone *zone = documents_read(documents, path, apex, format);
+    char *path = documents_find(documents, apex, &format);
+    struct zone *zone = path == NULL ? NULL : documents_read(documents, path, apex, format);
     free(path);
     return zone;
 }
 
-static int export(const struct cli_args *args, enum form form)
+static int export(const struct cli_args *args, const uint8_t *apex, enum form form)
 {
     struct documents documents;
     struct output output;
     const char *config = cli_value(args, "config");
     bool opened = documents_open(&documents, config ? config : CLI_CONFIG_DEFAULT);
-    struct zone *zone = opened ? read_zone(&documents, args->operands[0]) : NULL;
+    struct zone *zone = opened ? read_zone(&documents, apex) : NULL;
     bool good = zone != NULL;
     output_begin(&output);
     if (good) {
@@ -82,13 +74,17 @@ static int export(const struct cli_args *args, enum form form)
 
 static int run(const struct cli_args *args)
 {
-    const char *to = cli_value(args, "to");
+    const char *to = cli_value(args, "to"), *reason;
+    uint8_t apex[NAME_MAX_SIZE];
     if (to == NULL) {
         return cli_usage_error(args, "--to FORM is missing");
     }
+    if (name_parse(args->operands[0], NULL, apex, &reason) == 0) {
+        return cli_usage_error(args, "\"%s\" is no domain name: %s", args->operands[0], reason);
+    }
     for (unsigned i = 0; i < TO_COUNT; i++) {
         if (strcmp(to, forms[i]) == 0) {
-            return export(args, (enum form)i);
+            return export(args, apex, (enum form)i);
         }
     }
     return cli_usage_error(args, "\"%s\" is none of octodns, yaml, rfc1035, csv and json", to);

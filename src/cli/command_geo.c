@@ -21,7 +21,7 @@ static void print_update(const json_t *answer)
            (long long)json_integer_value(json_object_get(answer, "generation")));
 }
 
-static void print_plain(const json_t *answer)
+static void print_answer(const json_t *answer)
 {
     print_json(answer, 0);
 }
@@ -51,7 +51,7 @@ static int run(const struct cli_args *args)
     } else {
         answer = client_call(args, "GET", "/v1/geo", NULL, &exit_code);
     }
-    return client_show(args, answer, exit_code, update ? print_update : print_plain);
+    return client_show(args, answer, exit_code, update ? print_update : print_answer);
 }
 
 const struct command command_geo = {

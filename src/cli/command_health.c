@@ -16,19 +16,25 @@
 
 #define WATCH_PERIOD_S 1
 
+// What `set` and `drain` take.
+// clang-format off
+#define OPTIONS_OF_SET                                                                             \
+    {"why", 0, "TEXT", "the reason, kept with the entry"},                                         \
+    {"who", 0, "TEXT", "who says so; the login name by default"},                                  \
+    {"for", 0, "TIME", "for how long: 90s, 30m, 2h, 7d"},                                          \
+    {"from", 0, "TIME", "when it begins: 2026-11-25T18:00:00Z"},                                   \
+    {"until", 0, "TIME", "when it ends"},                                                          \
+    {"weekly", 0, NULL, "every week again from --from to --until"}
+// clang-format on
+
 static const struct cli_option options[] = {
-    CLI_OPTION_CONFIG,
-    CLI_OPTION_SOCKET,
-    CLI_OPTION_JSON,
-    {"watch", 'w', NULL, "print the table again every second"},
-    {"why", 0, "TEXT", "set: the reason, kept with the entry"},
-    {"who", 0, "TEXT", "set: who says so; the login name by default"},
-    {"for", 0, "TIME", "set: for how long: 90s, 30m, 2h, 7d"},
-    {"from", 0, "TIME", "set: when it begins: 2026-11-25T18:00:00Z"},
-    {"until", 0, "TIME", "set: when it ends"},
-    {"weekly", 0, NULL, "set: every week again from --from to --until"},
-    {0},
+    CLI_OPTION_CONFIG, CLI_OPTION_SOCKET,
+    CLI_OPTION_JSON,   {"watch", 'w', NULL, "print the table again every second"},
+    OPTIONS_OF_SET,    {0},
 };
+
+static const struct cli_option drain_options[] = {
+    CLI_OPTION_CONFIG, CLI_OPTION_SOCKET, CLI_OPTION_JSON, OPTIONS_OF_SET, {0}};
 
 // 90, 90s, 30m, 2h, 7d in seconds; -1: none of these.
 static json_int_t length_parse(const char *text)
@@ -47,14 +53,7 @@ static json_int_t length_parse(const char *text)
     return -1;
 }
 
-static void put_text(json_t *body, const struct cli_args *args, const char *name)
-{
-    const char *value = cli_value(args, name);
-    if (value != NULL) {
-        json_object_set_new(body, name, json_string(value));
-    }
-}
-
+// As client_show; `format` takes the number that is a member of the answer, and its plural.
 static int finish(const struct cli_args *args, json_t *answer, int exit_code, const char *format,
                   const char *member)
 {
@@ -64,41 +63,50 @@ static int finish(const struct cli_args *args, json_t *answer, int exit_code, co
     if (cli_value(args, "json") != NULL) {
         print_raw(answer);
     } else {
-        printf(format, (long long)json_integer_value(json_object_get(answer, member)));
+        long long count = (long long)json_integer_value(json_object_get(answer, member));
+        printf(format, count, count == 1 ? "" : "s");
     }
     json_decref(answer);
     return EXIT_GOOD;
 }
 
+static bool put_length(const struct cli_args *args, json_t *body)
+{
+    const char *length = cli_value(args, "for");
+    json_int_t seconds = length == NULL ? 0 : length_parse(length);
+    if (seconds < 0) {
+        cli_usage_error(args, "\"%s\" is no length: expected one like 90s, 30m, 2h, 7d", length);
+    } else if (length != NULL) {
+        json_object_set_new(body, "for", json_integer(seconds));
+    }
+    return seconds >= 0;
+}
+
+static const char *operator_name(const struct cli_args *args)
+{
+    const char *who = cli_value(args, "who");
+    who = who != NULL ? who : getenv("SUDO_USER");
+    who = who != NULL ? who : getenv("LOGNAME");
+    return who != NULL ? who : "root";
+}
+
 static int set_state(const struct cli_args *args, const char *pattern, const char *state)
 {
-    const char *length = cli_value(args, "for"), *who = getenv("SUDO_USER");
-    json_t *body = json_pack("{s:s, s:s}", "pattern", pattern, "state", state);
-    if (body == NULL) {
-        return cli_usage_error(args, "the pattern is no UTF-8 text");
-    }
-    who = who != NULL ? who : getenv("LOGNAME");
-    json_object_set_new(body, "who", json_string(who != NULL ? who : "root"));
-    put_text(body, args, "who");
-    put_text(body, args, "why");
-    put_text(body, args, "from");
-    put_text(body, args, "until");
+    json_t *body = json_object();
+    int exit_code = EXIT_USAGE;
+    bool good = client_put(args, body, "pattern", pattern) &&
+                client_put(args, body, "state", state) &&
+                client_put(args, body, "who", operator_name(args)) &&
+                client_put(args, body, "why", cli_value(args, "why")) &&
+                client_put(args, body, "from", cli_value(args, "from")) &&
+                client_put(args, body, "until", cli_value(args, "until")) && put_length(args, body);
     if (cli_value(args, "weekly") != NULL) {
         json_object_set_new(body, "weekly", json_true());
     }
-    if (length != NULL) {
-        json_int_t seconds = length_parse(length);
-        if (seconds < 0) {
-            json_decref(body);
-            return cli_usage_error(args, "\"%s\" is no length: expected one like 90s, 30m, 2h, 7d",
-                                   length);
-        }
-        json_object_set_new(body, "for", json_integer(seconds));
-    }
-    int exit_code;
-    json_t *answer = client_send(args, "POST", "/v1/health/manual", NULL, body, &exit_code);
+    json_t *answer =
+        good ? client_send(args, "POST", "/v1/health/manual", NULL, body, &exit_code) : NULL;
     json_decref(body);
-    return finish(args, answer, exit_code, "set: it holds %lld members\n", "members");
+    return finish(args, answer, exit_code, "set: it holds %lld member%s\n", "members");
 }
 
 static int verb_set(const struct cli_args *args)
@@ -112,23 +120,31 @@ static int verb_clear(const struct cli_args *args)
     char *query = client_query("pattern", args->operands[1], (char *)NULL);
     json_t *answer = client_call(args, "DELETE", "/v1/health/manual", query, &exit_code);
     free(query);
-    return finish(args, answer, exit_code, "cleared: %lld entries\n", "cleared");
+    return finish(args, answer, exit_code, "cleared: %lld setting%s\n", "cleared");
 }
 
 static int verb_release(const struct cli_args *args)
 {
-    int exit_code;
-    json_t *body = json_pack("{s:s}", "pattern", args->operands[1]);
-    json_t *answer = client_send(args, "POST", "/v1/health/release", NULL, body, &exit_code);
+    int exit_code = EXIT_USAGE;
+    json_t *body = json_object(), *answer = NULL;
+    if (client_put(args, body, "pattern", args->operands[1])) {
+        answer = client_send(args, "POST", "/v1/health/release", NULL, body, &exit_code);
+    }
     json_decref(body);
-    return finish(args, answer, exit_code, "released: %lld members\n", "released");
+    return finish(args, answer, exit_code, "released: %lld member%s\n", "released");
+}
+
+static void print_trusted(const json_t *answer)
+{
+    (void)answer;
+    puts("trusted: states follow the checks again");
 }
 
 static int verb_trust(const struct cli_args *args)
 {
     int exit_code;
     json_t *answer = client_call(args, "POST", "/v1/health/trust", NULL, &exit_code);
-    return finish(args, answer, exit_code, "trusted: states follow the checks again\n", "trusted");
+    return client_show(args, answer, exit_code, print_trusted);
 }
 
 static void print_layer(const json_t *answer, const char *name, const char *label)
@@ -153,11 +169,10 @@ static void print_test(const json_t *answer)
     if (load != NULL) {
         printf("%-14s %g\n", "load", json_number_value(load));
     }
-    printf("%-14s %s: %s\n%-14s %s (counts as %s)\n", "result",
-           json_string_value(json_object_get(answer, "result")),
-           json_string_value(json_object_get(answer, "detail")), "",
-           json_string_value(json_object_get(answer, "meaning")),
-           json_string_value(json_object_get(answer, "counts_as")));
+    char detail[TEXT_PLAIN_MAX];
+    printf("%-14s %s: %s\n%-14s %s (counts as %s)\n", "result", text_of(answer, "result"),
+           text_plain(text_of(answer, "detail"), detail), "", text_of(answer, "meaning"),
+           text_of(answer, "counts_as"));
 }
 
 // One probe now: what it saw, layer by layer.
@@ -222,39 +237,77 @@ static int verb_show(const struct cli_args *args)
     return exit_code;
 }
 
-static const struct {
-    const char *name;
-    size_t operands; // with the verb
+static const struct verb {
+    const char *name; // "": none
+    size_t operands;  // with the verb
+    const char *options;
     int (*run)(const struct cli_args *args);
 } verbs[] = {
-    {"set", 3, verb_set},         {"clear", 2, verb_clear}, {"manual", 1, verb_manual},
-    {"release", 2, verb_release}, {"trust", 1, verb_trust}, {"test", 2, verb_test},
+    {"", 0, "watch", verb_show},      {"set", 3, "why who for from until weekly", verb_set},
+    {"clear", 2, "", verb_clear},     {"manual", 1, "", verb_manual},
+    {"release", 2, "", verb_release}, {"trust", 1, "", verb_trust},
+    {"test", 2, "", verb_test},
 };
+
+static bool has_word(const char *words, const char *word)
+{
+    size_t size = strlen(word);
+    for (; *words != '\0'; words += strcspn(words, " "), words += strspn(words, " ")) {
+        if (strcspn(words, " ") == size && strncmp(words, word, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// An option that the verb does not take: it would be left out of account. NULL: none.
+static const char *option_beside(const struct cli_args *args, const struct verb *verb)
+{
+    for (size_t i = 0; options[i].name != NULL; i++) {
+        if (args->values[i] != NULL && !has_word("config socket json", options[i].name) &&
+            !has_word(verb->options, options[i].name)) {
+            return options[i].name;
+        }
+    }
+    return NULL;
+}
+
+static int verb_run(const struct cli_args *args, const struct verb *verb)
+{
+    const char *beside = option_beside(args, verb);
+    if (args->operand_count != verb->operands) {
+        size_t wanted = verb->operands - 1;
+        return cli_usage_error(args, "%s takes %zu argument%s", verb->name, wanted,
+                               wanted == 1 ? "" : "s");
+    }
+    if (beside != NULL) {
+        return cli_usage_error(args, "--%s does not go with %s", beside,
+                               *verb->name ? verb->name : "the table");
+    }
+    return verb->run(args);
+}
 
 static int run(const struct cli_args *args)
 {
-    if (args->operand_count == 0) {
-        return verb_show(args);
-    }
+    const char *name = args->operand_count > 0 ? args->operands[0] : "";
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-        if (strcmp(args->operands[0], verbs[i].name) == 0) {
-            return args->operand_count == verbs[i].operands
-                       ? verbs[i].run(args)
-                       : cli_usage_error(args, "%s takes %zu arguments", verbs[i].name,
-                                         verbs[i].operands - 1);
+        if (strcmp(name, verbs[i].name) == 0 && (*name != '\0' || args->operand_count == 0)) {
+            return verb_run(args, &verbs[i]);
         }
     }
-    return cli_usage_error(args, "there is no \"%s\"", args->operands[0]);
+    return cli_usage_error(args, "\"%s\" is none of set, clear, manual, release, trust and test",
+                           name);
 }
 
 const struct command command_health = {
     .name = "health",
     .operands = "[VERB ARGUMENT...]",
     .summary = "Show the health checks, or say what holds over them",
-    .help = "Without a verb: the table of checks, what is down first.\n\n"
+    .help = "Without a verb: the table of checks, what is down first; --watch goes with it.\n\n"
             "set PATTERN STATE: says that members are up, down or in drain (no new clients, "
-            "unless all\nothers are down), whatever their checks say. clear PATTERN: takes that "
-            "back. manual: lists what\nis set. release PATTERN: lets members come back whose check "
+            "unless all\nothers are down), whatever their checks say; --why to --weekly go with "
+            "it. clear PATTERN: takes that\nback. manual: lists what\nis set. release PATTERN: "
+            "lets members come back whose check "
             "waits for an operator. trust: ends\nthe checker's doubt of itself. test CHECK: probes "
             "that check's target now and prints what\nit saw, layer by layer.\n\n"
             "PATTERN is zone/owner/type/pool/value, each part a glob; parts at the end may be left "
@@ -276,6 +329,6 @@ const struct command command_drain = {
     .help = "`signpost health clear PATTERN` ends it. PATTERN: see signpost health --help.",
     .operands_min = 1,
     .operands_max = 1,
-    .options = options,
+    .options = drain_options,
     .run = run_drain,
 };

@@ -27,53 +27,63 @@ static const struct cli_option options[] = {
     {0},
 };
 
-// The parts of a list with commas.
-static json_t *list_of(const char *text)
-{
-    json_t *list = json_array();
-    while (text != NULL && *text != '\0') {
-        size_t size = strcspn(text, ",");
-        json_array_append_new(list, json_stringn(text, size));
-        text += size + (text[size] == ',');
-    }
-    return list;
-}
-
-static void put_list(const struct cli_args *args, json_t *body, const char *option, const char *key)
+// Puts the parts of a list with commas; no list, nothing. False after a line.
+static bool put_list(const struct cli_args *args, json_t *body, const char *option, const char *key)
 {
     const char *text = cli_value(args, option);
-    if (text != NULL) {
-        json_object_set_new(body, key, list_of(text));
+    json_t *list = json_array();
+    bool good = true;
+    for (const char *at = text; at != NULL && *at != '\0' && good;) {
+        size_t size = strcspn(at, ",");
+        good = json_array_append_new(list, json_stringn(at, size)) == 0;
+        at += size + (at[size] == ',');
     }
+    if (!good) {
+        cli_usage_error(args, "--%s: expected UTF-8 text", option);
+    } else if (text != NULL) {
+        json_object_set(body, key, list);
+    }
+    json_decref(list);
+    return good;
 }
 
 // "MEMBER=N": IPv6 addresses and names hold no "=".
+static bool put_weight(json_t *weights, const char *text)
+{
+    const char *sign = strrchr(text, '=');
+    char *end = NULL;
+    long long number = sign == NULL ? 0 : strtoll(sign + 1, &end, 10);
+    if (sign == NULL || end == sign + 1 || *end != '\0') {
+        return false;
+    }
+    char *pattern = mem_printf("%.*s", (int)(sign - text), text);
+    json_object_set_new(weights, pattern, json_integer(number));
+    free(pattern);
+    return true;
+}
+
 static bool put_weights(const struct cli_args *args, json_t *body)
 {
-    const char *text = cli_value(args, "weight");
-    json_t *parts = list_of(text), *part, *weights = json_object();
-    bool good = true;
+    json_t *parts, *part, *weights = json_object();
+    bool good = put_list(args, body, "weight", "weights");
     size_t i;
+    parts = json_incref(json_object_get(body, "weights"));
     json_array_foreach(parts, i, part)
     {
-        const char *one = json_string_value(part), *sign = strrchr(one, '=');
-        char *end = NULL;
-        long long number = sign == NULL ? 0 : strtoll(sign + 1, &end, 10);
-        good &= sign != NULL && end != sign + 1 && *end == '\0';
-        if (good) {
-            char *pattern = mem_printf("%.*s", (int)(sign - one), one);
-            json_object_set_new(weights, pattern, json_integer(number));
-            free(pattern);
+        if (good && !put_weight(weights, json_string_value(part))) {
+            cli_usage_error(args, "--weight \"%s\": expected MEMBER=N", json_string_value(part));
+            good = false;
         }
     }
-    json_decref(parts);
-    if (text != NULL) {
-        json_object_set_new(body, "weights", json_incref(weights));
+    if (parts != NULL) {
+        json_object_set(body, "weights", weights);
     }
+    json_decref(parts);
     json_decref(weights);
     return good;
 }
 
+// False after a line.
 static bool put_document(const struct cli_args *args, json_t *body)
 {
     const char *path = cli_value(args, "rule-file");
@@ -82,10 +92,8 @@ static bool put_document(const struct cli_args *args, json_t *body)
     }
     struct diags diags = {0};
     size_t size;
-    char *text = text_file_read(path, 1, false, &diags, &size), line[512];
-    for (size_t i = 0; i < diags.count; i++) {
-        cli_failure("%s", diag_format(&diags.items[i], line, sizeof(line)));
-    }
+    char *text = text_file_read(path, 1, false, &diags, &size);
+    diags_print(stderr, &diags);
     diags_clear(&diags);
     if (text != NULL) {
         json_object_set_new(body, "document", json_stringn(text, size));
@@ -142,25 +150,23 @@ static void print_simulation(const json_t *answer)
     }
 }
 
+static bool request_make(const struct cli_args *args, json_t *body)
+{
+    return client_put(args, body, "name", args->operands[0]) &&
+           client_put(args, body, "type", args->operand_count > 1 ? args->operands[1] : "A") &&
+           client_put(args, body, "weigh_by",
+                      cli_value(args, "queries") ? "queries" : "addresses") &&
+           client_put(args, body, "by", cli_value(args, "by")) &&
+           put_list(args, body, "down", "down") && put_list(args, body, "line", "lines") &&
+           put_list(args, body, "clients", "clients") && put_weights(args, body);
+}
+
 static int run(const struct cli_args *args)
 {
-    json_t *body = json_object();
-    const char *by = cli_value(args, "by");
+    json_t *body = json_object(), *answer = NULL;
     int exit_code = EXIT_FAILED;
-    json_object_set_new(body, "name", json_string(args->operands[0]));
-    json_object_set_new(body, "type",
-                        json_string(args->operand_count > 1 ? args->operands[1] : "A"));
-    json_object_set_new(body, "weigh_by",
-                        json_string(cli_value(args, "queries") ? "queries" : "addresses"));
-    if (by != NULL) {
-        json_object_set_new(body, "by", json_string(by));
-    }
-    put_list(args, body, "down", "down");
-    put_list(args, body, "line", "lines");
-    put_list(args, body, "clients", "clients");
-    json_t *answer = NULL;
-    if (!put_weights(args, body)) {
-        exit_code = cli_usage_error(args, "--weight: expected MEMBER=N");
+    if (!request_make(args, body)) {
+        exit_code = EXIT_USAGE;
     } else if (put_document(args, body)) {
         answer = client_send(args, "POST", "/v1/simulate", NULL, body, &exit_code);
     }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,35 +62,42 @@ struct zone *documents_read(struct documents *documents, const char *path, const
                                         : zone_yaml_read(path, apex, &reader);
 }
 
-char *documents_find(const struct documents *documents, const uint8_t *apex,
-                     enum zone_format *format)
+char *documents_find(struct documents *documents, const uint8_t *apex, enum zone_format *format)
 {
     const char *folder = documents->config->store_path;
     DIR *entries = opendir(folder);
+    if (entries == NULL) {
+        diags_error(&documents->diags, (struct place){.file = folder}, NULL, "%s", strerror(errno));
+        return NULL;
+    }
     const struct dirent *entry;
     char *path = NULL;
-    while (entries != NULL && path == NULL && (entry = readdir(entries)) != NULL) {
+    while (path == NULL && (entry = readdir(entries)) != NULL) {
         uint8_t found[NAME_MAX_SIZE];
         if (!zone_path_is_hidden(entry->d_name) && strcmp(entry->d_name, "shared.yaml") != 0 &&
             zone_path_apex(entry->d_name, found, format) && name_equal(found, apex)) {
             path = mem_printf("%s/%s", folder, entry->d_name);
         }
     }
-    if (entries != NULL) {
-        closedir(entries);
+    closedir(entries);
+    if (path == NULL) {
+        char name[NAME_TEXT_MAX];
+        diags_error(&documents->diags, (struct place){.file = folder}, NULL,
+                    "there is no file of the zone %s here", name_format(apex, name));
     }
     return path;
 }
 
 void documents_print(const struct documents *documents, const char *name)
 {
-    char line[2048];
-    for (size_t i = 0; i < documents->diags.count; i++) {
-        struct diag diag = documents->diags.items[i];
-        char *file = diag.file;
-        if (file != NULL && strncmp(file, "/proc/", 6) == 0) {
-            diag.file = (char *)name;
+    struct diags shown = documents->diags; // the entries are still the documents'
+    shown.items = mem_alloc_array(shown.count, sizeof(*shown.items));
+    for (size_t i = 0; i < shown.count; i++) {
+        shown.items[i] = documents->diags.items[i];
+        if (shown.items[i].file != NULL && strncmp(shown.items[i].file, "/proc/", 6) == 0) {
+            shown.items[i].file = (char *)name;
         }
-        fprintf(stderr, "%s\n", diag_format(&diag, line, sizeof(line)));
     }
+    diags_print(stderr, &shown);
+    free(shown.items);
 }

@@ -2,15 +2,10 @@
 #include "cli/health_table.h"
 
 #include "base/memory.h"
+#include "cli/print.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static const char *text_of(const json_t *check, const char *key)
-{
-    const char *text = json_string_value(json_object_get(check, key));
-    return text == NULL ? "" : text;
-}
 
 static double number_of(const json_t *check, const char *key)
 {
@@ -67,7 +62,7 @@ static void format_name(const json_t *check, char *name, size_t size)
 
 static void print_check(const json_t *check)
 {
-    char since[24], latency[24], name[400];
+    char since[24], latency[24], name[400], plain[TEXT_PLAIN_MAX];
     const char *waits = text_of(check, "waits_for"), *detail = text_of(check, "detail");
     bool fails = strcmp(text_of(check, "last_result"), "OK") != 0;
     format_length(number_of(check, "since_seconds"), since, sizeof(since));
@@ -78,9 +73,9 @@ static void print_check(const json_t *check)
            text_of(check, "state"), since, none ? "-" : text_of(check, "last_result"), latency,
            text_of(check, "kind"), text_of(check, "target"), name);
     if (*waits != '\0') {
-        printf("  (good, waits for: %s)", waits);
+        printf("  (good, waits for: %s)", text_plain(waits, plain));
     } else if ((urgency(check) != 2 || fails) && *detail != '\0') {
-        printf("  (%s)", detail);
+        printf("  (%s)", text_plain(detail, plain));
     }
     putchar('\n');
 }
@@ -88,8 +83,9 @@ static void print_check(const json_t *check)
 static void print_doubt(const json_t *doubt)
 {
     if (json_is_true(json_object_get(doubt, "frozen"))) {
+        char cause[TEXT_PLAIN_MAX];
         printf("IN DOUBT since %s: %s. States are frozen; if it is true: signpost health trust\n\n",
-               text_of(doubt, "since"), text_of(doubt, "cause"));
+               text_of(doubt, "since"), text_plain(text_of(doubt, "cause"), cause));
     }
 }
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 24, CELL_MAX = 256 };
+enum { COLUMNS_MAX = 24 };
 
 // Bytes of UTF-8 that begin a character: what a terminal counts.
 static int text_width(const char *text)
@@ -21,15 +21,44 @@ static int text_width(const char *text)
     return width;
 }
 
-// Control characters would reach the terminal: values may come from a zone file or a probed host.
-static void copy_plain(const char *from, char *text, size_t size)
+// Octets of what would be no character but an order to the terminal (C0, DEL, and C1 in UTF-8); 0:
+// an ordinary character begins or goes on here.
+static size_t control_size(const char *at)
+{
+    unsigned char c = (unsigned char)at[0], next = (unsigned char)at[1];
+    return c < 0x20 || c == 0x7f ? 1 : c == 0xc2 && next >= 0x80 && next < 0xa0 ? 2 : 0;
+}
+
+// Ends the text in "...", on a character that is whole.
+static void text_cut(char text[TEXT_PLAIN_MAX])
+{
+    static const char dots[] = "...";
+    size_t at = TEXT_PLAIN_MAX - sizeof(dots);
+    while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80) {
+        at--;
+    }
+    memcpy(text + at, dots, sizeof(dots));
+}
+
+const char *text_plain(const char *from, char text[TEXT_PLAIN_MAX])
 {
     size_t used = 0;
-    for (; *from != '\0' && used + 1 < size; from++) {
-        unsigned char c = (unsigned char)*from;
-        text[used++] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
+    while (*from != '\0' && used + 1 < TEXT_PLAIN_MAX) {
+        size_t control = control_size(from);
+        text[used++] = control > 0 ? ' ' : *from;
+        from += MAX(control, (size_t)1);
     }
     text[used] = '\0';
+    if (*from != '\0') {
+        text_cut(text);
+    }
+    return text;
+}
+
+const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text == NULL ? "" : text;
 }
 
 static bool is_plain(const json_t *json)
@@ -48,55 +77,56 @@ static bool is_plain(const json_t *json)
     return true;
 }
 
-static void format_cell(const json_t *json, char text[CELL_MAX]);
+static void format_cell(const json_t *json, char text[TEXT_PLAIN_MAX]);
 
-static void format_list(const json_t *list, char text[CELL_MAX])
+static void format_list(const json_t *list, char text[TEXT_PLAIN_MAX])
 {
     size_t used = 0, i;
     json_t *item;
-    snprintf(text, CELL_MAX, "-");
+    snprintf(text, TEXT_PLAIN_MAX, "-");
     json_array_foreach(list, i, item)
     {
-        char one[CELL_MAX];
+        char one[TEXT_PLAIN_MAX];
         format_cell(item, one);
-        int wrote = snprintf(text + used, CELL_MAX - used, "%s%s", i > 0 ? ", " : "", one);
+        int wrote = snprintf(text + used, TEXT_PLAIN_MAX - used, "%s%s", i > 0 ? ", " : "", one);
         used += (size_t)wrote;
-        if (used >= CELL_MAX) {
+        if (used >= TEXT_PLAIN_MAX) {
+            text_cut(text);
             return;
         }
     }
 }
 
-static void format_cell(const json_t *json, char text[CELL_MAX])
+static void format_cell(const json_t *json, char text[TEXT_PLAIN_MAX])
 {
     switch (json_typeof(json)) {
     case JSON_STRING:
-        copy_plain(json_string_value(json), text, CELL_MAX);
+        text_plain(json_string_value(json), text);
         break;
     case JSON_INTEGER:
-        snprintf(text, CELL_MAX, "%lld", (long long)json_integer_value(json));
+        snprintf(text, TEXT_PLAIN_MAX, "%lld", (long long)json_integer_value(json));
         break;
     case JSON_REAL:
-        snprintf(text, CELL_MAX, "%.4g", json_real_value(json));
+        snprintf(text, TEXT_PLAIN_MAX, "%.4g", json_real_value(json));
         break;
     case JSON_TRUE:
     case JSON_FALSE:
-        snprintf(text, CELL_MAX, "%s", json_is_true(json) ? "yes" : "no");
+        snprintf(text, TEXT_PLAIN_MAX, "%s", json_is_true(json) ? "yes" : "no");
         break;
     case JSON_ARRAY:
         format_list(json, text);
         break;
     case JSON_OBJECT: {
         char *compact = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
-        copy_plain(compact == NULL ? "" : compact, text, CELL_MAX);
+        text_plain(compact == NULL ? "" : compact, text);
         free(compact);
         break;
     }
     default:
-        snprintf(text, CELL_MAX, "-");
+        snprintf(text, TEXT_PLAIN_MAX, "-");
     }
     if (*text == '\0') {
-        snprintf(text, CELL_MAX, "-");
+        snprintf(text, TEXT_PLAIN_MAX, "-");
     }
 }
 
@@ -129,7 +159,7 @@ static void columns_add(struct columns *columns, const char *key, const json_t *
         columns->keys[columns->count++] = key;
         columns->widths[i] = text_width(key);
     }
-    char cell[CELL_MAX];
+    char cell[TEXT_PLAIN_MAX];
     format_cell(value, cell);
     columns->widths[i] = MAX(columns->widths[i], text_width(cell));
 }
@@ -138,8 +168,8 @@ static void print_heading(const struct columns *columns, unsigned indent)
 {
     print_indent(indent);
     for (size_t i = 0; i < columns->count; i++) {
-        char cell[CELL_MAX];
-        copy_plain(columns->keys[i], cell, sizeof(cell));
+        char cell[TEXT_PLAIN_MAX];
+        text_plain(columns->keys[i], cell);
         for (char *at = cell; *at != '\0'; at++) {
             *at = *at == '_' ? ' ' : (*at >= 'a' && *at <= 'z') ? (char)(*at - 32) : *at;
         }
@@ -166,7 +196,7 @@ static void print_table(const json_t *rows, unsigned indent)
     {
         print_indent(indent);
         for (size_t column = 0; column < columns.count; column++) {
-            char cell[CELL_MAX] = "-";
+            char cell[TEXT_PLAIN_MAX] = "-";
             value = json_object_get(row, columns.keys[column]);
             if (value != NULL) {
                 format_cell(value, cell);
@@ -189,18 +219,19 @@ static void print_object(const json_t *object, unsigned indent)
     json_object_foreach((json_t *)object, key, value)
     {
         if (is_plain(value)) {
-            char cell[CELL_MAX];
+            char cell[TEXT_PLAIN_MAX], name[TEXT_PLAIN_MAX];
             format_cell(value, cell);
             print_indent(indent);
-            print_padded(key, width + 2);
+            print_padded(text_plain(key, name), width + 2);
             printf("%s\n", cell);
         }
     }
     json_object_foreach((json_t *)object, key, value)
     {
         if (!is_plain(value)) {
+            char name[TEXT_PLAIN_MAX];
             print_indent(indent);
-            printf("%s:\n", key);
+            printf("%s:\n", text_plain(key, name));
             print_json(value, indent + 2);
         }
     }
@@ -243,7 +274,7 @@ void print_json(const json_t *json, unsigned indent)
     } else if (!is_plain(json)) {
         print_blocks(json, indent);
     } else {
-        char cell[CELL_MAX];
+        char cell[TEXT_PLAIN_MAX];
         format_cell(json, cell);
         print_indent(indent);
         printf("%s\n", cell);

@@ -5,19 +5,6 @@
 
 #include <stdio.h>
 
-void faults_print(const struct diags *diags)
-{
-    char line[1024];
-    for (size_t i = 0; i < diags->count; i++) {
-        const char *program = diags->items[i].file == NULL ? "signpost: " : "";
-        fprintf(stderr, "%s%s\n", program, diag_format(&diags->items[i], line, sizeof(line)));
-    }
-    size_t all = diags->error_count + diags->warning_count;
-    if (all > diags->count) {
-        fprintf(stderr, "signpost: %zu more faults are not shown\n", all - diags->count);
-    }
-}
-
 // The place of a fault as fields: what is not known is left out.
 static void format_place(const struct diag *diag, char *text, size_t size)
 {

@@ -216,7 +216,7 @@ static void on_prepare(uv_prepare_t *prepare)
 static void initial_load_end(struct server *server, const struct api_reload_result *result)
 {
     if (!result->taken) {
-        faults_print(result->diags);
+        diags_print(stderr, result->diags);
         stop_begin(server, 1);
         return;
     }
@@ -441,7 +441,7 @@ static int run(struct server *server)
     }
     bool started = start(server, &diags);
     if (!started) {
-        faults_print(&diags);
+        diags_print(stderr, &diags);
         server->exit_code = 1;
     }
     diags_clear(&diags);
@@ -457,7 +457,7 @@ int serve(const char *config_path)
     struct server server = {.clock = clock_system()};
     server.begun_ns = clock_monotonic_ns(server.clock);
     server.config = config_read(config_path, &diags);
-    faults_print(&diags);
+    diags_print(stderr, &diags);
     diags_clear(&diags);
     if (server.config == NULL) {
         return 1;

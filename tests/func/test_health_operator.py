@@ -36,7 +36,7 @@ def test_manual_states_over_checks(daemon):
         server = daemon(zone_of(members))
         first = f'value:{members[0].address}'
         result = server.folder.cli('health', 'set', first, 'down', '--why', 'disk', '--who', 'ann')
-        assert result.returncode == 0 and 'holds 1 members' in result.stdout, result.stderr
+        assert result.returncode == 0 and 'holds 1 member\n' in result.stdout, result.stderr
         assert answers(server) == addresses(members[1:])
         entry = server.get('/v1/health/manual')['entries'][0]
         assert (entry['state'], entry['who'], entry['why']) == ('down', 'ann', 'disk')
