@@ -123,7 +123,7 @@ void response_pick(struct response *response, const struct node_rrset *rrset, st
 
 // The effort of all decisions of a response, but for one that it cannot do without: a policy may
 // have PLAN_MEMBERS_MAX members, and a response may name many policies.
-enum { RESPONSE_EFFORT_MAX = 1024 };
+enum { RESPONSE_EFFORT_MAX = 1280 };
 
 // Whether one more decision stays within that.
 bool response_may_pick(const struct response *response, const struct node_rrset *rrset);

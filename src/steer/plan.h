@@ -15,10 +15,6 @@
 
 enum { PLAN_ANSWERS_MAX = 64, PLAN_MEMBERS_MAX = 4096 };
 
-// Method `sticky` ranks who it has drawn. With more members than this an answer has at most so many
-// of them, so that it costs no more than other answers may.
-enum { STICKY_MANY = PLAN_MEMBERS_MAX / 2, STICKY_MANY_ANSWERS = 16 };
-
 // Client networks are hashed at these lengths for `sticky` and `share`; their scope never goes
 // wider.
 enum { CLIENT_HASH_LENGTH_IPV4 = 24, CLIENT_HASH_LENGTH_IPV6 = 56 };

@@ -250,9 +250,6 @@ static size_t answers_of(const struct compiler *c)
     if (wanted == 0) {
         wanted = method_answers_one(c->policy->method) ? 1 : count;
     }
-    if (c->policy->method == METHOD_STICKY && count > STICKY_MANY) {
-        wanted = MIN(wanted, (size_t)STICKY_MANY_ANSWERS);
-    }
     bool single = c->type == TYPE_CNAME || c->type == TYPE_DNAME;
     return single ? 1 : MIN(MIN(wanted, count), (size_t)PLAN_ANSWERS_MAX);
 }
@@ -287,7 +284,7 @@ static uint32_t choice_effort(const struct choice *choice)
     const uint32_t members = choice->member_count, answers = choice->answer_count;
     switch (choice->method) {
     case METHOD_STICKY:
-        return members + 24 * answers;
+        return members + 6 * MIN(members, 32U) + 30 * answers;
     case METHOD_WEIGHTED:
         return answers > 1 ? 48 * answers : 0;
     case METHOD_RANDOM:

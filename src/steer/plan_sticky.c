@@ -6,7 +6,7 @@
 // What a member draws is compared with a number of its own first. sticky_prepare (control thread)
 // sets it such that some more members than are wanted are expected to pass, heavy ones more easily
 // than light ones; only for those is the cost worked out. The filter decides nothing: where fewer
-// than are wanted are within its reach, which happens to one client in ten million, all members are
+// than are wanted are within its reach, which happens to one client in 10^11, all members are
 // weighed. sticky_draw runs on data workers: no lock, no allocation, no system call.
 #include "steer/plan_sticky.h"
 
@@ -46,7 +46,7 @@ _Static_assert((PLAN_MEMBERS_MAX & PLACE_MASK) == 0, "a place has bits of its ow
 
 static double cost_of(const struct choice_member *member, uint64_t drawn)
 {
-    return (double)minus_log2(drawn) / (double)weight_of(member);
+    return (double)(int64_t)minus_log2(drawn) / (double)weight_of(member); // at most 2^38
 }
 
 static score score_of_cost(double cost)
@@ -58,11 +58,12 @@ static score score_of_cost(double cost)
 
 // --- the filter
 
-// How many are to pass on average: of so many, fewer than `wanted` do for five deviations less.
+// How many are to pass on average, that fewer than `wanted` do for one client in 10^11 at most (a
+// sum of independent draws falls short no more often than a Poisson variable of its mean): nobody
+// finds such a client by asking.
 static double passing(size_t wanted)
 {
-    double root = (5 + sqrt(25 + 4 * (double)wanted)) / 2;
-    return root * root;
+    return (double)wanted + 6.7 * sqrt((double)wanted) + 21;
 }
 
 // The cost a weight below which `expected` of the members are on average: Newton's steps on a
@@ -111,7 +112,7 @@ static score score_of(const struct choice_member *member, size_t place, uint64_t
     return (score_of_cost(cost_of(member, drawn)) & ~(score)PLACE_MASK) | place;
 }
 
-enum { PASSING_MAX = 256, STRIDE = 8, RUN = 4 };
+enum { PASSING_MAX = 256, STRIDE = 16 };
 
 // Notes the member's place if it passes its filter, as long as there is room.
 static inline size_t note_passing(const struct choice_member *members, size_t place,
@@ -140,41 +141,79 @@ static size_t find_passing(const struct choice_member *members, size_t member_co
     return count;
 }
 
-// Merges neighbouring ascending runs, up to `wanted` scores of them.
-static void merge(const score *a, const score *middle, const score *end, size_t wanted, score *out)
+// Scores in drawers, eight an octave of the cost: however the weights are spread, a few are in
+// each. Only those that are wanted are put in order, from the lowest drawer on.
+enum { DRAWERS = 256, DRAWER_SHIFT = 52 - 3, NO_SCORE = UINT16_MAX };
+
+struct drawers {
+    uint64_t filled[DRAWERS / 64];
+    uint16_t first[DRAWERS], next[PASSING_MAX]; // lists of scores
+};
+
+// Those below the 32 octaves that there are drawers for lie in the lowest.
+static inline void drawers_add(struct drawers *drawers, const score *scores, size_t i,
+                               score highest)
 {
-    const score *b = middle, *out_end = out + MIN((size_t)(end - a), wanted);
-    while (out < out_end) {
-        if (b == end || (a < middle && *a < *b)) {
-            *out++ = *a++;
-        } else {
-            *out++ = *b++;
+    const size_t below = (size_t)((highest >> DRAWER_SHIFT) - (scores[i] >> DRAWER_SHIFT));
+    const size_t drawer = DRAWERS - 1 - MIN(below, (size_t)DRAWERS - 1);
+    const uint64_t bit = UINT64_C(1) << (drawer % 64);
+    uint64_t *filled = &drawers->filled[drawer / 64];
+    drawers->next[i] = *filled & bit ? drawers->first[drawer] : NO_SCORE;
+    drawers->first[drawer] = (uint16_t)i;
+    *filled |= bit;
+}
+
+// Puts a score where it belongs among the sorted ones from `begin` on, of which there are `count`.
+static inline void insert(score *sorted, size_t begin, size_t count, score fresh)
+{
+    size_t at = count;
+    for (; at > begin && sorted[at - 1] > fresh; at--) {
+        sorted[at] = sorted[at - 1];
+    }
+    sorted[at] = fresh;
+}
+
+// The `wanted` lowest scores, and maybe some more, in order.
+static void sort_by_drawers(const score *scores, size_t count, score highest, size_t wanted,
+                            score *sorted)
+{
+    struct drawers drawers;
+    memset(drawers.filled, 0, sizeof(drawers.filled));
+    for (size_t i = 0; i < count; i++) {
+        drawers_add(&drawers, scores, i, highest);
+    }
+    size_t taken = 0;
+    for (size_t word = 0; word < ARRAY_SIZE(drawers.filled) && taken < wanted; word++) {
+        for (uint64_t left = drawers.filled[word]; left != 0 && taken < wanted; left &= left - 1) {
+            const size_t drawer = 64 * word + (unsigned)__builtin_ctzll(left), begin = taken;
+            for (size_t i = drawers.first[drawer]; i != NO_SCORE; i = drawers.next[i]) {
+                insert(sorted, begin, taken++, scores[i]);
+            }
         }
     }
 }
 
-// Sorts the scores so far that the first `wanted` stand in order: short runs by insertion, then by
-// merging. Returns where they are.
-static const score *scores_sort(score *scores, size_t count, size_t wanted, score *other)
+// The places of the `wanted` lowest of the scores, none of which is above `highest`.
+static void scores_take(const score *scores, size_t count, score highest, size_t wanted,
+                        uint16_t *best)
 {
-    for (size_t i = 1; i < count; i++) {
-        const score fresh = scores[i];
-        size_t at = i;
-        for (; at % RUN > 0 && scores[at - 1] > fresh; at--) {
-            scores[at] = scores[at - 1];
+    enum { FEW = 12 };
+    score sorted[PASSING_MAX];
+    if (wanted == 1) {
+        sorted[0] = scores[0];
+        for (size_t i = 1; i < count; i++) {
+            sorted[0] = MIN(sorted[0], scores[i]);
         }
-        scores[at] = fresh;
-    }
-    for (size_t run = RUN; run < count; run *= 2) {
-        for (size_t at = 0; at < count; at += 2 * run) {
-            const size_t middle = MIN(at + run, count), end = MIN(at + 2 * run, count);
-            merge(scores + at, scores + middle, scores + end, wanted, other + at);
+    } else if (count <= FEW) {
+        for (size_t i = 0; i < count; i++) {
+            insert(sorted, 0, i, scores[i]);
         }
-        score *sorted = other;
-        other = scores;
-        scores = sorted;
+    } else {
+        sort_by_drawers(scores, count, highest, wanted, sorted);
     }
-    return scores;
+    for (size_t i = 0; i < wanted; i++) {
+        best[i] = sorted[i] & PLACE_MASK;
+    }
 }
 
 // False when it takes all members to tell.
@@ -182,22 +221,35 @@ static bool draw_passing(const struct choice *choice, const struct choice_member
                          uint64_t client_hash, uint16_t *best)
 {
     uint16_t places[PASSING_MAX + 1];
-    score scores[PASSING_MAX], other[PASSING_MAX];
+    score scores[PASSING_MAX];
     const struct hash_key key = hash_key(client_hash);
     const size_t count = find_passing(members, choice->member_count, key, places);
-    const size_t wanted = choice->answer_count;
-    if (count < wanted || count > PASSING_MAX) {
+    size_t within = 0;
+    if (count > PASSING_MAX) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
         const struct choice_member *member = &members[places[i]];
-        scores[i] = score_of(member, places[i], hash_keyed(key, member->identity));
+        scores[within] = score_of(member, places[i], hash_keyed(key, member->identity));
+        within += scores[within] <= choice->reach;
     }
-    const score *sorted = scores_sort(scores, count, wanted, other);
-    for (size_t i = 0; i < wanted; i++) {
-        best[i] = sorted[i] & PLACE_MASK;
+    if (within < choice->answer_count) {
+        return false;
     }
-    return sorted[wanted - 1] <= choice->reach;
+    scores_take(scores, within, choice->reach, choice->answer_count, best);
+    return true;
+}
+
+// The best of a few members.
+static void draw_few(const struct choice *choice, const struct choice_member *members,
+                     uint64_t client_hash, uint16_t *best)
+{
+    score scores[PASSING_MAX], highest = 0;
+    for (size_t i = 0; i < choice->member_count; i++) {
+        scores[i] = score_of(&members[i], i, hash_u64(client_hash, members[i].identity));
+        highest = MAX(highest, scores[i]);
+    }
+    scores_take(scores, choice->member_count, highest, choice->answer_count, best);
 }
 
 // The best of all members, whatever passes.
@@ -233,7 +285,9 @@ static void draw_all(const struct choice *choice, const struct choice_member *me
 void sticky_draw(const struct choice *choice, const struct choice_member *members,
                  uint64_t client_hash, uint16_t best[PLAN_ANSWERS_MAX])
 {
-    if (choice->reach == UINT64_MAX || !draw_passing(choice, members, client_hash, best)) {
+    if (choice->reach == UINT64_MAX && choice->member_count <= PASSING_MAX) {
+        draw_few(choice, members, client_hash, best);
+    } else if (choice->reach == UINT64_MAX || !draw_passing(choice, members, client_hash, best)) {
         draw_all(choice, members, client_hash, best);
     }
 }

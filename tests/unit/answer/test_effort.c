@@ -106,7 +106,7 @@ static void test_additional(void **state)
     assert_int_equal(reply->counts[0], 5);
     assert_int_equal(count_lines(reply, 2, "a.w.", "A") + count_lines(reply, 2, "b.w.", "A") +
                          count_lines(reply, 2, "c.w.", "A"),
-                     RESPONSE_EFFORT_MAX / (SMALL + 24));
+                     RESPONSE_EFFORT_MAX / (SMALL + 6 * 32 + 30));
     assert_int_equal(count_lines(reply, 2, "wide.w.", "A"), 0);
     assert_int_equal(count_lines(reply, 2, "z.w.", "A"), 1); // whose turn costs nothing
     reply_free(reply);
