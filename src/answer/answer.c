@@ -255,6 +255,10 @@ NOT_INLINE static size_t answer_slowly(struct pending *pending, const struct gen
                                 .message = message->out,
                                 .question_end = HEADER_SIZE};
     response.client = response.located ? query->subnet.address : source->address;
+    if (pending->plan != NULL) {
+        response.territory = pending->plan->territory;
+        response.match = pending->match;
+    }
     if (query->name != NULL) {
         response.question_end += query->name_size + QUESTION_FIXED_SIZE;
     }

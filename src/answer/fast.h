@@ -57,7 +57,7 @@ static ALWAYS_INLINE size_t put_steered(struct worker *worker, const struct pend
                                         struct pick *pick)
 {
     struct dice dice = {&worker->random, worker->turns, pending->found.rrset->turn};
-    plan_pick(pending->plan, client, &dice, pick);
+    plan_pick_located(pending->plan, client, pending->match, &dice, pick);
     size_t size = 0;
     for (size_t i = 0; i < pick->count; i++) {
         const size_t record_size = pick->sizes[i];

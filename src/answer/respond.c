@@ -4,6 +4,7 @@
 #include "answer/respond.h"
 
 #include "answer/options.h"
+#include "steer/plan_pick_one.h"
 
 void response_failed_open(struct response *response, enum failed_open open)
 {
@@ -28,7 +29,11 @@ void response_pick(struct response *response, const struct node_rrset *rrset, st
 {
     const struct plan *plan = plan_of(response, rrset);
     struct dice dice = {&response->worker->random, response->worker->turns, rrset->turn};
-    plan_pick(plan, &response->client, &dice, pick);
+    if (plan->territory != response->territory) {
+        response->territory = plan->territory;
+        response->match = plan_locate(plan, &response->client);
+    }
+    plan_pick_located(plan, &response->client, response->match, &dice, pick);
     asked_note(&response->worker->asked, rrset->plan);
     response->effort += (uint32_t)plan_effort_max(plan);
     response_failed_open(response, pick->failed_open);

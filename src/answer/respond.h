@@ -81,9 +81,11 @@ struct response {
     size_t limit;        // largest size, with the room for OPT already taken off
     uint16_t flags;      // AA, TC, rcode so far
     uint16_t answer_count, authority_count, additional_count;
-    uint8_t scope;    // widest so far: the longest scope of all parts counts
-    uint8_t followed; // names looked up by response_follow so far
-    uint32_t effort;  // of the decisions so far, plan_effort_max
+    const struct territory *territory; // the client was looked for on last, and where it is there;
+    struct territory_match match;      // when it is not located, the scope means nothing
+    uint8_t scope;                     // widest so far: the longest scope of all parts counts
+    uint8_t followed;                  // names looked up by response_follow so far
+    uint32_t effort;                   // of the decisions so far, plan_effort_max
     unsigned rcode;
     // options.c; 0 and NULL for nearly every query
     bool cookie_valid;

@@ -108,6 +108,9 @@ struct pick {
 // The decision for one query. No lock, no allocation, no system call.
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
                struct pick *pick);
+// The same for a client that plan_locate (steer/plan_pick_one.h) has found.
+void plan_pick_located(const struct plan *plan, const struct address *client,
+                       struct territory_match match, const struct dice *dice, struct pick *pick);
 
 // What a pick may cost beyond a turn or one draw, in members that `sticky` weighs against each
 // other (some seven instructions each). An answer of several decisions bounds their sum by it.

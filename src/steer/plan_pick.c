@@ -191,10 +191,12 @@ static uint8_t scope_of(const struct choice *first, const struct choice *last,
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
                struct pick *pick)
 {
-    struct territory_match match = {0};
-    if (plan->territory != NULL) {
-        match = territory_find(plan->territory, client);
-    }
+    plan_pick_located(plan, client, plan_locate(plan, client), dice, pick);
+}
+
+void plan_pick_located(const struct plan *plan, const struct address *client,
+                       struct territory_match match, const struct dice *dice, struct pick *pick)
+{
     SP_DEBUG_ASSERT(match.class_index < plan->class_count);
     uint32_t first = plan->choice_of_class[match.class_index];
     uint32_t index = settle_share(plan, first, client);
