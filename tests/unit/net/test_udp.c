@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The UDP side over real sockets: batches, both families, wildcard addresses, several workers, and
-// generations that are replaced and freed under load.
+// The UDP side over real sockets: batches, both families, wildcard addresses, several workers,
+// generations that are replaced and freed under load, and a kernel that does not take a batch as a
+// whole.
 #include "fixture.h"
 
+#include "net/udp.h"
+
 #include <pthread.h>
+#include <sys/syscall.h>
 
 static const char *const loopbacks[] = {"127.0.0.1", "::1", NULL};
 static const char *const loopback[] = {"127.0.0.1", NULL};
@@ -198,12 +202,166 @@ static void test_stop(void **state)
     close(fd);
 }
 
+// --- a kernel that refuses
+
+// What becomes of a call of sendmmsg: so many messages go, or none and an error is told.
+struct verdict {
+    unsigned sent;
+    int error;
+};
+
+// The verdicts of this thread's next calls, up to one of zeros; then, and without, the kernel's.
+static _Thread_local const struct verdict *verdicts;
+// How many queries this thread waits for, to have them in one batch; 0: it takes what there is.
+static _Thread_local unsigned batch_size;
+
+// These two stand before those of the C library.
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    unsigned allowed = count;
+    if (verdicts != NULL && (verdicts->sent != 0 || verdicts->error != 0)) {
+        const struct verdict *verdict = verdicts++;
+        if (verdict->error != 0) {
+            errno = verdict->error;
+            return -1;
+        }
+        allowed = MIN(count, verdict->sent);
+    }
+    return (int)syscall(SYS_sendmmsg, fd, messages, allowed, flags);
+}
+
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *limit)
+{
+    if (batch_size == 0) {
+        return (int)syscall(SYS_recvmmsg, fd, messages, count, flags, limit);
+    }
+    for (unsigned got = 0; got < batch_size;) {
+        long one = syscall(SYS_recvmmsg, fd, messages + got, 1, 0, NULL);
+        assert_true(one == 1 || errno == EINTR);
+        got += one == 1;
+    }
+    return (int)batch_size;
+}
+
+// A server without a thread: the test itself serves.
+struct serving {
+    struct generation generation;
+    generation_root root;
+    struct net_options net;
+    struct responder responder;
+    struct udp_batch *batch;
+    struct udp_socket socket;
+    int client;
+};
+
+static void serving_begin(struct serving *serving)
+{
+    *serving = (struct serving){.generation.alive = ALIVE};
+    atomic_init(&serving->root, &serving->generation);
+    serving->responder =
+        (struct responder){.root = &serving->root, .worker = worker_new(0), .net = &serving->net};
+    serving->batch = udp_batch_new();
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    serving->socket.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    serving->client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    set_patience(serving->socket.fd);
+    set_patience(serving->client);
+    assert_int_equal(bind(serving->socket.fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(serving->socket.fd, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(connect(serving->client, (struct sockaddr *)&address, size), 0);
+    rcu_reader_register();
+}
+
+static void serving_end(struct serving *serving)
+{
+    rcu_reader_unregister();
+    close(serving->client);
+    close(serving->socket.fd);
+    udp_batch_free(serving->batch);
+    worker_free(serving->responder.worker);
+}
+
+// Asks numbered queries and serves them as one batch.
+static void serve_numbers(struct serving *serving, uint32_t first, unsigned count)
+{
+    uint8_t query[2 + QUERY_SIZE];
+    for (unsigned i = 0; i < count; i++) {
+        query_make(first + i, query);
+        assert_int_equal(send(serving->client, query + 2, QUERY_SIZE, 0), QUERY_SIZE);
+    }
+    batch_size = count;
+    udp_serve(serving->batch, &serving->socket, &serving->responder);
+    batch_size = 0;
+}
+
+// A message that cannot go takes no other with it, and none goes twice. A buffer that is full is
+// waited for three times a batch; what it then still does not take is dropped, one by one.
+static void test_refused_sends(void **state)
+{
+    (void)state;
+    enum { COUNT = 10, MARK = 99, ALL = (1 << COUNT) - 1 };
+    static const struct {
+        struct verdict verdicts[16];
+        unsigned lost; // bits of the queries without an answer
+    } table[] = {
+        {{{0}}, 0},
+        {{{3, 0}, {1, 0}, {2, 0}}, 0},
+        {{{9, 0}, {1, 0}}, 0},
+        {{{0, EPERM}}, 1 << 0},
+        {{{4, 0}, {0, ENETUNREACH}}, 1 << 4},
+        {{{9, 0}, {0, EPERM}}, 1 << 9},
+        {{{2, 0}, {0, EPERM}, {0, EHOSTUNREACH}, {3, 0}, {0, ECONNREFUSED}, {1, 0}},
+         1 << 2 | 1 << 3 | 1 << 7},
+        {{{0, EINTR}, {5, 0}, {0, EINTR}, {0, EINTR}, {0, EINTR}, {0, EINTR}}, 0},
+        {{{0, EAGAIN}, {4, 0}, {0, EAGAIN}, {1, 0}, {0, EAGAIN}}, 0},
+        {{{0, ENOBUFS}, {4, 0}, {0, ENOBUFS}, {1, 0}, {0, ENOBUFS}}, 0},
+        {{{6, 0}, {0, EAGAIN}, {0, ENOBUFS}, {0, EAGAIN}, {0, EAGAIN}}, 1 << 6},
+        {{{0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN},
+          {0, EAGAIN}},
+         ALL},
+    };
+    struct serving serving;
+    serving_begin(&serving);
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        unsigned seen = 0;
+        verdicts = table[i].verdicts;
+        serve_numbers(&serving, 0, COUNT);
+        assert_int_equal(verdicts->sent | (unsigned)verdicts->error, 0); // all were given
+        verdicts = NULL;
+        serve_numbers(&serving, MARK, 1);
+        for (unsigned left = COUNT - (unsigned)__builtin_popcount(table[i].lost) + 1; left > 0;) {
+            uint8_t answered[QUERY_SIZE];
+            assert_int_equal(receive_datagram(serving.client, answered, sizeof(answered)),
+                             QUERY_SIZE);
+            uint32_t number = answer_number(answered);
+            assert_true(number == MARK || (number < COUNT && !(seen & 1U << number)));
+            seen |= number < COUNT ? 1U << number : 0;
+            left--;
+        }
+        assert_int_equal(seen, ALL & ~table[i].lost);
+    }
+    serving_end(&serving);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batches),     cmocka_unit_test(test_unanswered),
-        cmocka_unit_test(test_wildcard),    cmocka_unit_test(test_workers),
-        cmocka_unit_test(test_generations), cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_batches),       cmocka_unit_test(test_unanswered),
+        cmocka_unit_test(test_wildcard),      cmocka_unit_test(test_workers),
+        cmocka_unit_test(test_generations),   cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_refused_sends),
     };
     return cmocka_run_group_tests_name("net/udp", tests, NULL, NULL);
 }
