@@ -14,7 +14,9 @@ static const char zone_text[] = "www.example.com. 60 A 192.0.2.1\n"
                                 "none.example.com. 60 A 192.0.2.3\n"
                                 "open.example.com. 60 A 192.0.2.4\n"
                                 "stale.example.com. 60 A 192.0.2.5\n"
-                                "awaited.example.com. 60 A 192.0.2.6\n";
+                                "awaited.example.com. 60 A 192.0.2.6\n"
+                                "long.example.com. 60 TXT \"" X200 "\"\n"
+                                "long.example.com. 60 TXT \"" X200 X50 "\"\n";
 
 struct world {
     struct publisher *publisher;
@@ -65,6 +67,7 @@ static struct world world_make(const struct answer_options *options)
     steer(zone, "open.example.com.", TYPE_A, METHOD_ROTATE, 1)->all_down = ALL_DOWN_ALL;
     steer(zone, "stale.example.com.", TYPE_A, METHOD_ROTATE, 1)->all_down = ALL_DOWN_LAST_GOOD;
     steer(zone, "awaited.example.com.", TYPE_A, METHOD_ROTATE, 1);
+    steer(zone, "long.example.com.", TYPE_TXT, METHOD_ROTATE, 0)->all_down = ALL_DOWN_ALL;
     struct change *change = change_begin(world.publisher);
     change_zone(change, zone, plan_of_down, NULL);
     publish(change);
@@ -266,6 +269,47 @@ static void test_they_fit(void **state)
     world_end(&world);
 }
 
+// An extended error is never the cause of truncation (RFC 8914, 3): it takes what room is left, and
+// first its text goes, then all of it.
+static void test_error_takes_no_room(void **state)
+{
+    (void)state;
+    enum { BARE_SIZE = EDNS_OPTION_HEAD_SIZE + 2, PAYLOAD_MIN = 512, PAYLOAD_MAX = 700 };
+    static const char text[] = "no member is usable";
+    const unsigned text_size = sizeof(text) - 1;
+    struct answer_options options = options_full();
+    struct world world = world_make(&options);
+    static const uint8_t nsid[] = {0, EDNS_NSID, 0, 0};
+    for (size_t options_size = 0; options_size <= sizeof(nsid); options_size += sizeof(nsid)) {
+        struct question question = {.name = "long.example.com.",
+                                    .type = TYPE_TXT,
+                                    .edns = true,
+                                    .options = nsid,
+                                    .options_size = options_size};
+        struct reply *reply = ask(now(&world), world.worker, &question);
+        const unsigned plain = (unsigned)reply->size - BARE_SIZE - text_size;
+        reply_free(reply);
+        assert_in_range(plain, PAYLOAD_MIN + 1, PAYLOAD_MAX - BARE_SIZE - text_size);
+        for (unsigned payload = PAYLOAD_MIN; payload <= PAYLOAD_MAX; payload++) {
+            const unsigned room = payload < plain ? payload : payload - plain; // TC leaves plenty
+            const unsigned expected = room < BARE_SIZE               ? 0
+                                      : room < BARE_SIZE + text_size ? BARE_SIZE
+                                                                     : BARE_SIZE + text_size;
+            unsigned size = 0;
+            question.payload = payload;
+            reply = ask(now(&world), world.worker, &question);
+            const uint8_t *error = option_find(reply, EDNS_EDE, &size);
+            assert_int_equal(reply->tc, payload < plain);
+            assert_int_equal(reply->counts[0], payload < plain ? 0 : 2);
+            assert_int_equal(error != NULL ? size + EDNS_OPTION_HEAD_SIZE : 0, expected);
+            assert_true(error == NULL || get_u16(error) == EDE_OTHER);
+            assert_true(payload < plain || reply->size == plain + expected);
+            reply_free(reply);
+        }
+    }
+    world_end(&world);
+}
+
 // Padded to whole blocks, whatever the size.
 static void test_padding(void **state)
 {
@@ -441,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_configured),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_they_fit),
+        cmocka_unit_test(test_error_takes_no_room),
         cmocka_unit_test(test_padding),
         cmocka_unit_test(test_cookies),
         cmocka_unit_test(test_cookie_without_question),
