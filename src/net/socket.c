@@ -13,8 +13,6 @@ enum {
     LISTEN_BACKLOG = 1024,
     // A peer that never reads may pin this much of the kernel's memory, not what autotuning gives.
     TCP_SEND_BUFFER_SIZE = 128 << 10,
-    // What every path of IPv6 carries: no path discovery that a forged ICMP could drive.
-    IPV6_MTU_MIN = 1280,
 };
 
 enum { FOR_UDP = 1, FOR_TCP = 2, FOR_IPV4 = 4, FOR_IPV6 = 8, FOR_PROBE = 16, FOR_WILDCARD = 32 };
@@ -32,9 +30,9 @@ static const struct socket_option {
     {0, SOL_SOCKET, SO_REUSEPORT, 1, true},
     {FOR_UDP | FOR_IPV4 | FOR_WILDCARD, IPPROTO_IP, IP_PKTINFO, 1, true},
     {FOR_UDP | FOR_IPV6 | FOR_WILDCARD, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, true},
+    // No path discovery that a forged ICMP could drive; over IPv6 answers fit every path (udp.c).
     {FOR_UDP | FOR_IPV4, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT, false},
     {FOR_UDP | FOR_IPV6, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT, false},
-    {FOR_UDP | FOR_IPV6, IPPROTO_IPV6, IPV6_MTU, IPV6_MTU_MIN, false},
     {FOR_UDP, SOL_SOCKET, SO_RCVBUF, SOCKET_RECEIVE_BUFFER_SIZE, false},
     {FOR_UDP, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_RECEIVE_BUFFER_SIZE, false},
     // Accepted connections inherit both.

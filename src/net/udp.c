@@ -30,11 +30,16 @@ enum {
     ROUNDS_MAX = 32,
     SEND_RETRIES_MAX = 3,
     SEND_WAIT_MS = 1,
+    // What every path of IPv6 carries in one piece (RFC 8200, 5), and the two headers of it.
+    IPV6_MTU_MIN = 1280,
+    IPV6_HEADERS_SIZE = 40 + 8,
 };
 
 _Static_assert((int)UDP_BATCH_MAX <= (int)ANSWER_BATCH_MAX, "a batch is answered at once");
 _Static_assert((int)SLOT_SIZE >= (int)ANSWER_UDP_MAX + (int)PROXY_HEADER_UDP_MAX,
                "answers are written over the query");
+_Static_assert((int)ANSWER_UDP_MAX + (int)IPV6_HEADERS_SIZE <= (int)IPV6_MTU_MIN,
+               "over IPv6 no answer is cut into fragments");
 
 union peer {
     struct sockaddr any;
