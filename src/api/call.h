@@ -36,6 +36,7 @@ json_t *text_json(const char *text);
 // Consumes the JSON; fills the response.
 void response_json(struct api_response *response, unsigned status, const char *content_type,
                    json_t *json);
+// The members that every problem has; the caller's.
 json_t *problem_json(unsigned status, const char *detail);
 
 // Handlers, api/handlers.c and api/metrics.c.
@@ -53,7 +54,7 @@ void handle_geo_update(struct api_call *call);
 void handle_routes(struct api_call *call);
 void handle_metrics(struct api_call *call);
 
-// Handlers and bodies, api/health.c.
+// Handlers and bodies, api/health.c and api/health_probe.c.
 extern const struct api_field_info manual_fields[], release_fields[], test_fields[], beat_fields[];
 void handle_health_test(struct api_call *call);
 void handle_health_beat(struct api_call *call);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the routes do (but /metrics): each handler answers its call once. Called by routes.c on the
-// control thread, after method, role and the set of parameters were checked.
+// What most routes do (those of health, steering and /metrics have files of their own): each
+// handler answers its call once. Called by routes.c on the control thread, after method, role,
+// parameters and body were checked.
 #include "api/call.h"
 
 #include "base/memory.h"

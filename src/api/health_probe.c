@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { BEAT_TTL_MAX_S = 86400 };
+
 const struct api_field_info test_fields[] = {
     {"check", API_INTEGER, true, "Number of the check, as GET /v1/health shows it"}, {0}};
 
@@ -45,9 +47,9 @@ static void test_done(void *context, const struct probe_result *result)
         return;
     }
     const struct probe_reason_info *reason = &probe_reasons[result->reason];
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:b}", "result", reason->name, "counts_as",
+    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:b}", "result", reason->name, "counts_as",
                              verdicts[reason->verdict], "meaning", reason->help, "detail",
-                             result->detail, "warning", (int)result->warning);
+                             text_json(result->detail), "warning", (int)result->warning);
     put_ms(json, "connect_ms", result->connect_ns);
     put_ms(json, "tls_ms", result->tls_ns);
     put_ms(json, "first_byte_ms", result->first_byte_ns);
@@ -71,8 +73,7 @@ void handle_health_test(struct api_call *call)
         free(pending);
         call_problem(call, 404,
                      "there is no check of this number, or none that makes probes (heartbeats and "
-                     "expressions "
-                     "do not)");
+                     "expressions do not)");
     }
 }
 
@@ -86,30 +87,46 @@ static bool is_printable(const char *text)
     return true;
 }
 
+static void beat_check(const struct api_call *call, struct beat *beat, struct diags *diags)
+{
+    const struct place nowhere = {0};
+    const char *state = json_string_value(json_object_get(call->body, "state"));
+    const json_t *ttl = json_object_get(call->body, "ttl");
+    json_int_t seconds = json_integer_value(ttl);
+    beat->down = state != NULL && strcmp(state, "down") == 0;
+    if (state != NULL && !beat->down && strcmp(state, "up") != 0) {
+        diags_error(diags, nowhere, "state", "expected up or down");
+    }
+    if (ttl != NULL && (seconds < 1 || seconds > BEAT_TTL_MAX_S)) {
+        diags_error(diags, nowhere, "ttl", "expected 1 to %d seconds", BEAT_TTL_MAX_S);
+    } else {
+        beat->ttl_ns = (int64_t)seconds * NS_PER_SECOND;
+    }
+    if (beat->has_load && !(isfinite(beat->load) && beat->load >= 0)) {
+        diags_error(diags, nowhere, "load", "expected a number from 0");
+    }
+    if (beat->detail != NULL && !is_printable(beat->detail)) {
+        diags_error(diags, nowhere, "detail", "expected printable ASCII");
+    }
+}
+
 void handle_health_beat(struct api_call *call)
 {
-    const json_t *ttl = json_object_get(call->body, "ttl"),
-                 *load = json_object_get(call->body, "load");
+    struct diags diags = {0};
+    const json_t *load = json_object_get(call->body, "load");
     const char *name = json_string_value(json_object_get(call->body, "name"));
-    const char *state = json_string_value(json_object_get(call->body, "state"));
-    const char *detail = json_string_value(json_object_get(call->body, "detail"));
-    json_int_t seconds = json_integer_value(ttl);
     struct beat beat = {
-        .down = state && strcmp(state, "down") == 0,
-        .ttl_ns = (int64_t)seconds * NS_PER_SECOND,
         .has_load = load != NULL,
         .load = json_number_value(load),
-        .detail = detail,
+        .detail = json_string_value(json_object_get(call->body, "detail")),
     };
-    bool state_good = state == NULL || beat.down || strcmp(state, "up") == 0;
-    if (!state_good || (ttl && (seconds < 1 || seconds > 86400)) ||
-        (load && !(isfinite(beat.load) && beat.load >= 0)) || (detail && !is_printable(detail))) {
-        call_problem(call, 422,
-                     "expected state up or down, ttl 1 to 86400, load not negative, "
-                     "detail printable ASCII");
+    beat_check(call, &beat, &diags);
+    if (diags.error_count > 0) {
+        call_problem_diags(call, 422, "nothing was taken", &diags);
     } else if (!call->backend->health_beat(call->backend->state, name, &beat)) {
         call_problem(call, 404, "no check waits for a heartbeat of this name");
     } else {
         call_json(call, 200, json_pack("{s:s}", "name", name));
     }
+    diags_clear(&diags);
 }

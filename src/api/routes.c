@@ -239,17 +239,30 @@ static void run_route(struct api_call *call, const struct api_route *route)
     diags_clear(&diags);
 }
 
+static bool path_takes(const char *path, const char *method)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+        size_t size;
+        if (method_matches(&routes[i], method) &&
+            api_pattern_match(routes[i].pattern, path, &size) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Each method once, although several routes may hold the path: /v1/health/manual is one of its own
+// and a {check}, too.
 static void refuse_method(struct api_call *call)
 {
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
     struct api_response response;
     char allow[sizeof(response.allow)] = "";
     size_t used = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
-        size_t size;
-        if (api_pattern_match(routes[i].pattern, call->request->path, &size) != NULL) {
-            const char *also = strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "";
-            used += (size_t)snprintf(allow + used, sizeof(allow) - used, "%s%s%s",
-                                     used > 0 ? ", " : "", routes[i].method, also);
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+        if (path_takes(call->request->path, methods[i])) {
+            used += (size_t)snprintf(allow + used, sizeof(allow) - used, "%s%s",
+                                     used > 0 ? ", " : "", methods[i]);
             SP_ASSERT(used < sizeof(allow));
         }
     }

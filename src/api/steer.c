@@ -132,7 +132,8 @@ struct rtt_sample {
     json_int_t count;
 };
 
-static bool sample_read(const json_t *json, struct rtt_sample *sample)
+// NULL, or what is wrong with the sample.
+static const char *sample_read(const json_t *json, struct rtt_sample *sample)
 {
     const char *client = json_string_value(json_object_get(json, "client"));
     const char *site = json_string_value(json_object_get(json, "site"));
@@ -141,9 +142,16 @@ static bool sample_read(const json_t *json, struct rtt_sample *sample)
     sample->place = site ? site : value;
     sample->ms = json_number_value(json_object_get(json, "ms"));
     sample->count = count ? json_integer_value(count) : 1;
-    return client != NULL && address_parse(client, &sample->client) &&
-           (site == NULL) != (value == NULL) && sample->ms > 0 && sample->ms < 60000 &&
-           sample->count >= 1 && sample->count <= 1000000;
+    if (client == NULL || !address_parse(client, &sample->client)) {
+        return "client: expected an address";
+    }
+    if ((site == NULL) == (value == NULL)) {
+        return "expected either a site or a value";
+    }
+    if (!(sample->ms > 0 && sample->ms < 60000)) {
+        return "ms: expected a number above 0 and below 60000";
+    }
+    return sample->count < 1 || sample->count > 1000000 ? "count: expected 1 to 1000000" : NULL;
 }
 
 void handle_rtt_report(struct api_call *call)
@@ -154,11 +162,11 @@ void handle_rtt_report(struct api_call *call)
     size_t index, taken = 0;
     json_array_foreach(list, index, json)
     {
-        if (!sample_read(json, &sample)) {
-            char key[32];
-            snprintf(key, sizeof(key), "samples[%zu]", index);
-            diags_error(&diags, (struct place){0}, key,
-                        "expected a client's address, a site or a value, and ms from 0 to 60000");
+        char key[32];
+        const char *fault = sample_read(json, &sample);
+        snprintf(key, sizeof(key), "samples[%zu]", index);
+        if (fault != NULL) {
+            diags_error(&diags, (struct place){0}, key, "%s", fault);
         }
     }
     if (diags.error_count > 0) {
@@ -168,10 +176,9 @@ void handle_rtt_report(struct api_call *call)
     }
     json_array_foreach(list, index, json)
     {
-        if (sample_read(json, &sample)) {
-            taken += call->backend->rtt_report(call->backend->state, &sample.client, sample.place,
-                                               sample.ms, (unsigned)sample.count);
-        }
+        sample_read(json, &sample); // sound, as was seen above
+        taken += call->backend->rtt_report(call->backend->state, &sample.client, sample.place,
+                                           sample.ms, (unsigned)sample.count);
     }
     call_json(call, 200, json_pack("{s:I}", "taken", (json_int_t)taken));
 }

@@ -114,6 +114,9 @@ def test_heartbeats(daemon):
                what='late')
     assert beat(server, name='nobody')[0] == 404
     assert beat(server, name='writer', state='sideways')[0] == 422
+    status, problem = beat(server, name='writer', ttl=86401, load=-1, detail='\x07')
+    assert status == 422
+    assert [error['key'] for error in json.loads(problem)['errors']] == ['ttl', 'load', 'detail']
     assert beat(server, name='writer', ttl=0)[0] == 422
     server.stop()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Steering as clients see it: every type, sites, pools of pools."""
 
+import json
 import socket
 
 import dns.rdatatype
@@ -258,6 +259,13 @@ def test_fastest(daemon):
         reply = server.ask('fast.example.org.', ecs='10.1.7.0/24')
         assert ecs_of(reply).scopelen == 24
         assert server.get('/v1/rtt')['networks'] == 1
-        assert server.api('POST', '/v1/rtt', {'samples': [{'client': 'x', 'ms': 1}]})[0] == 422
+        refused = [({'client': 'x', 'site': 'a', 'ms': 1}, 'client: '),
+                   ({'client': '192.0.2.1', 'ms': 1}, 'either a site or a value'),
+                   ({'client': '192.0.2.1', 'site': 'a', 'ms': 0}, 'ms: '),
+                   ({'client': '192.0.2.1', 'site': 'a', 'ms': 1, 'count': 0}, 'count: ')]
+        status, body = server.api('POST', '/v1/rtt', {'samples': [bad for bad, _ in refused]})
+        assert status == 422
+        for i, (error, (_, says)) in enumerate(zip(json.loads(body)['errors'], refused)):
+            assert error['key'] == f'samples[{i}]' and says in error['message'], error
     finally:
         folder.remove()

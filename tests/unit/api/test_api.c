@@ -145,6 +145,9 @@ static void test_dispatch(void **state)
     call(&fake, "GET", "/v1/reload");
     assert_problem(405);
     assert_string_equal(caught.response.allow, "POST");
+    // Two routes hold this path.
+    assert_int_equal(call(&fake, "PUT", "/v1/health/manual"), 405);
+    assert_string_equal(caught.response.allow, "GET, HEAD, POST, DELETE");
     call_as(&fake, API_ROLE_READER, "POST", "/v1/reload", NULL, 0);
     assert_problem(403);
     assert_int_equal(fake.reload_count, 0);
