@@ -7,8 +7,8 @@
 // is bounded by that, and a reader that falls EVENTS_KEPT events behind is ended.
 #include "api/events.h"
 
-#include "api/time.h"
 #include "base/memory.h"
+#include "base/time_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -79,11 +79,11 @@ void events_free(struct events *events)
 
 void events_add(struct events *events, enum event_type type, json_t *object)
 {
-    char time[API_TIME_MAX];
+    char time[TIME_TEXT_MAX];
     uint64_t id = events->next++;
     json_t *json =
         json_pack("{s:I, s:s, s:s}", "id", (json_int_t)id, "type", event_type_names[type], "time",
-                  api_time_format(clock_wall_ns(events->clock), time));
+                  time_text_format(clock_wall_ns(events->clock), time));
     json_object_update(json, object);
     json_decref(object);
     char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));

@@ -4,7 +4,7 @@
 // thread, after method, role, parameters and body were checked.
 #include "api/call.h"
 
-#include "api/time.h"
+#include "base/time_text.h"
 #include "health/manual.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ static void read_time(const struct api_call *call, const char *name, int64_t *wa
                       struct diags *diags)
 {
     const char *text = body_text(call, name);
-    if (*text != '\0' && !api_time_parse(text, wall_ns)) {
+    if (*text != '\0' && !time_text_parse(text, wall_ns)) {
         diags_error(diags, (struct place){0}, name,
                     "expected a time like 2026-11-25T18:00:00Z (RFC 3339)");
     }

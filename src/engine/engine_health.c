@@ -4,7 +4,7 @@
 // Control thread.
 #include "engine/engine_internal.h"
 
-#include "api/time.h"
+#include "base/time_text.h"
 #include "dns/types.h"
 
 #include <stdio.h>
@@ -39,7 +39,7 @@ static size_t check_users(const struct engine *engine, int check)
 
 static json_t *check_status(const struct engine *engine, int index, const struct check_view *view)
 {
-    char target[SOCKADDR_TEXT_MAX], name[NAME_TEXT_MAX + RR_TYPE_TEXT_MAX], since[API_TIME_MAX];
+    char target[SOCKADDR_TEXT_MAX], name[NAME_TEXT_MAX + RR_TYPE_TEXT_MAX], since[TIME_TEXT_MAX];
     int64_t since_ns = clock_monotonic_ns(engine->clock) - view->since_ns;
     check_name(engine, index, 0, name, sizeof(name));
     json_t *json = json_pack(
@@ -47,7 +47,7 @@ static json_t *check_status(const struct engine *engine, int index, const struct
         "s:s}",
         "check", index, "kind", check_kinds[view->spec->kind].name, "target",
         check_view_target(view, target), "state", check_state_names[view->state], "since",
-        api_time_format(clock_wall_ns(engine->clock) - since_ns, since), "since_seconds",
+        time_text_format(clock_wall_ns(engine->clock) - since_ns, since), "since_seconds",
         (double)since_ns / (double)NS_PER_SECOND, "last_result",
         probe_reasons[view->last_reason].name, "detail", view->last_detail, "latency_ms",
         ms(view->last_latency_ns), "probes", (json_int_t)view->probe_count, "failures",
@@ -83,9 +83,9 @@ static json_t *results_json(const struct engine *engine, const struct history *h
     int64_t ahead_ns = clock_wall_ns(engine->clock) - clock_monotonic_ns(engine->clock);
     for (unsigned age = 0; age < history->count; age++) {
         struct history_result result = history_result(history, age);
-        char at[API_TIME_MAX];
+        char at[TIME_TEXT_MAX];
         json_array_append_new(list, json_pack("{s:s, s:s, s:f}", "at",
-                                              api_time_format(result.at_ns + ahead_ns, at),
+                                              time_text_format(result.at_ns + ahead_ns, at),
                                               "result", probe_reasons[result.reason].name,
                                               "latency_ms", ms(result.latency_ns)));
     }
@@ -135,11 +135,11 @@ json_t *engine_doubt(struct engine *engine)
                              "anchors_up", (json_int_t)doubt->anchors_good);
     if (doubt_frozen(doubt)) {
         int64_t for_ns = clock_monotonic_ns(engine->clock) - doubt->since_ns;
-        char since[API_TIME_MAX];
+        char since[TIME_TEXT_MAX];
         json_object_set_new(json, "cause", json_string(doubt_cause_names[doubt->cause]));
         json_object_set_new(
             json, "since",
-            json_string(api_time_format(clock_wall_ns(engine->clock) - for_ns, since)));
+            json_string(time_text_format(clock_wall_ns(engine->clock) - for_ns, since)));
     }
     return json;
 }
@@ -170,13 +170,13 @@ void engine_tell_manual(struct engine *engine, const char *what, const char *pat
 {
     json_t *json = json_pack("{s:s, s:s}", "what", what, "pattern", pattern);
     if (entry != NULL) {
-        char until[API_TIME_MAX];
+        char until[TIME_TEXT_MAX];
         json_object_set_new(json, "who", json_string(entry->who));
         json_object_set_new(json, "why", json_string(entry->why));
         json_object_set_new(json, "until",
                             entry->until_ns == 0
                                 ? json_null()
-                                : json_string(api_time_format(entry->until_ns, until)));
+                                : json_string(time_text_format(entry->until_ns, until)));
     }
     events_add(engine->events, EVENT_MANUAL, json);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/manual_file.h"
 
-#include "api/time.h"
 #include "base/durable_file.h"
 #include "base/memory.h"
 #include "base/text_file.h"
+#include "base/time_text.h"
 
 #include <string.h>
 
@@ -12,16 +12,16 @@ enum { VERSION = 1, SIZE_MAX_MIB = 4 };
 
 json_t *manual_entry_json(const struct manual_entry *entry)
 {
-    char set[API_TIME_MAX], from[API_TIME_MAX], until[API_TIME_MAX];
+    char set[TIME_TEXT_MAX], from[TIME_TEXT_MAX], until[TIME_TEXT_MAX];
     json_t *json =
         json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", (json_int_t)entry->id, "state",
                   manual_state_names[entry->state], "pattern", entry->pattern, "who", entry->who,
-                  "why", entry->why, "set", api_time_format(entry->set_ns, set), "from",
-                  api_time_format(entry->from_ns, from), "weekly", (int)entry->weekly);
+                  "why", entry->why, "set", time_text_format(entry->set_ns, set), "from",
+                  time_text_format(entry->from_ns, from), "weekly", (int)entry->weekly);
     SP_ASSERT(json != NULL); // texts are UTF-8: they came as JSON
     json_object_set_new(
         json, "until",
-        entry->until_ns == 0 ? json_null() : json_string(api_time_format(entry->until_ns, until)));
+        entry->until_ns == 0 ? json_null() : json_string(time_text_format(entry->until_ns, until)));
     return json;
 }
 
@@ -58,10 +58,10 @@ static bool entry_read(json_t *json, struct manual_entry *entry)
     }
     entry->id = (uint64_t)id;
     entry->weekly = weekly != 0;
-    return entry->state != MANUAL_NONE && id > 0 && api_time_parse(set, &entry->set_ns) &&
-           api_time_parse(from, &entry->from_ns) &&
+    return entry->state != MANUAL_NONE && id > 0 && time_text_parse(set, &entry->set_ns) &&
+           time_text_parse(from, &entry->from_ns) &&
            (json_is_null(until) ||
-            (json_is_string(until) && api_time_parse(json_string_value(until), &entry->until_ns)));
+            (json_is_string(until) && time_text_parse(json_string_value(until), &entry->until_ns)));
 }
 
 static bool entries_read(json_t *list, struct manual *manual, struct diags *diags)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/time_text.h"
 #include "format/yaml_out.h"
 
 #include <string.h>
@@ -138,29 +139,13 @@ static void part_write(FILE *out, uint32_t ppm)
     fprintf(out, "%.*s%%", (int)size, text);
 }
 
-// RFC 3339 in UTC; yaml_ramp.c reads it. Not before 1970.
-static void time_write(FILE *out, int64_t time_ns)
-{
-    int64_t seconds = time_ns / NS_PER_SECOND;
-    unsigned of_day = (unsigned)(seconds % 86400);
-    // Days since March 1 of the year 0, in eras of 400 years: leap days come last in a year.
-    unsigned days = (unsigned)(seconds / 86400) + 719468, era = days / 146097,
-             of_era = days % 146097;
-    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
-    unsigned march = (5 * of_year + 2) / 153; // months since March
-    unsigned month = march < 10 ? march + 3 : march - 9;
-    fprintf(out, "\"%04u-%02u-%02uT%02u:%02u:%02uZ\"", era * 400 + year + (month <= 2), month,
-            of_year - (153 * march + 2) / 5 + 1, of_day / 3600, of_day / 60 % 60, of_day % 60);
-}
-
 static void ramp_write(FILE *out, const struct ramp *ramp)
 {
     fputs("{abort_below: ", out);
     part_write(out, ramp->abort_below_ppm);
     if (ramp->start_ns != 0) {
-        fputs(", start: ", out);
-        time_write(out, ramp->start_ns);
+        char start[TIME_TEXT_MAX];
+        fprintf(out, ", start: \"%s\"", time_text_format(ramp->start_ns, start));
     }
     fputs(", steps: [", out);
     for (size_t i = 0; i < ramp->step_count; i++) {

@@ -6,57 +6,24 @@
 #include "format/yaml_targets.h"
 
 #include "base/clock.h"
+#include "base/time_text.h"
 
 #include <string.h>
 
 static const char *const ramp_keys[] = {"start", "steps", "abort_below"};
 static const char *const step_keys[] = {"share", "for"};
 
-// Days since 1970 of a date of the Gregorian calendar.
-static int64_t days_from_date(int64_t year, unsigned month, unsigned day)
-{
-    year -= month <= 2;
-    int64_t era = year / 400, of_era = year - era * 400;
-    int64_t of_year = (153 * (int64_t)(month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-// As many digits as the form has letters of one kind there: "YYYY" or "MM".
-static unsigned digits_read(const char *text, size_t at, size_t count, bool *good)
-{
-    unsigned number = 0;
-    for (size_t i = at; i < at + count; i++) {
-        *good &= text[i] >= '0' && text[i] <= '9';
-        number = number * 10 + (unsigned)(text[i] - '0');
-    }
-    return number;
-}
-
-// RFC 3339 in UTC: "2026-11-25T10:00:00Z".
+// From 1970 on: 0 says that none is given.
 static bool start_read(const struct yaml *at, int64_t *start_ns)
 {
-    static const char form[] = "0000-00-00T00:00:00Z";
     const char *text = yaml_text(at);
     if (text == NULL) {
         return false;
     }
-    bool good = strlen(text) == strlen(form);
-    for (size_t i = 0; good && i < strlen(form); i++) {
-        good = form[i] == '0' || form[i] == text[i];
-    }
-    unsigned parts[6] = {0};
-    static const uint8_t places[] = {0, 5, 8, 11, 14, 17};
-    for (size_t i = 0; good && i < ARRAY_SIZE(places); i++) {
-        parts[i] = digits_read(text, places[i], i == 0 ? 4 : 2, &good);
-    }
-    if (!good || parts[0] < 1970 || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 ||
-        parts[2] > 31 || parts[3] > 23 || parts[4] > 59 || parts[5] > 59) {
+    if (!time_text_parse(text, start_ns) || *start_ns < 0) {
         yaml_error(at, "expected a time such as 2026-11-25T10:00:00Z, found \"%.40s\"", text);
         return false;
     }
-    int64_t seconds = days_from_date(parts[0], parts[1], parts[2]) * 86400 +
-                      (int64_t)(parts[3] * 3600 + parts[4] * 60 + parts[5]);
-    *start_ns = seconds * NS_PER_SECOND;
     return true;
 }
 

@@ -148,6 +148,7 @@ static const struct document_case bad_documents[] = {
              "      - {pool: a, share: 5%, ramp: {start: '2026-13-25T10:00:00Z', abort_below: 0.8, "
              "steps: [{share: 5%}, {share: 4%, for: 0}, 5, {for: 1m}]}}\n"
              "      - {pool: a, ramp: {}}\n"
+             "      - {pool: a, ramp: {start: '2026-02-29T10:00:00Z', steps: [{share: 5%}]}}\n"
              "      - {pool: b}\n",
      .diags = "7:30 error r.dynamic.rules[0].ramp: \"share\" and \"ramp\" do not go "
               "together\n"
@@ -164,7 +165,9 @@ static const struct document_case bad_documents[] = {
               "2026-11-25T10:00:00Z, found \"2026-13-25T10:00:00Z\"\n"
               "7:81 error r.dynamic.rules[0].ramp.abort_below: expected a part of the pool's "
               "members such as 80%, found \"0.8\"\n"
-              "8:19 error r.dynamic.rules[1].ramp: missing \"steps\"\n"},
+              "8:19 error r.dynamic.rules[1].ramp: missing \"steps\"\n"
+              "9:34 error r.dynamic.rules[2].ramp.start: expected a time such as "
+              "2026-11-25T10:00:00Z, found \"2026-02-29T10:00:00Z\"\n"},
     {.text = "a: {type: A, value: 192.0.2.1, dynamic: {pools: {p: {values: [{value: 192.0.2.1, "
              "name: x}, {value: 192.0.2.2, name: x}]}}, rules: [{pool: p}]}}\n",
      .diags = "1:54 error a.dynamic.pools.p.values: the name \"x\" is here twice\n"},

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "api/time.h"
+#include "base/time_text.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-const char *api_time_format(int64_t wall_ns, char text[API_TIME_MAX])
+const char *time_text_format(int64_t wall_ns, char text[TIME_TEXT_MAX])
 {
     time_t seconds = (time_t)(wall_ns / NS_PER_SECOND);
     struct tm utc;
-    if (gmtime_r(&seconds, &utc) == NULL || strftime(text, API_TIME_MAX, "%FT%TZ", &utc) == 0) {
-        snprintf(text, API_TIME_MAX, "-");
+    if (gmtime_r(&seconds, &utc) == NULL || strftime(text, TIME_TEXT_MAX, "%FT%TZ", &utc) == 0) {
+        snprintf(text, TIME_TEXT_MAX, "-");
     }
     return text;
 }
@@ -70,7 +70,7 @@ static bool clock_parse(const char **at, struct tm *utc)
            utc->tm_mday <= 31 && utc->tm_hour < 24 && utc->tm_min < 60 && utc->tm_sec <= 60;
 }
 
-bool api_time_parse(const char *text, int64_t *wall_ns)
+bool time_text_parse(const char *text, int64_t *wall_ns)
 {
     struct tm utc = {0};
     int64_t offset_s;
@@ -79,13 +79,13 @@ bool api_time_parse(const char *text, int64_t *wall_ns)
     }
     utc.tm_year -= 1900;
     utc.tm_mon--;
-    int day = utc.tm_mday;
-    bool leap_second = utc.tm_sec == 60;
+    int day = utc.tm_mday, leap_s = utc.tm_sec == 60;
+    utc.tm_sec -= leap_s; // so that only a day that is not there moves the date
     time_t seconds = timegm(&utc);
     int64_t limit = INT64_MAX / NS_PER_SECOND - 86400;
-    if ((utc.tm_mday != day && !leap_second) || seconds > limit) { // 31 April; year 2300
+    if (utc.tm_mday != day || seconds > limit) { // 31 April; year 2262
         return false;
     }
-    *wall_ns = ((int64_t)seconds - offset_s) * NS_PER_SECOND;
+    *wall_ns = ((int64_t)seconds + leap_s - offset_s) * NS_PER_SECOND;
     return true;
 }
