@@ -44,6 +44,35 @@ static bool header_read(const struct csv *csv, const char *path,
     return true;
 }
 
+// A field without a column: a value that holds a comma and no quotes would lose its end.
+static bool row_fits(const struct csv *csv, size_t column_count, const char *path,
+                     struct diags *diags)
+{
+    for (size_t i = column_count; i < csv->count; i++) {
+        if (*csv->fields[i] != '\0') {
+            diags_error(diags, (struct place){path, csv->line, csv->columns[i]}, NULL,
+                        "more fields than the first row has names (%zu): quote a value that holds "
+                        "a comma",
+                        column_count);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void row_read(const struct csv *csv, const enum dump_field *columns, size_t column_count,
+                     const char *path, struct dump *dump)
+{
+    struct dump_row *row = dump_row_add(dump);
+    row->place = (struct place){path, csv->line, 1};
+    row->set = csv->line;
+    for (size_t i = 0; i < MIN(csv->count, column_count); i++) {
+        if (columns[i] < DUMP_FIELD_COUNT) {
+            row->fields[columns[i]] = arena_strdup(dump->arena, csv->fields[i]);
+        }
+    }
+}
+
 void dump_csv_read(struct dump *dump, const char *path, char *text, size_t size,
                    struct diags *diags)
 {
@@ -57,18 +86,12 @@ void dump_csv_read(struct dump *dump, const char *path, char *text, size_t size,
     if (!header_read(&csv, path, columns, diags)) {
         return;
     }
+    size_t column_count = csv.count;
     while (csv_next(&csv)) {
         if (csv.fault) {
             diags_error(diags, (struct place){path, csv.line, 1}, NULL, "%s", csv.fault);
-            continue;
-        }
-        struct dump_row *row = dump_row_add(dump);
-        row->place = (struct place){path, csv.line, 1};
-        row->set = csv.line;
-        for (size_t i = 0; i < csv.count; i++) {
-            if (columns[i] < DUMP_FIELD_COUNT) {
-                row->fields[columns[i]] = arena_strdup(dump->arena, csv.fields[i]);
-            }
+        } else if (row_fits(&csv, column_count, path, diags)) {
+            row_read(&csv, columns, column_count, path, dump);
         }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the files of the import share. Internal to zone/; one thread.
+// What the files of the import share. Internal to format/; one thread.
 #pragma once
 
 #include "base/memory.h"
@@ -26,7 +26,7 @@ struct dump_row {
     const char *fields[DUMP_FIELD_COUNT];
     unsigned set; // rows of one record set (Huawei) have one number
     struct place place;
-    char key[32]; // "records[3]" in JSON, "" in CSV
+    char key[32]; // "row 4" in JSON, "" in CSV
 };
 
 struct dump {
@@ -37,6 +37,7 @@ struct dump {
 
 // The field that a column or key of this name is; DUMP_FIELD_COUNT when it is none of ours.
 enum dump_field dump_field_find(const char *name);
+// A row that says nothing yet; valid until the next is added.
 struct dump_row *dump_row_add(struct dump *dump);
 // Reads all rows out of the text, which is changed.
 void dump_csv_read(struct dump *dump, const char *path, char *text, size_t size,

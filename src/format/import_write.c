@@ -107,24 +107,33 @@ static bool weights_find(const struct group *group)
     return any;
 }
 
-// Of a record set the weight is for all its values together: each gets its part, in whole numbers
-// that are right for every set of the line.
+// What the weights of a line are multiplied by, so that each set's is a whole number for each of
+// its values. Where that would be too much for the greatest of them, as much as is possible:
+// rounding is then the lesser evil.
+static uint64_t weights_scale(const struct group *group, const struct import_row *of)
+{
+    uint64_t scale = 1, most = 1;
+    for (size_t i = 0; i < group->count; i++) {
+        const struct import_row *row = &group->items[i];
+        if (!row->first_of_set || !same_line(row, of)) {
+            continue;
+        }
+        most = MAX(most, (uint64_t)row->weight);
+        if (scale % row->set_size != 0) {
+            scale *= scale > WEIGHT_MAX ? 1 : row->set_size;
+        }
+    }
+    return MIN(scale, WEIGHT_MAX / most);
+}
+
+// Of a record set the weight is for all its values together: each gets its part.
 static uint32_t weight_of(const struct group *group, const struct import_row *row)
 {
-    uint64_t product = 1;
-    if (group->rows->import->provider != DUMP_HUAWEI || row->set_size == 0) {
+    if (group->rows->import->provider != DUMP_HUAWEI || row->set_size == 0 || row->weight == 0) {
         return row->weight;
     }
-    for (size_t i = 0; i < group->count; i++) {
-        const struct import_row *other = &group->items[i];
-        if (other->first_of_set && same_line(other, row) && product % other->set_size != 0) {
-            product *= other->set_size;
-        }
-        if (product * row->weight > WEIGHT_MAX) {
-            return row->weight;
-        }
-    }
-    return (uint32_t)(row->weight * product / row->set_size);
+    uint64_t part = row->weight * weights_scale(group, row) / row->set_size;
+    return (uint32_t)MAX(part, (uint64_t)1);
 }
 
 static void report_weights(const struct group *group)
@@ -246,25 +255,14 @@ static void group_write(const struct group *group, const struct zone_writer *wri
 
 // --- the document
 
-static void owner_relative(const struct import_rows *rows, const uint8_t *owner,
-                           char text[NAME_TEXT_MAX])
-{
-    char apex[NAME_TEXT_MAX];
-    name_format(owner, text);
-    name_format(rows->import->apex, apex);
-    size_t size = strlen(text), below = strlen(apex);
-    text[size > below ? size - below - 1 : 0] = '\0';
-}
-
-static _Thread_local const struct import_rows *sorted_rows;
-
-static int row_compare(const void *a, const void *b)
+static int row_compare(const void *a, const void *b, void *context)
 {
     const struct import_row *x = a, *y = b;
+    const uint8_t *apex = context;
     if (!name_equal(x->owner, y->owner)) {
         char left[NAME_TEXT_MAX], right[NAME_TEXT_MAX];
-        owner_relative(sorted_rows, x->owner, left);
-        owner_relative(sorted_rows, y->owner, right);
+        owner_text(apex, x->owner, left);
+        owner_text(apex, y->owner, right);
         int order = yaml_out_order(left, right);
         return order != 0 ? order : strcmp(left, right);
     }
@@ -313,7 +311,7 @@ static void report_cname(const struct import_rows *rows, size_t first, size_t en
     }
     if (cname && other) {
         char name[NAME_TEXT_MAX];
-        owner_relative(rows, rows->items[first].owner, name);
+        owner_text(rows->import->apex, rows->items[first].owner, name);
         diags_error(rows->diags, rows->items[first].from->place, *name ? name : "@",
                     "has CNAME records beside others, on whatever lines: DNS does not allow it "
                     "(RFC 1034, 3.6.2); remove one kind");
@@ -329,9 +327,9 @@ void import_rows_write(struct import_rows *rows, FILE *out)
     };
     const struct zone_writer writer = {
         .lines = rows->import->lines, .out = out, .diags = rows->diags};
-    sorted_rows = rows;
     if (rows->count > 0) {
-        qsort(rows->items, rows->count, sizeof(*rows->items), row_compare);
+        qsort_r(rows->items, rows->count, sizeof(*rows->items), row_compare,
+                (void *)(uintptr_t)rows->import->apex);
     }
     fputs("---\n", out);
     if (rows->import->provider != DUMP_ROWS) {
@@ -346,7 +344,7 @@ void import_rows_write(struct import_rows *rows, FILE *out)
                rows->items[i].type == rows->items[i + group.count].type) {
             group.count++;
         }
-        owner_relative(rows, group.items[0].owner, group.name);
+        owner_text(rows->import->apex, group.items[0].owner, group.name);
         rr_type_format(group.items[0].type, group.type);
         if (i == 0 || !name_equal(rows->items[i - 1].owner, rows->items[i].owner)) {
             yaml_out_text(out, group.name);

@@ -97,7 +97,7 @@ static void row_text_write(const struct rows_out *rows, const struct record_out 
     static const char *const statuses[] = {"obey", "up", "down"};
     char name[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX], number[16];
     FILE *out = rows->writer->out;
-    owner_text(record->zone, record->owner->name, name);
+    owner_text(zone_apex(record->zone), record->owner->name, name);
     rr_type_format(record->rrset->type, type);
     const char *status = member && member->disabled ? "paused"
                          : member                   ? statuses[member->status]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // YAML text, for the writers: scalars in quotes where any reader, old or new, might take them for
-// something else. Internal to zone/.
+// something else. Internal to format/.
 #pragma once
 
 #include "base/base.h"

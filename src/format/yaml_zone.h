@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the files of the YAML zone reader share. Internal to zone/; one thread.
+// What the files of the YAML zone reader share. Internal to format/; one thread.
 #pragma once
 
 #include "format/document.h"

@@ -34,17 +34,13 @@ bool rrset_is_default(const struct rrset *rrset)
     return (rrset->type == TYPE_SOA || rrset->type == TYPE_NS) && rrset->place.line == 0;
 }
 
-const char *owner_text(const struct zone *zone, const uint8_t *owner, char text[NAME_TEXT_MAX])
+const char *owner_text(const uint8_t *apex, const uint8_t *owner, char text[NAME_TEXT_MAX])
 {
-    char apex[NAME_TEXT_MAX];
+    char below[NAME_TEXT_MAX];
     name_format(owner, text);
-    name_format(zone_apex(zone), apex);
-    size_t size = strlen(text), below = strlen(apex);
-    if (strcmp(apex, ".") == 0) {
-        below = 1;
-    }
-    SP_ASSERT(size >= below);
-    text[size > below ? size - below - (strcmp(apex, ".") != 0) : 0] = '\0';
+    // The root is the final dot itself; any other apex has one before it.
+    size_t cut = name_is_root(apex) ? 1 : strlen(name_format(apex, below)) + 1, size = strlen(text);
+    text[size > cut ? size - cut : 0] = '\0';
     return text;
 }
 
@@ -68,7 +64,8 @@ const struct owner **owners_sorted(const struct zone *zone, size_t *count)
     char text[NAME_TEXT_MAX];
     for (size_t i = 0; i < *count; i++) {
         const struct owner *owner = zone_owner(zone, i);
-        keyed[i] = (struct keyed){mem_strdup(owner_text(zone, owner->name, text)), owner};
+        keyed[i] =
+            (struct keyed){mem_strdup(owner_text(zone_apex(zone), owner->name, text)), owner};
     }
     qsort(keyed, *count, sizeof(*keyed), keyed_compare);
     for (size_t i = 0; i < *count; i++) {
@@ -312,7 +309,7 @@ static void owner_write(const struct zone *zone, const struct owner *owner,
     struct record_out record = {.writer = writer, .zone = zone, .dialect = dialect, .owner = owner};
     char text[NAME_TEXT_MAX];
     bool begun = false;
-    owner_text(zone, owner->name, text);
+    owner_text(zone_apex(zone), owner->name, text);
     name_format(owner->name, record.name);
     for (const struct rrset *rrset = owner->rrsets; rrset; rrset = rrset->next) {
         record.rrset = rrset;

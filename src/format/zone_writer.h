@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What the files of the writers share. Internal to zone/; one thread.
+// What the files of the writers share. Internal to format/; one thread.
 #pragma once
 
 #include "format/writers.h"
@@ -30,8 +30,8 @@ void record_member_write(const struct record_out *record, const struct member *m
 // The key `dynamic`.
 void record_dynamic_write(const struct record_out *record);
 
-// The owner relative to the zone: "" at the top. Returns `text`.
-const char *owner_text(const struct zone *zone, const uint8_t *owner, char text[NAME_TEXT_MAX]);
+// The owner relative to the zone's apex: "" at the top. Returns `text`.
+const char *owner_text(const uint8_t *apex, const uint8_t *owner, char text[NAME_TEXT_MAX]);
 // Owners in the order of octoDNS's keys. Released with free().
 const struct owner **owners_sorted(const struct zone *zone, size_t *count);
 // Whether the RRset came from the configuration and is in no document.

@@ -237,8 +237,28 @@ def test_huawei_sets_with_weights(folder):
     assert 'have several values' in result.stderr
 
 
+def test_huawei_weights_that_are_too_much_together(folder):
+    """The sets keep their shares, as near as whole numbers up to a million go."""
+    sets = [{'name': 'w.example.com.', 'type': 'A', 'line': 'Dianxin', 'weight': weight, 'ttl': 300,
+             'status': 'ACTIVE', 'records': [f'192.0.{size}.{i}' for i in range(size)]}
+            for weight, size in ((1000, 7), (100, 11), (100, 13), (100, 17))]
+    result = run_import(folder(), 'huawei', json.dumps({'recordsets': sets}))
+    rows = yaml.safe_load(result.stdout)['w'][0]['records']
+    sums = [sum(row['weight'] for row in rows if row['value'].startswith(f'192.0.{size}.'))
+            for size in (7, 11, 13, 17)]
+    assert all(abs(10 * part / sums[0] - 1) < 0.001 for part in sums[1:]), sums
+
+
+def test_the_zone_may_be_the_root(folder):
+    made = folder()
+    source = made.write('dump.csv', 'name,type,value\nwww,A,192.0.2.1\na.example,A,192.0.2.2\n')
+    result = cli('import', str(source), '--from', 'rows', '--zone', '.')
+    assert set(yaml.safe_load(result.stdout)) == {'www', 'a.example'}
+
+
 @pytest.mark.parametrize('text, words', [
     ('', 'is empty'),
+    ('name,type,value\nt,TXT,one, two\n', ':2:11: error: more fields than the first row has'),
     ('a,b,c\n1,2,3\n', 'name, type and value are compulsory'),
     ('name,type,value\nwww,A,192.0.2.256\n', ':2:1: error: "192.0.2.256" is no value of type A'),
     ('name,type,value\nw w,A,192.0.2.1\n', 'is no name'),
