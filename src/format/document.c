@@ -278,17 +278,7 @@ static struct yaml_node *pair_compose(struct document *document, struct fy_event
     return value;
 }
 
-static bool map_has(const struct yaml_node *map, const char *key)
-{
-    for (const struct yaml_node *child = map->first; child; child = child->next) {
-        if (strcmp(child->key, key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// "<<": the keys of one map, or of a list of maps, that the map does not have itself.
+// "<<": the keys of one map, or of a list of maps, behind those that are there.
 static void merge_into(struct document *document, struct yaml_node *map, struct yaml_node ***link,
                        const struct yaml_node *from)
 {
@@ -302,11 +292,9 @@ static void merge_into(struct document *document, struct yaml_node *map, struct 
         fault(document, from->line, from->column, "\"<<\" needs a mapping, or a list of them");
         return;
     }
-    for (const struct yaml_node *child = from->first; child && !document->ended;
+    for (const struct yaml_node *child = from->first; child && expand(document, child);
          child = child->next) {
-        if (!map_has(map, child->key) && expand(document, child)) {
-            child_append(map, link, arena_copy(document->arena, child, sizeof(*child)));
-        }
+        child_append(map, link, arena_copy(document->arena, child, sizeof(*child)));
     }
 }
 
@@ -318,18 +306,25 @@ static int key_compare(const void *a, const void *b)
     return order ? order : (left->index > right->index) - (left->index < right->index);
 }
 
-static void check_duplicates(struct document *document, const struct yaml_node *map)
+// The children by key, equal ones in their order; released with free().
+static struct yaml_node **children_sorted(const struct yaml_node *map)
 {
-    if (map->child_count < 2) {
-        return;
-    }
     struct yaml_node **sorted = mem_alloc_array(map->child_count, sizeof(struct yaml_node *));
     size_t count = 0;
     for (struct yaml_node *child = map->first; child; child = child->next) {
         sorted[count++] = child;
     }
     qsort(sorted, count, sizeof(struct yaml_node *), key_compare);
-    for (size_t i = 1; i < count; i++) {
+    return sorted;
+}
+
+static void check_duplicates(struct document *document, const struct yaml_node *map)
+{
+    if (map->child_count < 2) {
+        return;
+    }
+    struct yaml_node **sorted = children_sorted(map);
+    for (size_t i = 1; i < map->child_count; i++) {
         if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0 && !sorted[i]->key_bad) {
             char text[160];
             snprintf(text, sizeof(text), "the key \"%.80s\" is here twice; first in line %u",
@@ -337,6 +332,29 @@ static void check_duplicates(struct document *document, const struct yaml_node *
             fault(document, sorted[i]->key_line, sorted[i]->key_column, text);
         }
     }
+    free(sorted);
+}
+
+// Of equal keys the first stays: the map's own come before those of merges. By sorting, because a
+// merge may bring a million keys.
+static void merged_drop(struct yaml_node *map)
+{
+    struct yaml_node **sorted = children_sorted(map), **link = &map->first, *child = map->first;
+    size_t count = map->child_count;
+    bool *dropped = mem_alloc_array(count, sizeof(*dropped));
+    for (size_t i = 1; i < count; i++) {
+        dropped[sorted[i]->index] = strcmp(sorted[i - 1]->key, sorted[i]->key) == 0;
+    }
+    map->child_count = 0;
+    map->weight = 1;
+    for (struct yaml_node *next; child != NULL; child = next) {
+        next = child->next;
+        if (!dropped[child->index]) {
+            child_append(map, &link, child);
+        }
+    }
+    *link = NULL;
+    free(dropped);
     free(sorted);
 }
 
@@ -363,8 +381,11 @@ static void map_fill(struct document *document, struct yaml_node *map, unsigned 
         }
     }
     check_duplicates(document, map);
-    for (const struct yaml_node *from = merged; from; from = from->next) {
+    for (const struct yaml_node *from = merged; from && !document->ended; from = from->next) {
         merge_into(document, map, &link, from);
+    }
+    if (merged != NULL && map->child_count > 1) {
+        merged_drop(map);
     }
 }
 
@@ -390,8 +411,9 @@ static struct yaml_node *compose(struct document *document, struct fy_event *eve
         tag_check(document, event->sequence_start.tag, node);
         list_fill(document, node, depth + 1);
         anchor = event->sequence_start.anchor;
+    } else if (event->type != FYET_MAPPING_START) {
+        stop(document, line, column, "not valid YAML: it ends in the middle");
     } else {
-        SP_ASSERT(event->type == FYET_MAPPING_START);
         node->kind = YAML_MAP;
         tag_check(document, event->mapping_start.tag, node);
         map_fill(document, node, depth + 1);

@@ -234,7 +234,7 @@ static bool text_read(const struct check_reader *reader, const struct yaml *at,
         return ca_read(reader, at, field);
     }
     if (strcmp(option->name, "headers") == 0) {
-        return headers_read(reader, at, field);
+        return headers_read(reader, at, field) && (*field == NULL || text_good(at, option, *field));
     }
     if (at->node->kind == YAML_NULL) {
         return true;
@@ -342,8 +342,8 @@ static bool operands_read(const struct check_reader *reader, const struct yaml *
     }
     size_t count = list.node->child_count;
     if (count == 0 || count > CHECK_OPERANDS_MAX || (check->kind == CHECK_NOT && count != 1)) {
-        yaml_error(&list, "expected %s checks, found %zu",
-                   check->kind == CHECK_NOT ? "exactly 1 of" : "1 to 32", count);
+        yaml_error(&list, "expected %s, found %zu",
+                   check->kind == CHECK_NOT ? "exactly 1 check" : "1 to 32 checks", count);
         return false;
     }
     const struct check_spec **operands = arena_alloc(reader->arena, count * sizeof(*operands));

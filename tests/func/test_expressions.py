@@ -72,7 +72,7 @@ def test_faults_of_expressions(folder):
     made.zone('shared.yaml', shared)
     made.zone('example.org.yaml', {'www': record('fien'), 'w': record({'use': 'fine', 'port': 0})})
     said = made.cli('check').stdout
-    for text in ('the check "a" comes back to itself', 'expected exactly 1 of checks, found 2',
+    for text in ('the check "a" comes back to itself', 'expected exactly 1 check, found 2',
                  'expected 1 to 32 checks, found 0', '"least" must be from 1 to the number',
                  'there is no check "fien" in shared.yaml; did you mean "fine"?',
                  'expected a whole number from 1 to 65535, found "0"'):

@@ -72,12 +72,45 @@ static void test_many_subnets(void **state)
     free(text);
 }
 
+// Headers of a check are written out again by the exporter, which has room for so much.
+static void test_long_headers(void **state)
+{
+    (void)state;
+    static const char head[] =
+        "w: {type: A, value: 192.0.2.1, signpost: {check: {kind: http, port: 80, "
+        "headers: {X-A: \"";
+    char text[8192];
+    for (size_t size = 4096 - strlen("X-A: \n"); size <= 4096; size += 6) {
+        memcpy(text, head, strlen(head));
+        memset(text + strlen(head), 'x', size);
+        strcpy(text + strlen(head) + size, "\"}}}}\n");
+        struct outcome outcome = read_yaml(text);
+        expect_diags(
+            &outcome,
+            size < 4096 ? "" : "1:73 error w.signpost.check.headers: at most 4096 characters\n");
+        outcome_end(&outcome);
+    }
+}
+
+// Merged keys are told from those that are there without comparing each with each: ten thousand
+// million comparisons would be a minute for a document of a megabyte.
+static void test_many_merged_keys(void **state)
+{
+    (void)state;
+    char *text = many("b: &b\n  type: A\n  value: 192.0.2.1\n  octodns: &o\n", "    k%zu: %zu\n",
+                      100000, "m: {type: A, value: 192.0.2.2, octodns: {<<: *o, k7: 7}}\n");
+    struct outcome outcome = read_yaml(text);
+    expect_diags(&outcome, "");
+    outcome_end(&outcome);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_many_ways),
-        cmocka_unit_test(test_many_subnets),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_many_ways),
+        cmocka_unit_test(test_many_subnets), cmocka_unit_test(test_many_merged_keys),
+        cmocka_unit_test(test_long_headers),
     };
     return cmocka_run_group_tests(tests, folder_begin, folder_end);
 }

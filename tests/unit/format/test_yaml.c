@@ -115,13 +115,15 @@ static const struct document_case good_documents[] = {
     {"base: &b {type: A, ttl: 77, value: 192.0.2.1}\n"
      "m1: {<<: *b, ttl: 78}\n"
      "m2: *b\n"
-     "m3: [*b, {<<: [*b], type: AAAA, value: '::1'}]\n",
+     "m3: [*b, {<<: [*b], type: AAAA, value: '::1'}]\n"
+     "m4: {ttl: 5, <<: [{value: 192.0.2.4}, *b, {ttl: 6, value: 192.0.2.6}]}\n",
      "",
      {{"base", "A", "77 [192.0.2.1]"},
       {"m1", "A", "78 [192.0.2.1]"},
       {"m2", "A", "77 [192.0.2.1]"},
       {"m3", "A", "77 [192.0.2.1]"},
-      {"m3", "AAAA", "77 [::1]"}}},
+      {"m3", "AAAA", "77 [::1]"},
+      {"m4", "A", "5 [192.0.2.4]"}}},
     {"tagged: {type: !!str A, value: !!str 192.0.2.1}\n",
      "",
      {{"tagged", "A", "3600 [192.0.2.1]"}}},
