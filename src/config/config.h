@@ -29,8 +29,6 @@ struct config_command {
     const char **argv; // ends with NULL
 };
 
-// All strings live in the arena. Paths are absolute or relative to the working directory: relative
-// paths in the file are taken from the folder of the file.
 // Where events are sent (server/webhook.h).
 enum webhook_format { WEBHOOK_JSON, WEBHOOK_SLACK, WEBHOOK_DINGTALK, WEBHOOK_PAGERDUTY };
 extern const char *const webhook_format_names[]; // in enum order, then NULL

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Between config.c (walks the document), config_options.c (the table) and config_values.c (one
-// setter a type). Nobody else includes this.
+// Between config.c (walks the document), config_options.c (the table), config_values.c (one setter
+// a type) and config_webhooks.c. Nobody else includes this.
 #pragma once
 
 #include "config/config.h"
@@ -33,7 +33,7 @@ void option_set(const struct config_reader *reader, const struct option *option,
 // Where a node begins; `otherwise` when the library does not know.
 struct place node_place(const struct config_reader *reader, struct fy_node *node,
                         struct place otherwise);
-// One element of `webhooks`.
+// One element of `webhooks` (config_webhooks.c); false when it has a fault, which is told.
 bool webhook_set(const struct config_reader *reader, const char *option, struct fy_node *node,
                  struct place place, struct webhook *hook);
 // The text of a scalar in the reader's arena; NULL for any other node, or when it holds a NUL.

@@ -297,32 +297,59 @@ static bool parse_mapping_only(const struct value *value)
     return refuse(value, "expected a %s", option_type_text(value->option->info.type));
 }
 
-// How a type is parsed, and for lists the size of an element (0: no list).
+// Two sockets on one endpoint would fail only later, with a less clear message.
+static bool endpoint_is_new(const struct value *value, const void *elements, size_t count)
+{
+    const struct endpoint *endpoint = value->element, *others = elements;
+    for (size_t i = 0; i < count; i++) {
+        if (endpoint->port != 0 && endpoint->port == others[i].port &&
+            address_equal(&endpoint->address, &others[i].address)) {
+            return refuse(value, "\"%s\" is given twice", value->text);
+        }
+    }
+    return true;
+}
+
+// Which of two commands of one name runs would be anybody's guess.
+static bool command_is_new(const struct value *value, const void *elements, size_t count)
+{
+    const struct config_command *command = value->element, *others = elements;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(command->name, others[i].name) == 0) {
+            return refuse(value, "the command \"%s\" is given twice", command->name);
+        }
+    }
+    return true;
+}
+
+// How a type is parsed; for lists the size of an element (0: no list), and what must not stand in
+// one twice (NULL: anything may).
 static const struct {
     bool (*parse)(const struct value *value);
     size_t element_size;
+    bool (*is_new)(const struct value *value, const void *elements, size_t count);
 } setters[OPTION_TYPE_COUNT] = {
-    [OPTION_ENDPOINTS] = {parse_endpoint, sizeof(struct endpoint)},
-    [OPTION_ENDPOINTS_OR_NONE] = {parse_endpoint, sizeof(struct endpoint)},
-    [OPTION_COUNT] = {parse_count, 0},
-    [OPTION_COUNT_OR_AUTO] = {parse_count_or_auto, 0},
-    [OPTION_PATH] = {parse_path, 0},
-    [OPTION_PATH_OR_OFF] = {parse_path_or_off, 0},
-    [OPTION_DATABASES] = {parse_path, sizeof(struct database)},
-    [OPTION_PREFIXES] = {parse_prefix, sizeof(struct prefix)},
-    [OPTION_NAMES] = {parse_name, sizeof(const char *)},
-    [OPTION_MAILBOX] = {parse_mailbox, 0},
-    [OPTION_BOOL] = {parse_bool, 0},
-    [OPTION_ENUM] = {parse_enum, 0},
-    [OPTION_DURATION] = {parse_duration, 0},
-    [OPTION_TEXT_OR_OFF] = {parse_text_or_off, 0},
-    [OPTION_ID_OR_OFF] = {parse_id_or_off, 0},
-    [OPTION_INTERFACES] = {parse_interface, sizeof(const char *)},
-    [OPTION_KEY] = {parse_key, 0},
-    [OPTION_WEBHOOKS] = {parse_mapping_only, sizeof(struct webhook)},
-    [OPTION_LINTS] = {parse_lint, sizeof(const char *)},
-    [OPTION_COMMANDS] = {parse_command, sizeof(struct config_command)},
-    [OPTION_USER] = {parse_user, 0},
+    [OPTION_ENDPOINTS] = {parse_endpoint, sizeof(struct endpoint), endpoint_is_new},
+    [OPTION_ENDPOINTS_OR_NONE] = {parse_endpoint, sizeof(struct endpoint), endpoint_is_new},
+    [OPTION_COUNT] = {parse_count, 0, NULL},
+    [OPTION_COUNT_OR_AUTO] = {parse_count_or_auto, 0, NULL},
+    [OPTION_PATH] = {parse_path, 0, NULL},
+    [OPTION_PATH_OR_OFF] = {parse_path_or_off, 0, NULL},
+    [OPTION_DATABASES] = {parse_path, sizeof(struct database), NULL},
+    [OPTION_PREFIXES] = {parse_prefix, sizeof(struct prefix), NULL},
+    [OPTION_NAMES] = {parse_name, sizeof(const char *), NULL},
+    [OPTION_MAILBOX] = {parse_mailbox, 0, NULL},
+    [OPTION_BOOL] = {parse_bool, 0, NULL},
+    [OPTION_ENUM] = {parse_enum, 0, NULL},
+    [OPTION_DURATION] = {parse_duration, 0, NULL},
+    [OPTION_TEXT_OR_OFF] = {parse_text_or_off, 0, NULL},
+    [OPTION_ID_OR_OFF] = {parse_id_or_off, 0, NULL},
+    [OPTION_INTERFACES] = {parse_interface, sizeof(const char *), NULL},
+    [OPTION_KEY] = {parse_key, 0, NULL},
+    [OPTION_WEBHOOKS] = {parse_mapping_only, sizeof(struct webhook), NULL},
+    [OPTION_LINTS] = {parse_lint, sizeof(const char *), NULL},
+    [OPTION_COMMANDS] = {parse_command, sizeof(struct config_command), command_is_new},
+    [OPTION_USER] = {parse_user, 0, NULL},
 };
 
 static const char *node_kind(struct fy_node *node)
@@ -379,6 +406,9 @@ static bool set_field(struct value *value, const char *key, struct fy_node *node
                 return refuse(value, "expected a path of 1 to %d keys, as country.iso_code",
                               GEO_FIELD_STEPS_MAX);
             }
+            if (*known[i].field != NULL) {
+                return refuse(value, "\"%s\" is given twice", key);
+            }
             *known[i].field = path;
             return true;
         }
@@ -418,14 +448,16 @@ static bool set_database(struct value *value, struct fy_node *node)
     struct fy_node *path = NULL;
     struct fy_node_pair *pair;
     void *cursor = NULL;
-    bool sound = true;
+    bool sound = true, has_fields = false;
     value->place = node_place(value->reader, node, value->place);
     while ((pair = fy_node_mapping_iterate(node, &cursor)) != NULL) {
         const char *key = node_text(value->reader, fy_node_pair_key(pair));
         struct value at = *value;
         at.place = node_place(value->reader, fy_node_pair_key(pair), value->place);
         if (key != NULL && strcmp(key, "fields") == 0) {
-            sound &= set_fields(&at, fy_node_pair_value(pair));
+            sound &= has_fields ? refuse(&at, "fields is given twice")
+                                : set_fields(&at, fy_node_pair_value(pair));
+            has_fields = true;
         } else if (key == NULL || strcmp(key, "path") != 0) {
             sound = refuse(&at, "unknown key \"%s\": expected path or fields", key ? key : "");
         } else if (path != NULL) {
@@ -453,24 +485,13 @@ static bool set_element(struct value *value, struct fy_node *node)
     return set_scalar(value, node);
 }
 
-// Two sockets on one endpoint would fail only later, with a less clear message.
-static bool endpoint_is_new(const struct value *value, const struct endpoint *listen, size_t count)
-{
-    const struct endpoint *endpoint = value->element;
-    for (size_t i = 0; i < count; i++) {
-        if (endpoint->port != 0 && endpoint->port == listen[i].port &&
-            address_equal(&endpoint->address, &listen[i].address)) {
-            return refuse(value, "\"%s\" is given twice", value->text);
-        }
-    }
-    return true;
-}
-
 static void set_list(struct value *value, struct fy_node *node)
 {
     const struct option *option = value->option;
     struct config *config = value->reader->config;
     size_t size = setters[option->info.type].element_size;
+    bool (*is_new)(const struct value *value, const void *elements, size_t count) =
+        setters[option->info.type].is_new;
     bool sequence = fy_node_is_sequence(node);
     // One element may stand without its list.
     if (!sequence && (fy_node_is_null(node) || !fy_node_is_scalar(node))) {
@@ -485,9 +506,7 @@ static void set_list(struct value *value, struct fy_node *node)
     for (; item != NULL; item = sequence ? fy_node_sequence_iterate(node, &cursor) : NULL) {
         struct value one = *value;
         one.element = elements + count * size;
-        if (set_element(&one, item) &&
-            (setters[option->info.type].parse != parse_endpoint ||
-             endpoint_is_new(&one, (const struct endpoint *)(void *)elements, count))) {
+        if (set_element(&one, item) && (is_new == NULL || is_new(&one, elements, count))) {
             count++;
         }
     }

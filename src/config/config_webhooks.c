@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// The elements of `webhooks`: a mapping each. Called by config_values.c; every fault is reported at
-// its place.
+// The elements of `webhooks`: a mapping each.
+//
+// Called by config_values.c on its thread. Every fault is reported at its place; secrets, written
+// or in files, stay out of messages.
 #include "config/config_options.h"
 
 #include "base/clock.h"
@@ -74,6 +76,9 @@ static bool read_url(const struct reading *at)
 
 static bool read_secret(const struct reading *at)
 {
+    if (at->hook->secret != NULL) {
+        return refuse(at, "secret and secret_file exclude each other");
+    }
     at->hook->secret = node_text(at->reader, at->node);
     return at->hook->secret != NULL && at->hook->secret[0] != '\0' ? true
                                                                    : refuse(at, "expected a text");
@@ -83,6 +88,9 @@ static bool read_secret_file(const struct reading *at)
 {
     const char *text = node_text(at->reader, at->node);
     size_t size;
+    if (at->hook->secret != NULL) {
+        return refuse(at, "secret and secret_file exclude each other");
+    }
     if (text == NULL || text[0] == '\0') {
         return refuse(at, "expected a path");
     }

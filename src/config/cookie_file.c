@@ -31,11 +31,24 @@ static bool secret_parse(const char *text, uint8_t secret[COOKIE_SECRET_SIZE])
     return text[2 * COOKIE_SECRET_SIZE] == '\0';
 }
 
+// Cuts off a comment and the blanks at both ends.
+static char *line_trim(char *line)
+{
+    static const char blanks[] = " \t\r";
+    line += strspn(line, blanks);
+    size_t size = strcspn(line, "#");
+    while (size > 0 && strchr(blanks, line[size - 1]) != NULL) {
+        size--;
+    }
+    line[size] = '\0';
+    return line;
+}
+
 // The line itself stays out of the message: it may be a secret with a slip of the pen.
 static void line_read(const char *line, struct place place, struct cookie_secrets *secrets,
                       struct diags *diags)
 {
-    if (line[0] == '\0' || line[0] == '#') {
+    if (line[0] == '\0') {
         return;
     }
     if (secrets->count == COOKIE_SECRETS_MAX) {
@@ -61,9 +74,8 @@ bool cookie_file_read(const char *path, struct cookie_secrets *secrets, struct d
         if (next != NULL) {
             *next++ = '\0';
         }
-        line[strcspn(line, " \t\r")] = '\0';
         place.line++;
-        line_read(line, place, secrets, diags);
+        line_read(line_trim(line), place, secrets, diags);
     }
     if (secrets->count == 0 && diags->error_count == errors_before) {
         diags_error(diags, (struct place){.file = path}, NULL, "there is no secret in the file");

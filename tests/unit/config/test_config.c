@@ -251,6 +251,15 @@ static void test_keys_refused(void **state)
                   "5:1: error: stores: unknown key: did you mean store?\n"
                   "6:1: error: frobnicate: unknown key\n"
                   "7:1: error: expected the name of an option as key\n");
+    assert_faults(
+        "geo: {databases: [{path: a, fields: {country: a, country: b}, fields: {asn: c}}]}\n",
+        "1:50: error: geo.databases: \"country\" is given twice\n"
+        "1:63: error: geo.databases: fields is given twice\n");
+    assert_faults("health: {commands: [x=/bin/true, y=/bin/true, x=/bin/false 1]}\n",
+                  "1:47: error: health.commands: the command \"x\" is given twice\n");
+    assert_faults(
+        "webhooks: [{url: 'https://a/', secret: b, secret_file: c}]\n",
+        "1:43: error: webhooks: secret_file: secret and secret_file exclude each other\n");
     assert_faults("workers: 1\nstore: {path: a, path: b}\nworkers: 2\n",
                   "2:18: error: store.path: the key is given twice\n"
                   "3:1: error: workers: the key is given twice\n");
