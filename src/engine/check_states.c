@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 3, VERSION_FIRST = 1, CHECKS_MAX = 1 << 24 };
+enum { VERSION = 4, VERSION_FIRST = 1, CHECKS_MAX = 1 << 24 };
 #define CHECKSUM_KEY 0x7369676e706f7374ULL
 // A clock that was set back a little must not cost the states.
 #define CLOCK_SLACK_NS  (3600 * NS_PER_SECOND)

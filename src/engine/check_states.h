@@ -3,15 +3,15 @@
 // The states of checks over a restart: a text file, one line a check, with a version, the time of
 // writing and a checksum. Pure text in, pure text out; any thread, but the registry's is its own.
 //
-//   signpost-health 2 SAVED
+//   signpost-health 4 SAVED
 //   KEY STATE LEVEL FLAPPING HAS-RISEN SINCE RISEN
 //   beat AT TTL DOWN HAS-LOAD LOAD NAME DETAIL
 //   load ... and rtt ...: engine_measured.c
 //   end COUNT CHECKSUM
 //
-// Times are ns since 1970, TTL is in ns; keys, the checksum, the bits of LOAD and the octets of the
-// texts (behind a colon) are hexadecimal. COUNT is of the checks. Version 1 had no heartbeats,
-// version 2 neither loads nor round trips.
+// Times are ns since 1970, TTL is in ns; keys, the checksum and the bits of LOAD are hexadecimal,
+// texts are as state_text has them. COUNT is of the checks. Version 1 had no heartbeats, version 2
+// neither loads nor round trips, version 3 hexadecimal texts alone.
 #pragma once
 
 #include "base/clock.h"

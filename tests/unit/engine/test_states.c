@@ -2,12 +2,13 @@
 //
 // What outlives a restart: states of checks and manual states in files, and times as text. Damage
 // anywhere refuses the whole file.
-#include "api/time.h"
 #include "base/durable_file.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/time_text.h"
 #include "engine/check_states.h"
 #include "engine/manual_file.h"
+#include "engine/state_line.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -242,6 +243,51 @@ static void heartbeats_come_back_with_their_age(void **state)
     wall_ns = base_ns;
 }
 
+// Texts of states files: what is written is read again, in at most twice its octets; what version 3
+// has written, too; anything else is none.
+static void texts_come_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *written;
+    } good[] = {
+        {"192.0.2.1", " =192.0.2.1"},
+        {"", " ="},
+        {"2001:db8::1", " =2001:db8::1"},
+        {"50% of a b", " =50%25%20of%20a%20b"},
+        {"\xe5\x8c\x97\xe4\xba\xac", " :e58c97e4baac"},
+        {"caf\xc3\xa9", " =caf%c3%a9"},
+    };
+    static const char *const bad[] = {"",    "x",  "=%",     "=%2", "=%zz",     "=%0a",
+                                      "=\t", ":6", ":6162g", ":0a", "=\xc3\xa9"};
+    char text[32];
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        char *written = NULL;
+        size_t size;
+        FILE *out = open_memstream(&written, &size);
+        state_put_text(out, good[i].text);
+        assert_int_equal(fclose(out), 0);
+        assert_string_equal(written, good[i].written);
+        assert_true(size <= 2 * strlen(good[i].text) + 2);
+        const char *at = written + 1;
+        assert_true(state_text(&at, text, strlen(good[i].text) + 1) && *at == '\0');
+        assert_string_equal(text, good[i].text);
+        at = written + 1;
+        assert_int_equal(state_text(&at, text, MAX(strlen(good[i].text), (size_t)1)),
+                         good[i].text[0] == '\0');
+        free(written);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        const char *at = bad[i];
+        assert_false(state_text(&at, text, sizeof(text)));
+    }
+    const char *at = ":6162 =c";
+    assert_true(state_text(&at, text, sizeof(text)));
+    assert_string_equal(text, "ab");
+    assert_true(state_text(&at, text, sizeof(text)));
+    assert_string_equal(text, "c");
+}
+
 // What the version before has written is taken.
 static void states_without_heartbeats_are_read(void **state)
 {
@@ -367,6 +413,7 @@ static void times_are_texts(void **state)
         {"2106-02-07T06:28:16Z", 4294967296},
         {"2023-02-29T00:00:00Z", -1},
         {"2026-04-31T10:00:00Z", -1},
+        {"2026-04-31T23:59:60Z", -1},
         {"2026-11-25T18:00:00", -1},
         {"2026-11-25T18:00Z", -1},
         {"2026-11-25", -1},
@@ -381,14 +428,14 @@ static void times_are_texts(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         int64_t ns = 0;
-        char text[API_TIME_MAX];
-        if (api_time_parse(cases[i].text, &ns) != (cases[i].seconds >= 0) ||
+        char text[TIME_TEXT_MAX];
+        if (time_text_parse(cases[i].text, &ns) != (cases[i].seconds >= 0) ||
             (cases[i].seconds >= 0 && ns != cases[i].seconds * S)) {
             fail_msg("%s: %lld", cases[i].text, (long long)(ns / S));
         }
         if (cases[i].seconds >= 0) {
             int64_t again;
-            assert_true(api_time_parse(api_time_format(ns, text), &again));
+            assert_true(time_text_parse(time_text_format(ns, text), &again));
             assert_true(again == ns);
         }
     }
@@ -419,6 +466,7 @@ int main(void)
         cmocka_unit_test(states_come_back_with_their_age),
         cmocka_unit_test(every_cut_and_flip_is_seen),
         cmocka_unit_test(heartbeats_come_back_with_their_age),
+        cmocka_unit_test(texts_come_back),
         cmocka_unit_test(states_without_heartbeats_are_read),
         cmocka_unit_test(lines_of_others_outlive_checks),
         cmocka_unit_test(manual_states_come_back),
