@@ -91,8 +91,10 @@ void zone_check_services(const struct owner *owner, struct diags *diags)
         for (size_t i = 0; policy != NULL && i < policy->pool_count; i++) {
             for (size_t k = 0; k < policy->pools[i].member_count; k++) {
                 const struct member *member = &policy->pools[i].members[k];
-                check_service(owner, member->rdata, member->rdata_size, member->place, diags);
-                following += svcb_follows(member->rdata, member->rdata_size);
+                if (member->pool == NULL) { // the members of a pool in a pool stand in that
+                    check_service(owner, member->rdata, member->rdata_size, member->place, diags);
+                    following += svcb_follows(member->rdata, member->rdata_size);
+                }
             }
         }
         check_services_together(owner, rrset, following, diags);

@@ -132,6 +132,15 @@ static const struct document_case good_documents[] = {
        "eu>us 192.0.2.1*2 (us)*0\n"
        "us 192.0.2.2*1\n"
        "all:\n"}}},
+    {"w: {type: HTTPS, value: 1 ., dynamic: {pools: {a: {values: [{value: 1 . ipv4hint=auto}]}, b: "
+     "{values: [{pool: a, weight: 2}, {value: 2 .}]}}, rules: [{pool: b}]}}\n",
+     "",
+     {{"w", "HTTPS",
+       "3600 [1 .]\n"
+       "dynamic weighted 1 all min_ttl=5 values 1 .*1\n"
+       "a 1 . ipv4hint=auto*1\n"
+       "b (a)*2 2 .*1\n"
+       "b:\n"}}},
 };
 
 static const struct document_case bad_documents[] = {
