@@ -128,6 +128,7 @@ const char *lines_isp_country(const struct lines *lines, uint16_t isp); // "CN";
 // address. Returns false past the last.
 bool lines_isp_network(const struct lines *lines, size_t index, struct prefix *network,
                        uint16_t *isp);
-// Networks that the operator's file gives to ISPs, whatever their ASN; in no order, may nest.
+// Networks that the operator's file gives to ISPs, whatever their ASN; may nest, and one may be
+// there twice (with faults: of two ISPs).
 bool lines_own_network(const struct lines *lines, size_t index, struct prefix *network,
                        uint16_t *isp);

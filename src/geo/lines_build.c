@@ -268,6 +268,16 @@ static const struct row_kind row_kinds[] = {
     {"custom", LINE_CUSTOM, .builtin_only = false},
 };
 
+// How many lines a line lies within, itself one of them.
+static unsigned depth_at(const struct lines *lines, int line)
+{
+    unsigned depth = 0;
+    for (; line >= 0; line = lines->items[line].within) {
+        depth++;
+    }
+    return depth;
+}
+
 static bool within_read(struct lines *lines, const struct line_row *row, struct line *line,
                         struct diags *diags)
 {
@@ -279,6 +289,10 @@ static bool within_read(struct lines *lines, const struct line_row *row, struct 
     if (within < 0 || lines->items[within].kind != line->kind) {
         row_fault(lines, row, WITHIN, diags, "\"%.60s\" is no line of this kind above",
                   row->fields[WITHIN]);
+        return false;
+    }
+    if (depth_at(lines, within) > UINT8_MAX) {
+        row_fault(lines, row, WITHIN, diags, "more than %d lines within one another", UINT8_MAX);
         return false;
     }
     line->within = within;
@@ -315,9 +329,9 @@ static bool id_read(struct lines *lines, const struct line_row *row, char id[LIN
                     struct diags *diags)
 {
     const char *text = row->fields[ID];
-    if (!*text || strlen(text) > 100 || strcspn(text, " :") != strlen(text)) {
+    if (!*text || strlen(text) > LINE_ID_MAX || strcspn(text, " :") != strlen(text)) {
         row_fault(lines, row, ID, diags,
-                  "expected an id of 1 to 100 characters without blanks and colons");
+                  "expected an id of 1 to %d characters without blanks and colons", LINE_ID_MAX);
         return false;
     }
     SP_ASSERT(line_name_fold(text, id));
@@ -331,13 +345,19 @@ static bool id_read(struct lines *lines, const struct line_row *row, char id[LIN
     return true;
 }
 
-static void cloud_halves(struct lines *lines, int cloud, const char *stems)
+static void cloud_halves(struct lines *lines, const struct line_row *row, int cloud,
+                         const char *stems, struct diags *diags)
 {
     static const char *const suffixes[] = {"cn", "overseas"}, *const prefixes[] = {"cn", "os"};
     char id[LINE_NAME_SIZE_MAX], stem[LINE_NAME_SIZE_MAX];
     for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
         const struct line whole = lines->items[cloud];
         id_format(id, whole.id, suffixes[i]);
+        if (line_name_slot(lines, id)->fixed) {
+            row_fault(lines, row, ID, diags,
+                      "\"%s\", which would be half of this cloud, is a line already", id);
+            continue;
+        }
         struct line *line = line_add(lines, LINE_CLOUD, id);
         line->isp = whole.isp;
         line->within = cloud;
@@ -355,7 +375,7 @@ static void cloud_halves(struct lines *lines, int cloud, const char *stems)
 
 // What follows from a line that is complete.
 static void row_follow(struct lines *lines, const struct line_row *row, const struct row_kind *kind,
-                       int line)
+                       int line, struct diags *diags)
 {
     const char *stems = arena_strdup(lines->arena, row->fields[STEMS]);
     const char *short_name = arena_strdup(lines->arena, row->fields[SHORT]);
@@ -369,7 +389,7 @@ static void row_follow(struct lines *lines, const struct line_row *row, const st
             cross(lines, isp, &lines->places[i]);
         }
         if (kind->kind == LINE_CLOUD) {
-            cloud_halves(lines, line, stems);
+            cloud_halves(lines, row, line, stems, diags);
         }
     } else if (kind->kind == LINE_AREA) {
         place_aliases(lines, line, lines->items[line].country, stems);
@@ -380,15 +400,41 @@ static void row_follow(struct lines *lines, const struct line_row *row, const st
     }
 }
 
-static void row_aliases(struct lines *lines, const struct line_row *row, int line,
-                        struct diags *diags)
+void row_names_add(struct lines *lines, const struct line_row *row, size_t field, int line,
+                   struct diags *diags)
 {
     char word[LINE_NAME_SIZE_MAX];
-    for (const char *list = row->fields[ALIASES]; word_next(&list, word);) {
+    for (const char *list = row->fields[field]; word_next(&list, word);) {
         if (!line_name_add(lines, word, line, lines->file != NULL)) {
-            row_fault(lines, row, ALIASES, diags, "\"%s\" names a line already", word);
+            row_fault(lines, row, field, diags, "\"%s\" names a line already", word);
         }
     }
+}
+
+bool row_words_fit(const struct lines *lines, const struct line_row *row, size_t field,
+                   struct diags *diags)
+{
+    for (const char *at = row->fields[field]; *at != '\0';) {
+        at += strspn(at, " ");
+        size_t size = strcspn(at, " ");
+        if (size >= LINE_NAME_SIZE_MAX) {
+            row_fault(lines, row, field, diags, "\"%.40s...\" is longer than %d characters", at,
+                      LINE_NAME_SIZE_MAX - 1);
+            return false;
+        }
+        at += size;
+    }
+    return true;
+}
+
+static bool all_words_fit(const struct lines *lines, const struct line_row *row,
+                          struct diags *diags)
+{
+    bool fit = true;
+    for (size_t field = 0; field < ROW_FIELDS_MAX; field++) {
+        fit &= row_words_fit(lines, row, field, diags);
+    }
+    return fit;
 }
 
 static void row_add(struct lines *lines, const struct line_row *row, const struct row_kind *kind,
@@ -400,7 +446,8 @@ static void row_add(struct lines *lines, const struct line_row *row, const struc
         row_fault(lines, row, KIND, diags, "lines of this kind are built in");
     } else if (kind->is_isp && lines->isp_count == ISPS_MAX) {
         row_fault(lines, row, KIND, diags, "more than %d ISPs and clouds", ISPS_MAX - 1);
-    } else if (id_read(lines, row, id, diags) && fields_read(lines, row, kind, &line, diags)) {
+    } else if (all_words_fit(lines, row, diags) && id_read(lines, row, id, diags) &&
+               fields_read(lines, row, kind, &line, diags)) {
         const char *copy = line_add(lines, kind->kind, id)->id;
         int index = line_last(lines);
         line.id = copy;
@@ -409,8 +456,8 @@ static void row_add(struct lines *lines, const struct line_row *row, const struc
         }
         lines->items[index] = line;
         SP_ASSERT(line_name_add(lines, id, index, true));
-        row_aliases(lines, row, index, diags);
-        row_follow(lines, row, kind, index);
+        row_names_add(lines, row, ALIASES, index, diags);
+        row_follow(lines, row, kind, index, diags);
     }
 }
 

@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-// The most numbers that one row may give: registries hand them out in blocks of that size; and all.
+// The most numbers that one row may give, since registries hand them out in blocks of that size;
+// and the most of all rows together.
 enum { ASN_RANGE_MAX = 1024, ASNS_MAX = 1 << 20 };
 
 static bool number_read(const char **text, uint32_t *asn)
@@ -143,7 +144,7 @@ static void add_network(struct lines *lines, const struct line_row *row, int lin
     } else {
         MEM_GROW(lines->networks, lines->network_count, lines->network_capacity);
         lines->networks[lines->network_count++] =
-            (struct isp_network){network, lines->items[line].isp};
+            (struct isp_network){network, lines->items[line].isp, row->number};
     }
 }
 
@@ -157,18 +158,15 @@ static void add_fallback(struct lines *lines, const struct line_row *row, int li
     } else if (network_read(lines, row, &network, diags)) {
         MEM_GROW(lines->fallbacks, lines->fallback_count, lines->fallback_capacity);
         lines->fallbacks[lines->fallback_count++] =
-            (struct isp_network){network, lines->items[line].isp};
+            (struct isp_network){network, lines->items[line].isp, row->number};
     }
 }
 
 static void add_aliases(struct lines *lines, const struct line_row *row, int line,
                         struct diags *diags)
 {
-    char word[LINE_NAME_SIZE_MAX];
-    for (const char *list = row->fields[2]; word_next(&list, word);) {
-        if (!line_name_add(lines, word, line, lines->file != NULL)) {
-            row_fault(lines, row, 2, diags, "\"%s\" names a line already", word);
-        }
+    if (row_words_fit(lines, row, 2, diags)) {
+        row_names_add(lines, row, 2, line, diags);
     }
 }
 
@@ -260,12 +258,25 @@ static void patterns_finish(struct lines *lines)
 
 static int network_compare(const void *a, const void *b)
 {
-    const struct prefix *x = &((const struct isp_network *)a)->network;
-    const struct prefix *y = &((const struct isp_network *)b)->network;
-    if (x->address.family != y->address.family) {
-        return x->address.family < y->address.family ? -1 : 1;
+    const struct isp_network *x = a, *y = b;
+    int order = memcmp(&x->network, &y->network, sizeof(x->network)); // family, address, length
+    return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+// Of several rows for one network the first counts (geo_networks.c); they must say the same.
+static void networks_finish(struct lines *lines, const char *path, struct diags *diags)
+{
+    if (lines->network_count > 0) {
+        qsort(lines->networks, lines->network_count, sizeof(*lines->networks), network_compare);
     }
-    return memcmp(x->address.bytes, y->address.bytes, sizeof(x->address.bytes));
+    for (size_t i = 1; i < lines->network_count; i++) {
+        const struct isp_network *first = &lines->networks[i - 1], *again = &lines->networks[i];
+        if (memcmp(&first->network, &again->network, sizeof(first->network)) == 0 &&
+            first->isp != again->isp) {
+            diags_error(diags, (struct place){path, again->number, 1}, NULL,
+                        "this network is on line %u already, of another line", first->number);
+        }
+    }
 }
 
 static void fallbacks_finish(struct lines *lines)
@@ -279,40 +290,49 @@ static void fallbacks_finish(struct lines *lines)
     }
 }
 
-static bool line_takes(const struct lines *lines, int line, int fact_line)
+// What a line is given: room for as much as was counted.
+struct given {
+    struct prefix *networks;
+    uint32_t *asns;
+};
+
+// Counts a fact for its line and those around it; where there is room, puts it there as well.
+static void fact_give(struct lines *lines, const struct line_fact *fact, const struct given *given)
 {
-    while (fact_line >= 0 && fact_line != line) {
-        fact_line = lines->items[fact_line].within;
+    const bool is_network = fact->network.address.family != FAMILY_NONE;
+    for (int at = fact->line; at >= 0; at = lines->items[at].within) {
+        struct line *line = &lines->items[at];
+        if (given != NULL && is_network) {
+            given[at].networks[line->network_count] = fact->network;
+        } else if (given != NULL) {
+            given[at].asns[line->asn_count] = fact->asn;
+        }
+        *(is_network ? &line->network_count : &line->asn_count) += 1;
     }
-    return fact_line == line;
 }
 
-// Networks and ASNs of a line and of those within it.
-static void facts_give(struct lines *lines, int index)
+// Networks and ASNs of the lines that take them: of each its own and of those within it.
+static void facts_give(struct lines *lines)
 {
-    struct line *line = &lines->items[index];
-    size_t network_count = 0, asn_count = 0;
+    struct given *given = mem_alloc_array(lines->count, sizeof(*given));
     for (size_t i = 0; i < lines->fact_count; i++) {
-        bool taken = line_takes(lines, index, lines->facts[i].line);
-        bool is_network = lines->facts[i].network.address.family != FAMILY_NONE;
-        network_count += taken && is_network;
-        asn_count += taken && !is_network;
+        fact_give(lines, &lines->facts[i], NULL);
     }
-    struct prefix *networks = arena_alloc(lines->arena, network_count * sizeof(*networks));
-    uint32_t *asns = arena_alloc(lines->arena, asn_count * sizeof(*asns));
-    line->networks = networks;
-    line->asns = asns;
-    for (size_t i = 0; i < lines->fact_count; i++) {
-        const struct line_fact *fact = &lines->facts[i];
-        if (!line_takes(lines, index, fact->line)) {
-            continue;
-        }
-        if (fact->network.address.family != FAMILY_NONE) {
-            networks[line->network_count++] = fact->network;
-        } else {
-            asns[line->asn_count++] = fact->asn;
+    for (size_t i = 0; i < lines->count; i++) {
+        struct line *line = &lines->items[i];
+        if (takes_networks(line)) {
+            given[i].networks =
+                arena_alloc(lines->arena, line->network_count * sizeof(*line->networks));
+            given[i].asns = arena_alloc(lines->arena, line->asn_count * sizeof(*line->asns));
+            line->networks = given[i].networks;
+            line->asns = given[i].asns;
+            line->network_count = line->asn_count = 0;
         }
     }
+    for (size_t i = 0; i < lines->fact_count; i++) {
+        fact_give(lines, &lines->facts[i], given);
+    }
+    free(given);
 }
 
 void lines_finish_facts(struct lines *lines, const char *path, struct diags *diags)
@@ -320,11 +340,10 @@ void lines_finish_facts(struct lines *lines, const char *path, struct diags *dia
     asns_finish(lines, path, diags);
     patterns_finish(lines);
     fallbacks_finish(lines);
+    networks_finish(lines, path, diags);
+    facts_give(lines);
     for (size_t i = 0; i < lines->count; i++) {
         const struct line *line = &lines->items[i];
-        if (takes_networks(line) && lines->fact_count > 0) {
-            facts_give(lines, (int)i);
-        }
         if (line->kind == LINE_CUSTOM && line->network_count + line->asn_count == 0) {
             diags_error(diags, line->place, line->id,
                         "a line needs networks or asns: nobody is in it");

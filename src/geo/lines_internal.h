@@ -10,7 +10,8 @@
 
 #include <regex.h>
 
-enum { LINE_NAME_SIZE_MAX = 160, ISPS_MAX = 64 };
+// An id has half of what a name has: two of them make a third ("cn-example-delta").
+enum { LINE_NAME_SIZE_MAX = 160, LINE_ID_MAX = (LINE_NAME_SIZE_MAX - 2) / 2, ISPS_MAX = 64 };
 
 struct line_name {
     const char *text; // folded; NULL: a free slot
@@ -45,6 +46,7 @@ struct isp_pattern {
 struct isp_network {
     struct prefix network;
     uint16_t isp;
+    unsigned number; // as of an ASN
 };
 
 // A fact of a line that is no ISP, kept until the lines are complete.
@@ -72,7 +74,7 @@ struct lines {
     size_t pattern_count, pattern_capacity;
     struct isp_network *fallbacks; // disjoint, ascending when finished
     size_t fallback_count, fallback_capacity;
-    struct isp_network *networks; // operators'; may nest
+    struct isp_network *networks; // operators'; may nest; ascending when finished
     size_t network_count, network_capacity;
     struct line_fact *facts;
     size_t fact_count, fact_capacity;
@@ -100,8 +102,8 @@ int line_last(const struct lines *lines);
 // A name that follows from a row. Built-in ones are unique by assertion; one that follows from an
 // operator's row leaves a name alone that is there already.
 void alias_add(struct lines *lines, int line, const char *format, ...) PRINTF_LIKE(3, 4);
-// Steps through a list separated by blanks: copies the next word, false at the end or when a word
-// is too long.
+// Steps through a list separated by blanks: copies the next word, false at the end. Words that are
+// too long are at the end, too: row_words_fit has refused them.
 bool word_next(const char **list, char word[LINE_NAME_SIZE_MAX]);
 
 // --- lines_build.c
@@ -114,6 +116,12 @@ void lines_add_providers(struct lines *lines);
 bool lines_add_row(struct lines *lines, const struct line_row *row, struct diags *diags);
 // What one line says of another: depths and ISPs within others.
 void lines_finish_lines(struct lines *lines);
+// Whether no word of a field is longer than a name may be; a fault where one is.
+bool row_words_fit(const struct lines *lines, const struct line_row *row, size_t field,
+                   struct diags *diags);
+// Gives the names in a field to the line; faults of those that another line keeps.
+void row_names_add(struct lines *lines, const struct line_row *row, size_t field, int line,
+                   struct diags *diags);
 
 // --- lines_facts.c
 

@@ -288,6 +288,11 @@ static void test_faults(void **state)
         {"default\tx\n", "1:1", "built in"},
         {"alias\tcn-telecom\tcn-gd\n", "1:18", "names a line already"},
         {"isp\tx\ta\tb\tc\td\te\tf\tg\th\n", "1:1", "columns"},
+        {"network\tcn-telecom\t10.0.0.0/8\nnetwork\tcn-telecom\t10.0.0.0/8\n"
+         "network\tcn-telecom\t10.0.0.0/9\nnetwork\tcn-unicom\t10.0.0.0/8\n",
+         "4:1", "this network is on line 2 already, of another line"},
+        {"custom\tx-cn\nasn\tx-cn\t1\ncloud\tx\n", "3:7", "\"x-cn\", which would be half of"},
+        {"custom\tx-overseas\nasn\tx-overseas\t1\ncloud\tx\n", "3:7", "is a line already"},
         {"asn\tcn-telecom\t1\xff\n", "1:17", ""},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -310,6 +315,68 @@ static void test_faults(void **state)
     lines_free(lines_load("/nonexistent/lines.tsv", NULL, 0, &diags));
     assert_int_equal(diags.error_count, 1);
     diags_clear(&diags);
+}
+
+// Words, ids and what is made of ids, one octet below and above their limits.
+static void test_long_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *format;
+        int most; // octets of the word
+        const char *message;
+    } rows[] = {
+        {"alias\tcn-telecom\tshort %.*s", 159, "\"aaaaa"},
+        {"isp\tx\t\tCN\t\t\t\t\tshort %.*s", 159, "\"aaaaa"},
+        {"isp\tx\t\tCN\t\t\tshort %.*s", 159, "\"aaaaa"},
+        {"isp\t%.*s\t\tCN", 79, "1 to 79 characters"},
+        {"area\t%.*s\t\tCN\tGD", 79, "1 to 79 characters"},
+        {"cloud\t%.*s", 79, "1 to 79 characters"},
+    };
+    char word[512], text[1024];
+    memset(word, 'a', sizeof(word));
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for (int over = 0; over < 2; over++) {
+            struct diags diags = {0};
+            snprintf(text, sizeof(text), rows[i].format, rows[i].most + over, word);
+            lines_free(load(text, &diags));
+            assert_int_equal(diags.error_count, over);
+            assert_true(!over || strstr(diags.items[0].message, rows[i].message) != NULL);
+            diags_clear(&diags);
+        }
+    }
+    // An ISP and an area of the longest ids, and what is made of the two.
+    struct diags diags = {0};
+    snprintf(text, sizeof(text), "isp\t%.79s\t\tCN\narea\tb%.78s\t\tCN\tGD\n", word, word);
+    struct lines *lines = load(text, &diags);
+    assert_int_equal(diags.count, 0);
+    snprintf(text, sizeof(text), "%.79s-b%.78s", word, word);
+    assert_int_equal(line_of(lines, text)->kind, LINE_ISP_AREA);
+    lines_free(lines);
+}
+
+// Groups in groups: as deep as a rank can tell.
+static void test_depth(void **state)
+{
+    (void)state;
+    char *text = mem_alloc(257 * 40);
+    for (int depth = 256; depth <= 257; depth++) {
+        size_t size = (size_t)sprintf(text, "group\tg0\t\tCN\n");
+        for (int i = 1; i < depth; i++) {
+            size += (size_t)sprintf(text + size, "group\tg%d\t\tCN\t\tg%d\n", i, i - 1);
+        }
+        struct diags diags = {0};
+        struct lines *lines = load(text, &diags);
+        assert_int_equal(line_of(lines, "g255")->depth, 255);
+        assert_int_equal(diags.error_count, depth - 256);
+        if (depth > 256) {
+            assert_int_equal(diags.items[0].line, 257);
+            assert_string_equal(diags.items[0].message, "more than 255 lines within one another");
+        }
+        diags_clear(&diags);
+        lines_free(lines);
+    }
+    free(text);
 }
 
 static void on_clash(void *context, const struct line *a, const struct line *b,
@@ -335,6 +402,28 @@ static void test_clashes(void **state)
     lines_clashes(lines, on_clash, all);
     assert_string_equal(all, "a b 10.0.0.0/8;b c 2001:db8::/48;");
     lines_free(lines);
+}
+
+// Many lines with a network each, half of them within one: nor is this quadratic.
+static void test_many(void **state)
+{
+    (void)state;
+    enum { LINES = 20000 };
+    char *text = mem_alloc((size_t)LINES * 60 + 100);
+    size_t size = (size_t)sprintf(text, "custom\tall\n");
+    for (int i = 0; i < LINES; i++) {
+        size += (size_t)sprintf(text + size, "custom\tc%d%s\nnetwork\tc%d\t10.%d.%d.0/24\n", i,
+                                i % 2 ? "\t\t\t\tall" : "", i, i >> 8, i & 255);
+    }
+    struct diags diags = {0};
+    struct lines *lines = load(text, &diags);
+    assert_int_equal(diags.count, 0);
+    assert_int_equal(line_of(lines, "all")->network_count, LINES / 2);
+    const struct line *line = line_of(lines, "c4097");
+    assert_int_equal(line->network_count, 1);
+    assert_memory_equal(line->networks[0].address.bytes, "\x0a\x10\x01", 3);
+    lines_free(lines);
+    free(text);
 }
 
 // An operator with a long list: nothing here is quadratic.
@@ -363,9 +452,11 @@ static void test_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_providers), cmocka_unit_test(test_orders),
-        cmocka_unit_test(test_file),      cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_clashes),   cmocka_unit_test(test_long),
+        cmocka_unit_test(test_providers),  cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_file),       cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_clashes),    cmocka_unit_test(test_long),
+        cmocka_unit_test(test_long_words), cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
