@@ -149,14 +149,15 @@ json_t *ramps_save(const struct ramps *ramps)
     for (size_t i = 0; i < ramps->count; i++) {
         const struct ramp_state *state = &ramps->items[i];
         int64_t progress = progress_ns(ramps, state);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I}", "ramp", state->id, "mode",
-                                              ramp_mode_names[state->mode], "begun",
-                                              (json_int_t)(wall_ns - progress), "stood",
-                                              (json_int_t)state->stood_ns));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:I, s:I, s:b}", "ramp", state->id, "mode",
+                            ramp_mode_names[state->mode], "begun", (json_int_t)(wall_ns - progress),
+                            "stood", (json_int_t)state->stood_ns, "waits", (int)(progress < 0)));
     }
     return list;
 }
 
+// One that had begun has begun, even if the clock was set back to before that.
 static void load_one(struct ramps *ramps, const json_t *entry)
 {
     const char *id = json_string_value(json_object_get(entry, "ramp"));
@@ -166,8 +167,10 @@ static void load_one(struct ramps *ramps, const json_t *entry)
         return;
     }
     int64_t past_ns = clock_wall_ns(ramps->clock) - begun;
+    bool waits = json_is_true(json_object_get(entry, "waits"));
     struct ramp_state *state = add(ramps, id);
-    state->begun_ns = clock_monotonic_ns(ramps->clock) - MAX(past_ns, (int64_t)0);
+    state->begun_ns =
+        clock_monotonic_ns(ramps->clock) - (waits ? past_ns : MAX(past_ns, (int64_t)0));
     state->stood_ns = json_integer_value(json_object_get(entry, "stood"));
     for (size_t i = 0; i < RAMP_MODE_COUNT; i++) {
         state->mode = strcmp(ramp_mode_names[i], mode) == 0 ? (enum ramp_mode)i : state->mode;

@@ -98,6 +98,40 @@ static void test_start(void **state)
     ramps_free(ramps);
 }
 
+// What waits for its start goes on waiting; what runs never waits, whatever the clock says.
+static void test_start_after_restart(void **state)
+{
+    (void)state;
+    struct time time = {.monotonic = 7, .wall = WALL_BEGIN};
+    const struct clock clock = {read_monotonic, read_wall, &time};
+    struct ramps *ramps = ramps_new(&clock);
+    struct ramp later = {
+        .steps = steps, .step_count = 3, .start_ns = WALL_BEGIN + 2 * HOUR * NS_PER_SECOND};
+    struct ramp running = {.steps = steps, .step_count = 3};
+    ramps_bind(ramps, "w:new", &later);
+    ramps_bind(ramps, "v:new", &running);
+    pass(&time, 1);
+    json_t *saved = ramps_save(ramps);
+    ramps_free(ramps);
+    time.monotonic = 5;
+    ramps = ramps_new(&clock);
+    ramps_load(ramps, saved);
+    ramps_bind(ramps, "w:new", &later);
+    assert_int_equal(later.share_ppm, 0);
+    int64_t next_ns;
+    ramps_share(ramps, "w:new", &later, &next_ns);
+    assert_int_equal(next_ns, 5 + HOUR * NS_PER_SECOND);
+    pass(&time, 1.5);
+    assert_int_equal(share(ramps, &later), 50000);
+    ramps_free(ramps);
+    time.wall = WALL_BEGIN - 100 * HOUR * NS_PER_SECOND;
+    ramps = ramps_new(&clock);
+    ramps_load(ramps, saved);
+    assert_int_equal(ramps_share(ramps, "v:new", &running, &next_ns), 50000);
+    json_decref(saved);
+    ramps_free(ramps);
+}
+
 static void test_hold_abort_resume(void **state)
 {
     (void)state;
@@ -183,9 +217,8 @@ int main(void)
 {
     dice = test_seed();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_timetable),
-        cmocka_unit_test(test_start),
-        cmocka_unit_test(test_hold_abort_resume),
+        cmocka_unit_test(test_timetable),           cmocka_unit_test(test_start),
+        cmocka_unit_test(test_start_after_restart), cmocka_unit_test(test_hold_abort_resume),
         cmocka_unit_test(test_no_client_flips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
