@@ -81,7 +81,7 @@ static bool entries_read(json_t *list, struct manual *manual, struct diags *diag
 
 bool manual_file_read(const char *path, struct manual *manual, struct diags *diags)
 {
-    size_t size, faults = diags->error_count;
+    size_t size, faults = diags->error_count, before = manual_count(manual);
     json_error_t error;
     char *text = text_file_read(path, SIZE_MAX_MIB, true, diags, &size);
     if (text == NULL) {
@@ -98,6 +98,9 @@ bool manual_file_read(const char *path, struct manual *manual, struct diags *dia
     if (!good && diags->error_count == faults) {
         diags_error(diags, (struct place){.file = path}, NULL,
                     "it is no list of manual states of version %d", VERSION);
+    }
+    while (!good && manual_count(manual) > before) {
+        manual_drop_last(manual);
     }
     json_decref(json);
     free(text);

@@ -361,17 +361,31 @@ static void manual_states_come_back(void **state)
     }
     manual_free(manual);
     manual_free(again);
-    static const char *const damaged[] = {"{", "[]", "{\"version\": 2, \"entries\": []}",
+#define ENTRY                                                                                      \
+    "{\"id\": 1, \"state\": \"up\", \"pattern\": \"x/*\", \"who\": \"\", \"why\": \"\", \"set\": " \
+    "\"2026-11-25T10:00:00Z\", \"from\": \"2026-11-25T10:00:00Z\", \"until\": null, "              \
+    "\"weekly\": false}"
+    static const char *const damaged[] = {"{",
+                                          "[]",
+                                          "{\"version\": 2, \"entries\": []}",
                                           "{\"version\": 1}",
-                                          "{\"version\": 1, \"entries\": [{}]}"};
+                                          "{\"version\": 1, \"entries\": [{}]}",
+                                          "{\"version\": 1, \"entries\": [" ENTRY ", {}]}"};
     for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {
         manual = manual_new(&fake);
         assert_true(durable_state_write(path, damaged[i], strlen(damaged[i]), &diags));
         assert_false(manual_file_read(path, manual, &diags));
         assert_int_equal(diags.error_count, 1);
+        assert_int_equal(manual_count(manual), 0);
         diags_clear(&diags);
         manual_free(manual);
     }
+    static const char good[] = "{\"version\": 1, \"entries\": [" ENTRY "]}";
+    manual = manual_new(&fake);
+    assert_true(durable_file_write(path, 0600, good, strlen(good), &diags));
+    assert_true(manual_file_read(path, manual, &diags));
+    assert_int_equal(manual_count(manual), 1);
+    manual_free(manual);
     unlink(path);
 }
 
