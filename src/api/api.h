@@ -140,7 +140,7 @@ struct api_backend {
     // The same for the geo data alone; `force` takes databases that know far less than before.
     void (*geo_update)(void *state, bool force, api_reloaded *done, void *context);
     json_t *(*geo)(void *state);
-    json_t *(*locate)(void *state, const struct address *address);
+    json_t *(*locate)(void *state, const struct address *address); // NULL: nothing is loaded yet
     json_t *(*rtt)(void *state);
     bool (*rtt_report)(void *state, const struct address *client, const char *place, double ms,
                        unsigned samples);

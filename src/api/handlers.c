@@ -179,7 +179,12 @@ void handle_geo_locate(struct api_call *call)
         call_problem(call, 400, "the address is neither IPv4 nor IPv6");
         return;
     }
-    call_json(call, 200, call->backend->locate(call->backend->state, &address));
+    json_t *json = call->backend->locate(call->backend->state, &address);
+    if (json == NULL) {
+        call_problem(call, 503, "nothing is loaded yet");
+    } else {
+        call_json(call, 200, json);
+    }
 }
 
 static json_t *fields_json(const struct api_field_info *fields)

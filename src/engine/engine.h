@@ -79,7 +79,7 @@ json_t *engine_failovers(const struct engine *engine, const uint8_t *apex);
 json_t *engine_lint_json(const struct engine *engine, const uint8_t *apex);
 // The geo data: files, when they were built, counts.
 json_t *engine_geo(const struct engine *engine);
-// What is known about an address, and the lines that it is in.
+// What is known about an address, and the lines that it is in. NULL before the first load.
 json_t *engine_locate(const struct engine *engine, const struct address *address);
 // Seconds since the oldest database in use was built; 0 without one.
 uint64_t engine_geo_age(const struct engine *engine);

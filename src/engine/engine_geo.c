@@ -14,9 +14,9 @@ static json_t *files_json(const struct engine *engine)
     json_t *list = json_array();
     for (size_t i = 0; i < engine_geo_file_count(engine->config); i++) {
         const struct file_stamp *stamp = &engine->geo_stamps[i];
-        json_array_append_new(list, json_pack("{s:s, s:b, s:I}", "path",
-                                              engine_geo_file(engine->config, i), "there",
-                                              stamp->inode != 0, "changed",
+        json_array_append_new(list, json_pack("{s:o, s:b, s:I}", "path",
+                                              text_json(engine_geo_file(engine->config, i)),
+                                              "there", stamp->inode != 0, "changed",
                                               (json_int_t)(stamp->modified_ns / NS_PER_SECOND)));
     }
     return list;
@@ -106,6 +106,9 @@ static json_t *lines_json(const struct engine *engine, const struct address *add
 
 json_t *engine_locate(const struct engine *engine, const struct address *address)
 {
+    if (engine->geo == NULL) {
+        return NULL;
+    }
     struct geo_match match = geo_locate(engine->geo, address);
     const struct location *location = geo_location(engine->geo, match.location);
     struct prefix network = {*address, match.length};

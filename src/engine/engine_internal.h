@@ -34,6 +34,7 @@ struct steered {
     struct territory *territory; // one user is ours; NULL: no rule looks at the client
     // Of `territory`, by what is answered now; one user is ours. NULL: none is needed, or not yet.
     struct territory *projection;
+    bool is_refined_later; // its slot is in engine.refine
 };
 
 // A zone that is being served, or is about to be.
@@ -137,7 +138,7 @@ struct engine {
     struct idle *idle;
     struct slot_list load_users; // slots of policies that look at loads
     struct replaced_list replaced;
-    struct slot_list refine; // slots of plans that wait for a projection
+    struct slot_list refine; // slots of plans that wait for a projection, or did in an older load
     int64_t refine_ns;       // not before this
 };
 

@@ -21,40 +21,45 @@ enum { RUNS_AT_ONCE_MAX = 10000 };
 
 // --- compiling
 
-static struct territory *projection_of(struct engine *engine, const struct territory *base,
-                                       const struct plan *plan, bool thoroughly, bool *wanting)
+// The plan waits for its projection, once however often it is compiled until then.
+static void refine_add(struct engine *engine, struct steered *steered)
 {
-    size_t class_count = territory_class_count(base);
-    uint32_t *groups = mem_alloc_array(class_count, sizeof(*groups));
-    size_t count = plan_groups(plan, groups);
-    struct territory *projection = NULL;
-    *wanting = count > 1 && count < class_count;
-    if (*wanting) {
-        bool may_build = (thoroughly || territory_run_count(base) <= RUNS_AT_ONCE_MAX) &&
-                         territories_size(engine->territories) < TERRITORIES_SIZE_MAX;
-        projection = territory_project(engine->territories, base, groups, count, may_build);
-        *wanting = projection == NULL && !thoroughly;
+    struct slot_list *refine = &engine->refine;
+    if (!steered->is_refined_later) {
+        steered->is_refined_later = true;
+        MEM_GROW(refine->slots, refine->count, refine->capacity);
+        refine->slots[refine->count++] = steered->slot;
     }
-    free(groups);
-    return projection;
+}
+
+// The territory by groups of classes that end in one choice; NULL: it is not there, and not worth
+// its time now.
+static struct territory *projection_of(struct engine *engine, const struct territory *base,
+                                       const uint32_t *groups, size_t count, bool thoroughly)
+{
+    bool may_build = (thoroughly || territory_run_count(base) <= RUNS_AT_ONCE_MAX) &&
+                     territories_size(engine->territories) < TERRITORIES_SIZE_MAX;
+    return territory_project(engine->territories, base, groups, count, may_build);
 }
 
 static void project(struct engine *engine, struct steered *steered, struct plan *plan,
                     bool thoroughly)
 {
     const struct territory *base = steered->territory;
-    bool wanting;
-    struct territory *projection = projection_of(engine, base, plan, thoroughly, &wanting);
-    uint32_t *groups = mem_alloc_array(territory_class_count(base), sizeof(*groups));
-    if (projection != NULL || plan_groups(plan, groups) == 1) {
+    size_t class_count = territory_class_count(base);
+    uint32_t *groups = mem_alloc_array(class_count, sizeof(*groups));
+    size_t count = plan_groups(plan, groups);
+    struct territory *projection = NULL;
+    if (count > 1 && count < class_count) {
+        projection = projection_of(engine, base, groups, count, thoroughly);
+        if (projection == NULL && !thoroughly) {
+            refine_add(engine, steered);
+        }
+    }
+    if (projection != NULL || count == 1) {
         plan_project(plan, projection);
     }
     free(groups);
-    if (wanting) {
-        struct slot_list *refine = &engine->refine;
-        MEM_GROW(refine->slots, refine->count, refine->capacity);
-        refine->slots[refine->count++] = steered->slot;
-    }
     struct replaced_list *replaced = &engine->replaced;
     MEM_GROW(replaced->items, replaced->count, replaced->capacity);
     replaced->items[replaced->count++] = (struct replaced){steered, steered->projection};
@@ -141,6 +146,7 @@ static int64_t refine(struct engine *engine)
         engine->refine_ns = now_ns + REFINE_INTERVAL_NS;
         uint32_t slot = engine->refine.slots[--engine->refine.count];
         if (slot < engine->steered_size && engine->steered[slot] != NULL) {
+            engine->steered[slot]->is_refined_later = false;
             engine_mark_dirty(engine, slot);
             publish_dirty(engine, true);
         }

@@ -437,6 +437,7 @@ json_t *engine_simulate(struct engine *engine, const json_t *body, struct diags 
     struct simulate_call call = {
         .engine = engine, .body = body, .faults = faults, .arena = arena_new()};
     json_t *json = NULL;
+    engine_models_forget(engine);
     read_name(&call);
     read_clients(&call);
     read_changes(&call);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // What the engine tells about itself: status and zones. Control thread.
+#include "api/call.h"
 #include "engine/engine_internal.h"
 
 #include "dns/types.h"
@@ -36,10 +37,10 @@ json_t *engine_zones(struct engine *engine)
         const struct zone_state *state = engine->zones.items[i];
         char name[NAME_TEXT_MAX];
         json_array_append_new(
-            list,
-            json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", name_format(state->apex, name), "serial",
-                      zone_serial(state->zone), "names", (json_int_t)zone_owner_count(state->zone),
-                      "steered_rrsets", (json_int_t)state->steered_count, "file", state->path));
+            list, json_pack("{s:s, s:I, s:I, s:I, s:o}", "name", name_format(state->apex, name),
+                            "serial", zone_serial(state->zone), "names",
+                            (json_int_t)zone_owner_count(state->zone), "steered_rrsets",
+                            (json_int_t)state->steered_count, "file", text_json(state->path)));
     }
     return list;
 }

@@ -152,14 +152,22 @@ bool explained_alias(const struct explained_answer *answer, const uint8_t *name,
 
 static const char *outcome_of(const struct explained_answer *answer)
 {
-    unsigned rcode = answer->response[3] & 15;
-    if (rcode != 0) {
-        return rcode == 3 ? "nxdomain" : rcode == 2 ? "servfail" : "refused";
+    const uint8_t *message = answer->response;
+    const unsigned flags = get_u16(message + AT_FLAGS);
+    switch (flags & 15) {
+    case RCODE_NOERROR:
+        return get_u16(message + AT_ANCOUNT) > 0 ? "answer"
+               : flags & FLAG_AA                 ? "nodata"
+                                                 : "referral";
+    case RCODE_SERVFAIL:
+        return "servfail";
+    case RCODE_NXDOMAIN:
+        return "nxdomain";
+    case RCODE_YXDOMAIN: // a DNAME made a name that is too long
+        return "yxdomain";
+    default:
+        return "refused";
     }
-    if (get_u16(answer->response + AT_ANCOUNT) > 0) {
-        return "answer";
-    }
-    return answer->response[2] & 4 ? "nodata" : "referral"; // AA
 }
 
 static json_t *hex_json(const uint8_t *bytes, size_t size)

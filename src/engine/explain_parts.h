@@ -14,7 +14,7 @@ struct explained {
     json_t *steps; // grows
 };
 
-// Appends a step; takes `details`, an object.
+// Appends a step; takes `details`, an object. The summary may have been cut within a character.
 void explain_add_step(struct explained *x, const char *title, const char *summary, json_t *details);
 // What was found of a name, as JSON.
 json_t *found_json(const struct found_name *found);

@@ -6,6 +6,7 @@
 // Control thread, on the tables that are being served.
 #include "engine/explain_parts.h"
 
+#include "api/call.h"
 #include "base/memory.h"
 #include "dns/types.h"
 #include "steer/explain.h"
@@ -30,9 +31,9 @@ struct telling {
 
 void explain_add_step(struct explained *x, const char *title, const char *summary, json_t *details)
 {
-    json_array_append_new(x->steps, json_pack("{s:i, s:s, s:s, s:o}", "step",
+    json_array_append_new(x->steps, json_pack("{s:i, s:s, s:o, s:o}", "step",
                                               (int)json_array_size(x->steps) + 1, "title", title,
-                                              "summary", summary, "details", details));
+                                              "summary", text_json(summary), "details", details));
 }
 
 // --- 1. who
@@ -61,10 +62,10 @@ void explain_who(struct explained *x)
     char client[ADDRESS_TEXT_MAX], prefix[PREFIX_TEXT_MAX], summary[256];
     const char *isp = lines_isp_name(engine->geo_lines, location->isp);
     json_t *details = json_pack(
-        "{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:s, s:o}", "network", prefix_format(&network, prefix),
+        "{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:o, s:o}", "network", prefix_format(&network, prefix),
         "location", (int)match.location, "continent", location->continent, "country",
         location->country, "region", location->region, "isp", isp, "asn", (json_int_t)match.asn,
-        "organisation", match.organisation, "lines", lines_of_client(x));
+        "organisation", text_json(match.organisation), "lines", lines_of_client(x));
     if (!isnan(location->latitude)) {
         json_object_set_new(details, "latitude", json_real((double)location->latitude));
         json_object_set_new(details, "longitude", json_real((double)location->longitude));
@@ -266,8 +267,8 @@ static json_t *pool_json(struct telling *t, size_t index, bool answers, const ch
     for (size_t i = 0; i < pool->member_count; i++) {
         json_array_append_new(members, member_json(t, &pool->members[i]));
     }
-    return json_pack("{s:s, s:b, s:s, s:o}", "pool", pool->name, "answers", answers, "verdict",
-                     verdict, "members", members);
+    return json_pack("{s:s, s:b, s:o, s:o}", "pool", pool->name, "answers", answers, "verdict",
+                     text_json(verdict), "members", members);
 }
 
 // The pools in a pool, after it.
