@@ -196,6 +196,7 @@ static bool backend_health_beat(void *state, const char *name, const struct beat
 
 static void count_checks(const struct health *health, struct api_metrics *metrics)
 {
+    int32_t first_end = INT32_MAX; // days
     for (int check = 0; check < health_count(health); check++) {
         struct check_view view;
         if (!health_view(health, check, &view)) {
@@ -205,14 +206,11 @@ static void count_checks(const struct health *health, struct api_metrics *metric
         metrics->checks_down += view.state == CHECK_DOWN;
         metrics->checks_unknown += view.state == CHECK_UNKNOWN;
         metrics->checks_held += view.state == CHECK_DOWN && view.run > 0;
-        if (view.has_certificate &&
-            (metrics->certificate_days_min == 0 ||
-             view.certificate_days < (int64_t)metrics->certificate_days_min)) {
-            metrics->certificate_days_min = (uint64_t)MAX(view.certificate_days, 0);
-        }
+        first_end = view.has_certificate ? MIN(first_end, view.certificate_days) : first_end;
         metrics->probes += view.probe_count;
         metrics->probe_failures += view.failure_count;
     }
+    metrics->certificate_days_min = first_end == INT32_MAX ? 0 : (uint64_t)MAX(first_end, 0);
 }
 
 static int ends_before(const void *one, const void *other)
