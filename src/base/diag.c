@@ -9,6 +9,7 @@
 #include "base/memory.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 const char *const severity_names[] = {"error", "warning", "note"};
 
@@ -19,16 +20,52 @@ static void count(struct diags *diags, enum severity severity)
     diags->note_count += severity == SEVERITY_NOTE;
 }
 
+static void diag_release(struct diag *diag)
+{
+    free(diag->file);
+    free(diag->key);
+    free(diag->message);
+}
+
+// Takes the last entry that is no error out; false when there is none.
+static bool make_way(struct diags *diags)
+{
+    if (diags->listed_errors == diags->count) {
+        return false;
+    }
+    SP_ASSERT(diags->items != NULL);
+    size_t at = diags->count - 1;
+    while (diags->items[at].severity == SEVERITY_ERROR) {
+        at--;
+    }
+    diag_release(&diags->items[at]);
+    diags->count--;
+    memmove(&diags->items[at], &diags->items[at + 1],
+            (diags->count - at) * sizeof(diags->items[0]));
+    return true;
+}
+
+// A place at the end of the list; NULL when it is full.
+static struct diag *place_new(struct diags *diags, enum severity severity)
+{
+    const bool is_error = severity == SEVERITY_ERROR;
+    if (diags->count >= DIAGS_MAX && !(is_error && make_way(diags))) {
+        return NULL;
+    }
+    MEM_GROW(diags->items, diags->count, diags->capacity);
+    diags->listed_errors += is_error;
+    return &diags->items[diags->count++];
+}
+
 // The new entry, or NULL when the list is full.
 static struct diag *append(struct diags *diags, enum severity severity, struct place place,
                            const char *key, const char *format, va_list args)
 {
     count(diags, severity);
-    if (diags->count >= DIAGS_MAX) {
+    struct diag *diag = place_new(diags, severity);
+    if (diag == NULL) {
         return NULL;
     }
-    MEM_GROW(diags->items, diags->count, diags->capacity);
-    struct diag *diag = &diags->items[diags->count++];
     char message[512];
     vsnprintf(message, sizeof(message), format, args);
     *diag = (struct diag){
@@ -72,13 +109,6 @@ void diags_finding(struct diags *diags, enum severity severity, const char *id, 
     }
 }
 
-static void diag_release(struct diag *diag)
-{
-    free(diag->file);
-    free(diag->key);
-    free(diag->message);
-}
-
 void diags_clear(struct diags *diags)
 {
     for (size_t i = 0; i < diags->count; i++) {
@@ -91,12 +121,12 @@ void diags_clear(struct diags *diags)
 void diags_move(struct diags *into, struct diags *from)
 {
     for (size_t i = 0; i < from->count; i++) {
-        if (into->count >= DIAGS_MAX) {
+        struct diag *diag = place_new(into, from->items[i].severity);
+        if (diag != NULL) {
+            *diag = from->items[i];
+        } else {
             diag_release(&from->items[i]);
-            continue;
         }
-        MEM_GROW(into->items, into->count, into->capacity);
-        into->items[into->count++] = from->items[i];
     }
     into->error_count += from->error_count;
     into->warning_count += from->warning_count;

@@ -4,7 +4,8 @@
 //
 // Readers do not stop at the first fault: each appends to one list, and the caller decides (a list
 // with an error refuses the whole input; the old data keeps serving). Bounded: after DIAGS_MAX
-// entries only the counters go on. One thread at a time; the list owns its strings.
+// entries only the counters go on, but an error still takes the place of the last entry that is
+// none: what refuses an input is told. One thread at a time; the list owns its strings.
 #pragma once
 
 #include "base/base.h"
@@ -38,6 +39,7 @@ struct diags {
     struct diag *items;
     size_t count, capacity;
     size_t error_count, warning_count, note_count; // also count what no longer fitted
+    size_t listed_errors;                          // of `items`
 };
 
 // Zero-initialise a struct diags to begin; diags_clear releases what it holds and makes it empty.

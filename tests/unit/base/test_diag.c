@@ -75,7 +75,7 @@ static void test_list_is_bounded_and_counts_on(void **state)
     char file[] = "file";
     for (unsigned i = 1; i <= DIAGS_MAX + 500; i++) {
         struct place place = {file, i, 1};
-        if (i % 3 == 0) {
+        if (i % 3 == 0 || i > DIAGS_MAX) {
             diags_warning(&diags, place, "", "number %u", i);
         } else {
             diags_error(&diags, place, "key", "number %u", i);
@@ -83,8 +83,8 @@ static void test_list_is_bounded_and_counts_on(void **state)
     }
     file[0] = 'x'; // the list has copies of its own
     assert_int_equal(diags.count, DIAGS_MAX);
-    assert_int_equal(diags.warning_count, (DIAGS_MAX + 500) / 3);
-    assert_int_equal(diags.error_count, DIAGS_MAX + 500 - (DIAGS_MAX + 500) / 3);
+    assert_int_equal(diags.warning_count, DIAGS_MAX / 3 + 500);
+    assert_int_equal(diags.error_count, DIAGS_MAX - DIAGS_MAX / 3);
     assert_string_equal(diags.items[4].file, "file");
     assert_string_equal(diags.items[4].message, "number 5");
     assert_int_equal(diags.items[4].line, 5);
@@ -94,6 +94,36 @@ static void test_list_is_bounded_and_counts_on(void **state)
     diags_error(&diags, (struct place){0}, NULL, "%s", "again");
     assert_int_equal(diags.count, 1);
     assert_null(diags.items[0].file);
+    diags_clear(&diags);
+}
+
+// What refuses an input is told, however many warnings came before it.
+static void test_errors_take_the_place_of_others(void **state)
+{
+    (void)state;
+    struct diags diags = {0}, from = {0};
+    diags_error(&diags, (struct place){"file", 1, 0}, NULL, "error");
+    for (unsigned i = 2; i <= DIAGS_MAX + 1; i++) {
+        diags_finding(&diags, i % 2 ? SEVERITY_NOTE : SEVERITY_WARNING, "id", "fix",
+                      (struct place){"file", i, 0}, NULL, "other");
+    }
+    diags_error(&diags, (struct place){"file", 5000, 0}, NULL, "error");
+    diags_warning(&from, (struct place){"file", 6000, 0}, NULL, "other");
+    diags_error(&from, (struct place){"file", 6001, 0}, NULL, "error");
+    diags_move(&diags, &from);
+    assert_int_equal(diags.count, DIAGS_MAX);
+    assert_int_equal(diags.error_count, 3);
+    assert_int_equal(diags.warning_count + diags.note_count, DIAGS_MAX + 1);
+    assert_int_equal(diags.items[0].line, 1);
+    assert_int_equal(diags.items[DIAGS_MAX - 3].line, DIAGS_MAX - 2);
+    assert_int_equal(diags.items[DIAGS_MAX - 2].line, 5000);
+    assert_int_equal(diags.items[DIAGS_MAX - 1].line, 6001);
+    for (unsigned i = 1; i <= 2 * DIAGS_MAX; i++) { // and when there is nothing but errors
+        diags_error(&diags, (struct place){"last", i, 0}, NULL, "error");
+    }
+    assert_int_equal(diags.count, DIAGS_MAX);
+    assert_int_equal(diags.items[1].line, 5000);
+    assert_int_equal(diags.items[DIAGS_MAX - 1].line, DIAGS_MAX - 3);
     diags_clear(&diags);
 }
 
@@ -145,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_format_is_cut),
         cmocka_unit_test(test_long_path),
         cmocka_unit_test(test_list_is_bounded_and_counts_on),
+        cmocka_unit_test(test_errors_take_the_place_of_others),
         cmocka_unit_test(test_long_message_is_cut),
         cmocka_unit_test(test_move),
     };
