@@ -54,6 +54,7 @@ enum { ANSWER_UDP_MAX = 1232, ANSWER_TCP_MAX = 65535 };
     X(tcp_accepted, "Connections accepted, over TCP and TLS")                                      \
     X(tcp_displaced, "Connections closed to make room for others")                                 \
     X(tcp_timed_out, "Connections closed because they were idle or slow")                          \
+    X(tcp_put_off, "Answers over TCP and TLS put off, so that smaller ones could pass")            \
     X(tls_handshakes, "TLS handshakes completed")                                                  \
     X(tls_resumed, "TLS handshakes that resumed a session")                                        \
     X(tls_failed, "TLS handshakes that failed")

@@ -14,6 +14,15 @@ enum {
     // this and one message.
     TCP_FLUSH_SIZE = 16384,
     TCP_PREFIX_SIZE = 2,
+    // The kernel is given no more while it has not sent so much yet: what it has can no longer be
+    // overtaken.
+    TCP_UNSENT_MAX = 16384,
+    // An answer up to here passes larger ones while the peer is behind with taking them. It is what
+    // resolvers took over UDP at most, so whatever is larger is what streams are for.
+    TCP_PASSING_MAX = 4096,
+    // Octets of questions that are put off meanwhile. The shortest with a long answer (one label's
+    // length, type and class behind header and prefix) has 19: at most 107 are put off.
+    TCP_LATER_MAX = 2048,
     // A connection that holds more than this counts as a large holder, ...
     TCP_HELD_SMALL = 4096,
     // ... and when all connections of a worker hold more than this, the longest large holder goes.
@@ -25,7 +34,7 @@ enum connection_state {
     CONNECTION_SHAKES_READS, // in the TLS handshake: waits for the peer's bytes,
     CONNECTION_SHAKES_SENDS, // or for room to send ours
     CONNECTION_READING,      // waits for queries
-    CONNECTION_BLOCKED,      // holds answers that the peer does not take; reads nothing
+    CONNECTION_BLOCKED,      // holds answers that the peer does not take; reads nothing before
     CONNECTION_ENDING,       // like blocked, and left after the last answer
     CONNECTION_LEAVING,      // said its last; waits for the peer to end, too
     CONNECTION_CLOSED,       // awaits its release at the end of the round
@@ -56,8 +65,9 @@ struct connection {
     int64_t mark_ns;
     uint8_t *in; // an incomplete message, or messages that wait until the peer reads
     uint8_t *out;
-    size_t in_size, in_capacity, out_at, out_size;
-    size_t held_size; // what the two buffers occupy, as counted in tcp.held_size
+    uint8_t *later; // questions that are put off, each with its prefix, the oldest first; or NULL
+    size_t in_size, in_capacity, out_at, out_size, later_size;
+    size_t held_size; // what the three buffers occupy, as counted in tcp.held_size
     size_t drained;   // octets that came after it was left
 };
 
@@ -69,6 +79,7 @@ struct listener {
 struct tcp {
     struct tcp_options options;
     struct worker_counters *counters;
+    struct worker *again; // makes what was put off; NULL: nothing was yet
     struct listener *listeners;
     size_t listener_count;
     int64_t accept_resume_ns; // not 0: no descriptors left, listeners rest until then

@@ -4,6 +4,8 @@
 // refused by the kernel without harm; one that correctness rests on may not.
 #include "net/socket.h"
 
+#include "net/connection.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -35,8 +37,9 @@ static const struct socket_option {
     {FOR_UDP | FOR_IPV6, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT, false},
     {FOR_UDP, SOL_SOCKET, SO_RCVBUF, SOCKET_RECEIVE_BUFFER_SIZE, false},
     {FOR_UDP, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_RECEIVE_BUFFER_SIZE, false},
-    // Accepted connections inherit both.
+    // Accepted connections inherit all three.
     {FOR_TCP, SOL_SOCKET, SO_SNDBUF, TCP_SEND_BUFFER_SIZE, false},
+    {FOR_TCP, IPPROTO_TCP, TCP_NOTSENT_LOWAT, TCP_UNSENT_MAX, false},
     {FOR_TCP, IPPROTO_TCP, TCP_NODELAY, 1, false},
 };
 

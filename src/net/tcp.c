@@ -45,7 +45,9 @@ static const struct {
                             1U << CONNECTION_BLOCKED | 1U << CONNECTION_ENDING |
                                 1U << CONNECTION_LEAVING | 1U << CONNECTION_CLOSED,
                             PATIENCE_QUERY},
-    [CONNECTION_BLOCKED] = {EPOLLOUT, 1U << CONNECTION_READING | 1U << CONNECTION_CLOSED,
+    [CONNECTION_BLOCKED] = {EPOLLOUT,
+                            1U << CONNECTION_READING | 1U << CONNECTION_ENDING |
+                                1U << CONNECTION_CLOSED,
                             PATIENCE_PROGRESS},
     [CONNECTION_ENDING] = {EPOLLOUT, 1U << CONNECTION_LEAVING | 1U << CONNECTION_CLOSED,
                            PATIENCE_PROGRESS},
@@ -104,11 +106,20 @@ void connection_close(struct tcp *tcp, struct connection *connection)
     free(connection->in);
     free(connection->out);
     connection->in = connection->out = NULL;
+    if (connection->later != NULL) {
+        free(connection->later);
+        connection->later = NULL;
+        connection->later_size = 0;
+    }
 }
 
 void connection_count_held(struct tcp *tcp, struct connection *connection)
 {
-    size_t held_size = connection->in_capacity + connection->out_size;
+    size_t held_size = connection->in_capacity + connection->out_size +
+                       (connection->later != NULL ? TCP_LATER_MAX : 0);
+    if (held_size == connection->held_size) {
+        return; // the usual case: nothing is held, and nothing was
+    }
     tcp->held_size += held_size - connection->held_size;
     connection->held_size = held_size;
     if (held_size <= TCP_HELD_SMALL) {
@@ -197,15 +208,13 @@ static void admit(struct tcp *tcp, int fd, const struct sockaddr *from)
     }
     bool proxied = proxy_expected(&tcp->options.net->proxy, &peer.address);
     struct connection *connection = mem_alloc(sizeof(*connection));
-    *connection = (struct connection){
-        .source.kind = SOURCE_CONNECTION,
-        .state = proxied                    ? CONNECTION_PROXIED
-                 : tcp->options.tls != NULL ? CONNECTION_SHAKES_READS
-                                            : CONNECTION_READING,
-        .patience = PATIENCE_COUNT,
-        .fd = fd,
-        .peer = peer,
-    };
+    connection->source.kind = SOURCE_CONNECTION;
+    connection->state = proxied                    ? CONNECTION_PROXIED
+                        : tcp->options.tls != NULL ? CONNECTION_SHAKES_READS
+                                                   : CONNECTION_READING;
+    connection->patience = PATIENCE_COUNT;
+    connection->fd = fd;
+    connection->peer = peer;
     list_init(&connection->by_mark);
     list_init(&connection->by_address);
     list_init(&connection->by_holding);
@@ -407,6 +416,7 @@ void tcp_free(struct tcp *tcp)
     for (size_t i = 0; i < tcp->listener_count; i++) {
         close(tcp->listeners[i].fd);
     }
+    worker_free(tcp->again);
     free(tcp->listeners);
     free(tcp->buckets);
     free(tcp);

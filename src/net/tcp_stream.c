@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// One connection's bytes: length-prefixed queries in, length-prefixed answers out, in order.
+// One connection's bytes: length-prefixed queries in, length-prefixed answers out.
 //
 // Called by tcp.c on the data thread. Bytes come into the thread's own buffer; only an incomplete
 // message, or what waits for a peer that does not read, is copied to the connection, so an idle one
 // holds nothing. A message grows in the connection's buffer as it arrives, never by what its prefix
 // claims. While answers are blocked, nothing is read: the peer's own window pushes back.
+//
+// While a peer takes what it gets, its answers go out in the order of its questions: each is made
+// in microseconds, so none waits for another. When the kernel leaves a rest, the peer is behind,
+// and a small answer would wait for all large ones before it. RFC 7766 asks for better: queries are
+// to be worked on concurrently though they come one behind the other (6.2.1.1), and their answers
+// may come in another order (7). So whenever the peer has taken the rest, and as long as anything
+// waits, answers go out in rounds: the small ones to what is at hand, TCP_FLUSH_SIZE of them at
+// most, while the questions with larger ones are put off; then the answer to the question that has
+// been put off for longest. Hence a small answer waits for one large one and not for all of them;
+// one that was put off is passed by at most TCP_FLUSH_SIZE octets for each that was put off before
+// it, and for itself; large ones keep their order among themselves, and so do small ones; and what
+// is kept of it are questions, a few dozen octets each, whose answers are made twice at most.
 //
 // A message that deserves no answer (a response, a runt) ends the connection after the answers
 // before it: over TCP the source is no forgery, it is a peer that does not speak DNS. What it has
@@ -13,6 +25,7 @@
 // stream and drop the answers that are still on their way (RFC 1122, 4.2.2.13).
 #include "net/connection.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 
@@ -43,6 +56,16 @@ static ssize_t stream_send(const struct connection *connection, const void *byte
                                    : tls_send(connection->tls, bytes, size);
 }
 
+// Whether a whole message stands at the beginning of these bytes; its size with the prefix.
+static bool is_whole(const uint8_t *bytes, size_t size, size_t *framed_size)
+{
+    if (size < TCP_PREFIX_SIZE) {
+        return false;
+    }
+    *framed_size = TCP_PREFIX_SIZE + message_size(bytes);
+    return *framed_size <= size;
+}
+
 // All has been said. The peer is told so, and may take its time to read it.
 static void leave(struct tcp *tcp, struct connection *connection)
 {
@@ -55,8 +78,9 @@ static void leave(struct tcp *tcp, struct connection *connection)
     connection_mark(tcp, connection);
 }
 
-// Sends what has gathered. What the kernel does not take moves to the connection.
-static void flush(struct tcp *tcp, struct connection *connection, bool ending)
+// Sends what has gathered. What the kernel does not take moves to the connection, which waits in
+// `state` until the peer has taken it.
+static void flush(struct tcp *tcp, struct connection *connection, enum connection_state state)
 {
     ssize_t sent = 0;
     if (tcp->out_size > 0) {
@@ -70,19 +94,20 @@ static void flush(struct tcp *tcp, struct connection *connection, bool ending)
         connection->out = mem_copy(tcp->out + MAX(sent, 0), rest);
         connection->out_size = rest;
         connection->out_at = 0;
-        connection_turn(tcp, connection, ending ? CONNECTION_ENDING : CONNECTION_BLOCKED);
-    } else if (ending) {
-        leave(tcp, connection);
+        if (connection->state != state) {
+            connection_turn(tcp, connection, state);
+        }
     }
 }
 
 // Answers one message into the thread's buffer; false: it deserves none.
-static bool respond(struct tcp *tcp, struct connection *connection,
-                    const struct generation *generation, const uint8_t *message, size_t size)
+static ALWAYS_INLINE bool respond(struct tcp *tcp, const struct connection *connection,
+                                  struct worker *worker, const struct generation *generation,
+                                  const uint8_t *message, size_t size)
 {
     uint8_t *out = tcp->out + tcp->out_size;
-    size_t written = answer(generation, tcp->options.responder->worker, message, size,
-                            &connection->peer, out + TCP_PREFIX_SIZE);
+    size_t written =
+        answer(generation, worker, message, size, &connection->peer, out + TCP_PREFIX_SIZE);
     out[0] = (uint8_t)(written >> 8);
     out[1] = (uint8_t)written;
     tcp->out_size += written > 0 ? TCP_PREFIX_SIZE + written : 0;
@@ -136,14 +161,18 @@ static bool process(struct tcp *tcp, struct connection *connection, const uint8_
             break;
         }
         used += TCP_PREFIX_SIZE + length;
-        bool answered = respond(tcp, connection, generation, message, length);
+        bool answered =
+            respond(tcp, connection, tcp->options.responder->worker, generation, message, length);
         if (!answered || tcp->out_size >= TCP_FLUSH_SIZE) {
-            flush(tcp, connection, !answered);
+            flush(tcp, connection, answered ? CONNECTION_BLOCKED : CONNECTION_ENDING);
+            if (!answered && connection->state == CONNECTION_READING) {
+                leave(tcp, connection);
+            }
         }
     }
     rcu_quiescent();
     if (connection->state == CONNECTION_READING) {
-        flush(tcp, connection, false);
+        flush(tcp, connection, CONNECTION_BLOCKED);
     }
     if (connection->state != CONNECTION_CLOSED) {
         bool reads_on =
@@ -155,26 +184,42 @@ static bool process(struct tcp *tcp, struct connection *connection, const uint8_
     return used > 0;
 }
 
-// False: there was nothing to read.
-static bool read_once(struct tcp *tcp, struct connection *connection)
+// Reads once, behind what is kept of an incomplete message, into *bytes. False: nothing came. At
+// the peer's end, or a failure, the connection is closed; it is ENDING while questions are put off.
+static ALWAYS_INLINE bool take(struct tcp *tcp, struct connection *connection,
+                               const uint8_t **bytes, size_t *size)
 {
     bool begun = connection->in != NULL;
     uint8_t *into = begun ? connection->in + connection->in_size : tcp->in;
     size_t room = begun ? connection->in_capacity - connection->in_size : sizeof(tcp->in);
     ssize_t got = stream_receive(connection, into, room);
-    if (got <= 0) {
-        // The peer's end: its answers were all sent, or else nothing would have been read.
-        if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-            connection_close(tcp, connection);
-        } else if (connection->tls != NULL && tls_waits_for_room(connection->tls)) {
-            // Not marked: it is still the next query that is waited for.
-            connection_turn(tcp, connection, CONNECTION_BLOCKED);
-        }
+    if (got > 0) {
+        *bytes = begun ? connection->in : tcp->in;
+        *size = (begun ? connection->in_size : 0) + (size_t)got;
+        return true;
+    }
+    if (got == 0 && connection->later_size > 0) {
+        connection_turn(tcp, connection, CONNECTION_ENDING);
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        connection_close(tcp, connection); // its answers were all sent
+    } else if (connection->tls != NULL && tls_waits_for_room(connection->tls) &&
+               connection->state == CONNECTION_READING) {
+        // Not marked: it is still the next query that is waited for.
+        connection_turn(tcp, connection, CONNECTION_BLOCKED);
+    }
+    return false;
+}
+
+// False: there was nothing to read.
+static bool read_once(struct tcp *tcp, struct connection *connection)
+{
+    bool begun = connection->in != NULL;
+    const uint8_t *bytes;
+    size_t size;
+    if (!take(tcp, connection, &bytes, &size)) {
         return false;
     }
-    bool complete =
-        begun ? process(tcp, connection, connection->in, connection->in_size + (size_t)got)
-              : process(tcp, connection, tcp->in, (size_t)got);
+    bool complete = process(tcp, connection, bytes, size);
     if (connection->state != CONNECTION_CLOSED && (complete || !begun)) {
         connection_mark(tcp, connection);
     }
@@ -188,6 +233,118 @@ void connection_read(struct tcp *tcp, struct connection *connection)
     while (more) {
         more = read_once(tcp, connection) && connection->state == CONNECTION_READING &&
                connection->tls != NULL && tls_has_pending(connection->tls);
+    }
+}
+
+// --- rounds: answers to a peer that was behind
+
+static void put_off(const struct tcp *tcp, struct connection *connection, const uint8_t *question,
+                    size_t size)
+{
+    if (connection->later == NULL) {
+        connection->later = mem_alloc(TCP_LATER_MAX);
+    }
+    memcpy(connection->later + connection->later_size, question, size);
+    connection->later_size += size;
+    counter_add(&tcp->counters->tcp_put_off);
+}
+
+// Gathers the small answers to the questions of the input, puts the others off, and keeps the rest.
+// A question that could not be put off waits until none is, and is answered in its place then.
+static void gather_small(struct tcp *tcp, struct connection *connection,
+                         const struct generation *generation, const uint8_t *bytes, size_t size)
+{
+    size_t used = 0, framed_size;
+    while (connection->state == CONNECTION_BLOCKED &&
+           is_whole(bytes + used, size - used, &framed_size) &&
+           tcp->out_size + TCP_PREFIX_SIZE + TCP_PASSING_MAX <= TCP_FLUSH_SIZE) {
+        bool fits = connection->later_size + framed_size <= TCP_LATER_MAX;
+        if (!fits && connection->later_size > 0) {
+            break;
+        }
+        const uint8_t *question = bytes + used;
+        size_t before = tcp->out_size;
+        used += framed_size;
+        if (!respond(tcp, connection, tcp->options.responder->worker, generation,
+                     question + TCP_PREFIX_SIZE, framed_size - TCP_PREFIX_SIZE)) {
+            connection_turn(tcp, connection, CONNECTION_ENDING);
+        } else if (fits && tcp->out_size - before > TCP_PREFIX_SIZE + TCP_PASSING_MAX) {
+            tcp->out_size = before;
+            put_off(tcp, connection, question, framed_size);
+        }
+    }
+    keep_rest(connection, bytes + used, connection->state == CONNECTION_BLOCKED ? size - used : 0);
+}
+
+// Gathers the answer to what has been put off for longest. It was counted when it was put off, so a
+// worker makes it whose counters nobody reads.
+static void gather_oldest(struct tcp *tcp, struct connection *connection,
+                          const struct generation *generation)
+{
+    if (tcp->again == NULL) {
+        tcp->again = worker_new(random_seed());
+    }
+    worker_set_time(tcp->again, (uint32_t)(clock_wall_ns(tcp->options.net->clock) / NS_PER_SECOND));
+    size_t size = message_size(connection->later);
+    SP_ASSERT(tcp->out_size <= TCP_FLUSH_SIZE);
+    respond(tcp, connection, tcp->again, generation, connection->later + TCP_PREFIX_SIZE, size);
+    connection->later_size -= TCP_PREFIX_SIZE + size;
+    memmove(connection->later, connection->later + TCP_PREFIX_SIZE + size, connection->later_size);
+    if (connection->later_size == 0) {
+        free(connection->later);
+        connection->later = NULL;
+    }
+}
+
+// Whether a whole message is kept.
+static bool keeps_whole(const struct connection *connection)
+{
+    size_t framed_size;
+    return connection->in != NULL && is_whole(connection->in, connection->in_size, &framed_size);
+}
+
+// The questions at hand are those that were kept and, in the first round of an event, what has come
+// since: a small one among that need not wait for those that are put off.
+static void go_round(struct tcp *tcp, struct connection *connection, bool first)
+{
+    const struct generation *generation =
+        atomic_load_explicit(tcp->options.responder->root, memory_order_acquire);
+    const uint8_t *bytes;
+    size_t size;
+    if (connection->in != NULL) {
+        gather_small(tcp, connection, generation, connection->in, connection->in_size);
+    }
+    if (first && connection->state == CONNECTION_BLOCKED && connection->later_size > 0 &&
+        !keeps_whole(connection) && take(tcp, connection, &bytes, &size)) {
+        gather_small(tcp, connection, generation, bytes, size);
+    }
+    if (connection->later_size > 0) {
+        gather_oldest(tcp, connection, generation);
+    }
+    rcu_quiescent();
+    if (connection->state == CONNECTION_CLOSED) {
+        tcp->out_size = 0; // the read has failed
+        return;
+    }
+    flush(tcp, connection, connection->state);
+}
+
+// Goes round until the peer is behind again or nothing waits.
+static void go_on(struct tcp *tcp, struct connection *connection)
+{
+    connection->peer.keepalive_ds = tcp_keepalive_ds(tcp);
+    bool first = true;
+    do {
+        go_round(tcp, connection, first);
+        first = false;
+    } while (connection->state != CONNECTION_CLOSED && connection->out == NULL &&
+             (connection->later_size > 0 || keeps_whole(connection)));
+    if (connection->state != CONNECTION_CLOSED && connection->out == NULL) {
+        if (connection->state == CONNECTION_ENDING) {
+            leave(tcp, connection);
+        } else {
+            connection_turn(tcp, connection, CONNECTION_READING);
+        }
     }
 }
 
@@ -213,16 +370,9 @@ void connection_write(struct tcp *tcp, struct connection *connection)
     free(connection->out);
     connection->out = NULL;
     connection->out_size = connection->out_at = 0;
-    if (connection->state == CONNECTION_ENDING) {
-        connection_count_held(tcp, connection);
-        leave(tcp, connection);
-        return;
-    }
-    connection_turn(tcp, connection, CONNECTION_READING);
-    if (connection->in) {
-        process(tcp, connection, connection->in, connection->in_size);
-    } else {
-        connection_count_held(tcp, connection);
+    go_on(tcp, connection);
+    if (connection->state != CONNECTION_CLOSED) {
+        connection_count_held(tcp, connection); // which may close it
     }
     if (connection->state == CONNECTION_CLOSED) {
         return;

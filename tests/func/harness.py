@@ -345,8 +345,8 @@ class Server:
         return self.endpoints[family]
 
     def client(self, family: int = socket.AF_INET, tcp: bool = False,
-               source: str | None = None) -> 'wire.Client':
-        return wire.Client(self.address(family), family, tcp, source, WAIT)
+               source: str | None = None, narrow: bool = False) -> 'wire.Client':
+        return wire.Client(self.address(family), family, tcp, source, WAIT, narrow)
 
     def exchange(self, message: bytes, family: int = socket.AF_INET, tcp: bool = False,
                  source: str | None = None) -> bytes:

@@ -59,8 +59,9 @@ def trust(server, **more):
 class Client(wire.Client):
     """As over TCP, within TLS."""
 
-    def __init__(self, server, context=None, session=None, family=socket.AF_INET, source=None):
-        super().__init__(tls_address(server, family), family, True, source, WAIT)
+    def __init__(self, server, context=None, session=None, family=socket.AF_INET, source=None,
+                 narrow=False):
+        super().__init__(tls_address(server, family), family, True, source, WAIT, narrow)
         try:
             self.socket = (context or trust(server)).wrap_socket(
                 self.socket, server_hostname='dns.example', session=session)

@@ -17,11 +17,14 @@ class Client:
     """A UDP or TCP client with an address of its own."""
 
     def __init__(self, server: tuple[str, int], family: int, tcp: bool, source: str | None,
-                 timeout: float):
+                 timeout: float, narrow: bool = False):
         self.tcp = tcp
         self.socket = socket.socket(family, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
         try:
             self.socket.settimeout(timeout)
+            if narrow:  # lets little come that it has not read
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
             if source:
                 self.socket.bind((source, 0))
             self.socket.connect(server)
@@ -86,10 +89,13 @@ class Client:
         self.socket.sendall(b''.join(
             struct.pack('!HH', len(question), number) + question[2:]
             for number, question in enumerate(chunk)))
-        answers = [self.receive() for _ in chunk]
-        assert [answer[:2] for answer in answers] == \
-            [struct.pack('!H', number) for number in range(len(chunk))]
-        return answers
+        answers: dict[int, bytes] = {}
+        for _ in chunk:  # in any order, as RFC 7766, 7 has it
+            answer = self.receive()
+            number = struct.unpack('!H', answer[:2])[0]
+            assert number < len(chunk) and number not in answers
+            answers[number] = answer
+        return [answers[number] for number in range(len(chunk))]
 
     def _ask_udp(self, chunk: list[bytes]) -> list[bytes]:
         base = random.randrange(0xffff - WINDOW)

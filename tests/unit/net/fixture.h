@@ -4,7 +4,8 @@
 // it, and small clients over real loopback sockets.
 //
 // The stand-in answers every query (12 bytes or more, QR clear) with the same bytes, QR set; over
-// TCP padded to the generation's `tcp_size`. It checks that the generation it is given is alive.
+// TCP padded to the generation's `tcp_size`, or as the query itself wants it. It checks that the
+// generation it is given is alive.
 #pragma once
 
 #include "base/clock.h"
@@ -30,6 +31,7 @@ enum { ALIVE = 0x600dda7a, QUERY_SIZE = 20, PATIENCE_MS = 30000 };
 struct generation {
     _Atomic uint32_t alive;
     size_t tcp_size;
+    bool sized; // over TCP the four octets behind the number say how large the answer is
 };
 
 struct worker {
@@ -93,9 +95,15 @@ size_t answer(const struct generation *generation, struct worker *worker, const 
         return MIN(size, (size_t)ANSWER_UDP_MAX);
     }
     worker->counters.queries_tcp++;
-    if (size < generation->tcp_size) {
-        memset(out + size, 0x5a, generation->tcp_size - size);
-        size = generation->tcp_size;
+    size_t wanted = generation->tcp_size;
+    if (generation->sized && size >= 20) {
+        uint32_t said;
+        memcpy(&said, out + 16, sizeof(said));
+        wanted = MIN(said, (uint32_t)ANSWER_TCP_MAX);
+    }
+    if (size < wanted) {
+        memset(out + size, 0x5a, wanted - size);
+        size = wanted;
     }
     return size;
 }
@@ -118,7 +126,7 @@ struct server {
 
 // Listens on the given addresses (NULL-terminated), ports chosen by the kernel. Zero options get
 // roomy values, no clock gets the machine's.
-static struct server *server_start(struct net_options options, const char *const *listen)
+static inline struct server *server_start(struct net_options options, const char *const *listen)
 {
     struct server *server = mem_alloc(sizeof(*server));
     struct endpoint endpoints[4] = {0};
@@ -150,7 +158,7 @@ static struct server *server_start(struct net_options options, const char *const
 }
 
 // It ends when it is told to, and not when the next connection has been idle for long enough.
-static void server_stop(struct server *server)
+static inline void server_stop(struct server *server)
 {
     int64_t before = clock_monotonic_ns(clock_system());
     net_close(server->net);
