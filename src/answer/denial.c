@@ -12,13 +12,16 @@
 
 enum { DENIAL_SIZE_MAX = 512 };
 
-// Writes the SOA behind a question for a name `labels` long above the apex. Returns where the
-// question ends; 0: it does not fit.
+// Writes the SOA behind a question for the apex with `labels` before it. Returns where the question
+// ends; 0: there is no such name, or the record does not fit.
 static size_t write_behind(const struct zone_entry *zone, const uint8_t *labels, size_t labels_size,
                            struct writer *writer, uint8_t message[DENIAL_SIZE_MAX])
 {
     const uint8_t *record = zone->negative_soa;
     uint8_t *name = message + HEADER_SIZE;
+    if (labels_size + zone->apex_size > NAME_MAX_SIZE) {
+        return 0;
+    }
     memcpy(name, labels, labels_size);
     memcpy(name + labels_size, zone->apex, zone->apex_size);
     size_t end = HEADER_SIZE + labels_size + zone->apex_size + QUESTION_FIXED_SIZE;
@@ -37,9 +40,12 @@ void denial_make(struct zone_entry *zone)
     struct denial *denial = &zone->denial;
     size_t near_end = write_behind(zone, label, 0, &near_writer, near);
     size_t far_end = write_behind(zone, label, sizeof(label), &far_writer, far);
+    if (near_end == 0 || far_end == 0) {
+        return; // resolve.c writes it, as long as it is
+    }
     size_t size = near_writer.size - near_end;
-    if (near_end == 0 || far_end == 0 || far_writer.size - far_end != size) {
-        return; // as long as this is, resolve.c writes it
+    if (far_writer.size - far_end != size) {
+        return;
     }
     denial->bytes = mem_copy(near + near_end, size);
     size_t count = 0;
