@@ -55,9 +55,16 @@ void *mem_alloc(size_t size)
     return check(calloc(1, size ? size : 1), size);
 }
 
+// Bytes of an array, for people.
+static size_t array_size(size_t count, size_t size)
+{
+    size_t bytes;
+    return __builtin_mul_overflow(count, size, &bytes) ? SIZE_MAX : bytes;
+}
+
 void *mem_alloc_array(size_t count, size_t size)
 {
-    return check(calloc(count ? count : 1, size), count);
+    return check(calloc(count ? count : 1, size), array_size(count, size));
 }
 
 void *mem_alloc_aligned(size_t size, size_t alignment)
@@ -68,7 +75,7 @@ void *mem_alloc_aligned(size_t size, size_t alignment)
 
 void *mem_resize(void *block, size_t count, size_t size)
 {
-    return check(reallocarray(block, count ? count : 1, size), count);
+    return check(reallocarray(block, count ? count : 1, size), array_size(count, size));
 }
 
 void *mem_copy(const void *bytes, size_t size)

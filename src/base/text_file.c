@@ -55,7 +55,8 @@ static bool text_check(const struct text_file *file)
     for (size_t at = 0; at < file->size;) {
         size_t size = character_size(bytes + at, file->size - at);
         if (size == 0) {
-            return fault(file, line, column, "not UTF-8 text");
+            return fault(file, line, column,
+                         bytes[at] == 0 ? "a NUL; expected text" : "not UTF-8 text");
         }
         bool newline = bytes[at] == '\n';
         line += newline;

@@ -107,6 +107,10 @@ static bool header_read(struct reader *r)
                     "is empty; expected a line that names the columns: cidr,country,...");
         return false;
     }
+    if (r->csv.fault) {
+        diags_error(r->diags, (struct place){r->path, r->csv.line, 1}, NULL, "%s", r->csv.fault);
+        return false;
+    }
     for (size_t i = 0; i < r->csv.count; i++) {
         good = header_field(r, i) && good;
     }

@@ -416,8 +416,8 @@ static void test_bytes(void **state)
         {"\xed\xa0\x80: x\n", 7, "1:1 error: not UTF-8 text\n"},   // half of a pair
         {"\xf4\x90\x80\x80: x\n", 8, "1:1 error: not UTF-8 text\n"},
         {"a: 1\xe4\xb8", 6, "1:5 error: not UTF-8 text\n"}, // cut short
-        {"a: b\0c\n", 7, "1:5 error: not UTF-8 text\n"},
-        {"\0", 1, "1:1 error: not UTF-8 text\n"},
+        {"a: b\0c\n", 7, "1:5 error: a NUL; expected text\n"},
+        {"\0", 1, "1:1 error: a NUL; expected text\n"},
         {"\xff\xfe\x61\0", 4, "1:1 error: not UTF-8 text\n"}, // UTF-16
         {"a: &\n", 5, "1:5 error: not valid YAML: invalid anchor detected\n"},
     };

@@ -223,6 +223,8 @@ static void test_wrong_headers(void **state)
         {"10.0.0.0/8,CN\n", "unknown column", 1},
         {"cidr,country,cidr\n", "twice", 14},
         {"cidr,Country\n", "unknown column", 6},
+        {"cidr,\"country\n10.0.0.0/8,CN\n", "a quote is not closed", 1},
+        {"cidr,\"country\"x\n", "text after the closing quote", 1},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct diags diags = {0};
