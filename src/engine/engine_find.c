@@ -52,14 +52,36 @@ static const struct owner *look_above(struct found_name *found, const uint8_t *n
     }
 }
 
-// Empty non-terminals exist, too; the model does not list them.
-static bool name_exists(const struct zone *zone, const uint8_t *name)
+// How many labels the ends of two names have in common.
+static unsigned labels_shared(const uint8_t *one, const uint8_t *other)
 {
-    bool found = zone_find(zone, name) != NULL;
-    for (size_t i = 0; i < zone_owner_count(zone) && !found; i++) {
-        found = name_within(zone_owner(zone, i)->name, name);
+    unsigned count = name_label_count(one), other_count = name_label_count(other);
+    for (; count > other_count; count--) {
+        one = name_parent(one);
     }
-    return found;
+    for (; other_count > count; other_count--) {
+        other = name_parent(other);
+    }
+    while (!name_equal(one, other)) { // the root ends it at the latest
+        one = name_parent(one);
+        other = name_parent(other);
+        count--;
+    }
+    return count;
+}
+
+// The name itself, or the closest above it that exists. Empty non-terminals exist, too; the model
+// does not list them, so every owner is looked at once.
+static const uint8_t *closest_existing(const struct zone *zone, const uint8_t *name)
+{
+    unsigned shared = name_label_count(zone_apex(zone)), labels = name_label_count(name);
+    for (size_t i = 0; i < zone_owner_count(zone) && shared < labels; i++) {
+        shared = MAX(shared, labels_shared(zone_owner(zone, i)->name, name));
+    }
+    for (; labels > shared; labels--) {
+        name = name_parent(name);
+    }
+    return name;
 }
 
 static const struct owner *wildcard_below(const struct zone *zone, const uint8_t *encloser)
@@ -103,14 +125,12 @@ struct found_name engine_find_name(const struct engine *engine, const uint8_t *n
         look_at_owner(&found, type);
         return found;
     }
-    if (name_exists(zone, name)) {
+    const uint8_t *closest = closest_existing(zone, name);
+    if (closest == name) {
         found.standing = NAME_EMPTY;
         return found;
     }
-    found.encloser = name_parent(name);
-    while (!name_exists(zone, found.encloser)) { // ends at the apex at the latest
-        found.encloser = name_parent(found.encloser);
-    }
+    found.encloser = closest;
     found.standing = NAME_NONE;
     found.owner = wildcard_below(zone, found.encloser);
     if (found.owner != NULL) {
