@@ -20,7 +20,8 @@ static void add(struct zone *zone, const char *owner, uint16_t type, const void 
     uint8_t name[NAME_MAX_SIZE];
     size_t name_size = name_parse(owner, zone_apex(zone), name, NULL);
     SP_ASSERT(name_size > 0);
-    zone_add(zone, name, type, 300, rdata, size, (struct place){0}, &diags);
+    const struct zone_record record = {name, type, 300, rdata, size, {0}};
+    zone_add(zone, &record, &diags);
 }
 
 // A zone of `count` names with two addresses each; the last octet of the first one is `mark`.

@@ -193,8 +193,9 @@ static void record_add(struct source *source, uint16_t type, const uint8_t *rdat
                     scanner->r_class);
         return;
     }
-    zone_add(reader->zone, scanner->r_owner, type, ttl, rdata, size, source_place(source),
-             source_diags(source));
+    const struct zone_record record = {scanner->r_owner,    type, ttl, rdata, size,
+                                       source_place(source)};
+    zone_add(reader->zone, &record, source_diags(source));
 }
 
 // Not zeroed: it is large, and zs_init does that.

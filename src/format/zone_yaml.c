@@ -97,8 +97,9 @@ static void static_read(const struct yaml_record *record)
     while (yaml_values_next(&values, &value)) {
         size_t size = yaml_value_read(record, &value, rdata);
         if (size > 0) {
-            zone_add(record->yz->zone, record->owner, record->type, record->ttl, rdata, size,
-                     yaml_place(&value), record->yz->reader->diags);
+            const struct zone_record one = {record->owner, record->type, record->ttl,
+                                            rdata,         size,         yaml_place(&value)};
+            zone_add(record->yz->zone, &one, record->yz->reader->diags);
         }
     }
     free(rdata);

@@ -370,30 +370,30 @@ void rrset_add(struct zone *zone, struct rrset *rrset, const uint8_t *rdata, siz
 }
 
 // What is wrong with a record by itself, or NULL.
-static const char *record_fault(const struct zone *zone, const uint8_t *owner, uint16_t type,
-                                uint32_t ttl, const uint8_t *rdata, size_t rdata_size)
+static const char *record_fault(const struct zone *zone, const struct zone_record *record)
 {
-    if (!name_within(owner, zone->apex)) {
+    if (!name_within(record->owner, zone->apex)) {
         return "the name is outside the zone";
     }
-    if (!rr_type_is_data(type)) {
+    if (!rr_type_is_data(record->type)) {
         return "no zone holds records of this type";
     }
-    if (ttl > TTL_MAX) {
+    if (record->ttl > TTL_MAX) {
         return "the TTL must be at most 2147483647 (RFC 2181, section 8)";
     }
-    if (!rdata_check(type, rdata, rdata_size)) {
+    if (!rdata_check(record->type, record->rdata, record->rdata_size)) {
         return "the record data does not have the form of its type";
     }
-    if (type == TYPE_SOA && !name_equal(owner, zone->apex)) {
+    if (record->type == TYPE_SOA && !name_equal(record->owner, zone->apex)) {
         return "a SOA record belongs to the top of the zone only";
     }
     return NULL;
 }
 
-static const char *rrset_fault(const struct rrset *rrset, const uint8_t *rdata, size_t rdata_size)
+// What is wrong with it beside those that its RRset has, or NULL.
+static const char *rrset_fault(const struct rrset *rrset, const struct zone_record *record)
 {
-    if (rrset->record_count == 0 || rrset_has(rrset, rdata, rdata_size)) {
+    if (rrset->record_count == 0 || rrset_has(rrset, record->rdata, record->rdata_size)) {
         return NULL;
     }
     switch (rrset->type) {
@@ -411,33 +411,31 @@ static const char *rrset_fault(const struct rrset *rrset, const uint8_t *rdata, 
                : NULL;
 }
 
-static bool reject(const uint8_t *owner, uint16_t type, struct place place, struct diags *diags,
-                   const char *fault)
+static bool reject(const struct zone_record *record, struct diags *diags, const char *fault)
 {
-    char name[NAME_TEXT_MAX], type_text[RR_TYPE_TEXT_MAX];
-    diags_error(diags, place, name_format(owner, name), "%s: %s", rr_type_format(type, type_text),
-                fault);
+    char name[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
+    diags_error(diags, record->place, name_format(record->owner, name), "%s: %s",
+                rr_type_format(record->type, type), fault);
     return false;
 }
 
-bool zone_add(struct zone *zone, const uint8_t *owner, uint16_t type, uint32_t ttl,
-              const uint8_t *rdata, size_t rdata_size, struct place place, struct diags *diags)
+bool zone_add(struct zone *zone, const struct zone_record *record, struct diags *diags)
 {
-    const char *fault = record_fault(zone, owner, type, ttl, rdata, rdata_size);
+    const char *fault = record_fault(zone, record);
     if (fault) {
-        return reject(owner, type, place, diags, fault);
+        return reject(record, diags, fault);
     }
-    struct rrset *rrset = rrset_get(zone, owner, type);
-    fault = rrset_fault(rrset, rdata, rdata_size);
+    struct rrset *rrset = rrset_get(zone, record->owner, record->type);
+    fault = rrset_fault(rrset, record);
     if (fault) {
-        return reject(owner, type, place, diags, fault);
+        return reject(record, diags, fault);
     }
     if (rrset->record_count == 0) {
-        rrset->ttl = rrset->ttl_most = ttl;
-        rrset->place = place;
+        rrset->ttl = rrset->ttl_most = record->ttl;
+        rrset->place = record->place;
     }
-    rrset->ttl = MIN(rrset->ttl, ttl);
-    rrset->ttl_most = MAX(rrset->ttl_most, ttl);
-    rrset_add(zone, rrset, rdata, rdata_size);
+    rrset->ttl = MIN(rrset->ttl, record->ttl);
+    rrset->ttl_most = MAX(rrset->ttl_most, record->ttl);
+    rrset_add(zone, rrset, record->rdata, record->rdata_size);
     return true;
 }

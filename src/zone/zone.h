@@ -56,13 +56,22 @@ void zone_set_includes(struct zone *zone);
 bool zone_precedence(const struct zone *zone, enum line_precedence *precedence);
 void zone_set_precedence(struct zone *zone, enum line_precedence precedence);
 
-// Adds one record; rdata is copied. Faults of the record in its zone are reported and the record
+// A record of a document.
+struct zone_record {
+    const uint8_t *owner; // absolute
+    uint16_t type;
+    uint32_t ttl;
+    const uint8_t *rdata; // wire form, uncompressed; of any octets
+    size_t rdata_size;
+    struct place place;
+};
+
+// Adds one record; its data is copied. Faults of the record in its zone are reported and the record
 // left out: owner outside the zone, a type that no zone holds, rdata that is not of the type's
 // form, a second SOA, CNAME or DNAME, a TTL past 2^31-1, more than RRSET_MEMBERS_MAX records. An
 // exact duplicate is dropped silently (RFC 2181, 5); of TTLs that differ within the RRset the least
 // wins. False when an error was reported.
-bool zone_add(struct zone *zone, const uint8_t *owner, uint16_t type, uint32_t ttl,
-              const uint8_t *rdata, size_t rdata_size, struct place place, struct diags *diags);
+bool zone_add(struct zone *zone, const struct zone_record *record, struct diags *diags);
 // Finds or makes the RRset; for readers that attach a policy.
 struct rrset *zone_rrset(struct zone *zone, const uint8_t *owner, uint16_t type);
 // Adds a copy of well-formed rdata to the RRset, unless it is there already. For readers that

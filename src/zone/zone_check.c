@@ -8,6 +8,7 @@
 #include "zone/zone.h"
 
 #include "dns/types.h"
+#include "dns/wire.h"
 #include "zone/rdata.h"
 #include "zone/zone_check_alias.h"
 
@@ -25,14 +26,6 @@ struct finish {
     size_t errors_before;
     struct place place; // the document as a whole
 };
-
-static uint8_t *put_u32(uint8_t *at, uint32_t value)
-{
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        *at++ = (uint8_t)(value >> shift);
-    }
-    return at;
-}
 
 // "hostmaster@example.com" becomes the name hostmaster.example.com, dots before the @ escaped.
 static size_t hostmaster_parse(const char *text, const uint8_t *apex, uint8_t wire[NAME_MAX_SIZE],
@@ -61,10 +54,20 @@ static size_t hostmaster_parse(const char *text, const uint8_t *apex, uint8_t wi
     return 1 + local_size + domain_size;
 }
 
+static void apex_add(struct finish *finish, uint16_t type, const uint8_t *rdata, size_t rdata_size)
+{
+    const struct zone_record record = {.owner = zone_apex(finish->zone),
+                                       .type = type,
+                                       .ttl = finish->defaults->ttl,
+                                       .rdata = rdata,
+                                       .rdata_size = rdata_size,
+                                       .place = finish->place};
+    zone_add(finish->zone, &record, finish->diags);
+}
+
 static void add_nameservers(struct finish *finish)
 {
     const struct zone_defaults *defaults = finish->defaults;
-    struct zone *zone = finish->zone;
     if (defaults->nameserver_count == 0) {
         diags_error(finish->diags, finish->place, NULL,
                     "the zone has no NS records at its top, and no default nameservers are set");
@@ -78,8 +81,7 @@ static void add_nameservers(struct finish *finish)
                         defaults->nameservers[i], reason);
             continue;
         }
-        zone_add(zone, zone_apex(zone), TYPE_NS, defaults->ttl, target, size, finish->place,
-                 finish->diags);
+        apex_add(finish, TYPE_NS, target, size);
     }
 }
 
@@ -102,13 +104,13 @@ static void add_soa(struct finish *finish)
                     reason);
         return;
     }
-    at = put_u32(at + size, finish->defaults->serial);
-    at = put_u32(at, SOA_REFRESH);
-    at = put_u32(at, SOA_RETRY);
-    at = put_u32(at, SOA_EXPIRE);
-    at = put_u32(at, SOA_MINIMUM);
-    zone_add(zone, zone_apex(zone), TYPE_SOA, finish->defaults->ttl, rdata, (size_t)(at - rdata),
-             finish->place, finish->diags);
+    at += size;
+    const uint32_t numbers[] = {finish->defaults->serial, SOA_REFRESH, SOA_RETRY, SOA_EXPIRE,
+                                SOA_MINIMUM};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++, at += sizeof(numbers[0])) {
+        put_u32(at, numbers[i]);
+    }
+    apex_add(finish, TYPE_SOA, rdata, (size_t)(at - rdata));
 }
 
 static void complete(struct finish *finish)

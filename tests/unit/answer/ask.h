@@ -59,7 +59,8 @@ static inline struct zone *zone_of(const char *apex_text, const char *lines)
         if (size == 0) {
             fail_msg("%s: %s", line, reason);
         }
-        zone_add(zone, owner, type, ttl, rdata, size, (struct place){0}, &diags);
+        const struct zone_record record = {owner, type, ttl, rdata, size, {0}};
+        zone_add(zone, &record, &diags);
     }
     free(copy);
     const char *const nameservers[] = {"ns.nowhere.invalid."};

@@ -91,7 +91,8 @@ static void test_largest_udp_answer(void **state)
         struct zone *zone = zone_of("x.test.", "");
         struct diags diags = {0};
         wire_name("t.x.test.", owner);
-        assert_true(zone_add(zone, owner, TYPE_TXT, 60, rdata, size, (struct place){0}, &diags));
+        const struct zone_record record = {owner, TYPE_TXT, 60, rdata, size, {0}};
+        assert_true(zone_add(zone, &record, &diags));
         put_zone(publisher, zone);
         struct question question = {
             .name = "t.x.test.", .type = TYPE_TXT, .edns = true, .payload = 4096};

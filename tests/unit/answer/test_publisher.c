@@ -370,7 +370,8 @@ static void test_self_query_refuses(void **state)
         rdata[65280] = (uint8_t)(size - 65281);
         struct diags diags = {0};
         struct zone *copy = zone_of("big.test.", "a.big.test. 60 A 192.0.2.1\n");
-        assert_true(zone_add(copy, owner, TYPE_TXT, 60, rdata, size, (struct place){0}, &diags));
+        const struct zone_record record = {owner, TYPE_TXT, 60, rdata, size, {0}};
+        assert_true(zone_add(copy, &record, &diags));
         struct change *change = change_begin(publisher);
         change_zone(change, copy, plan_simple, NULL);
         assert_false(change_publish(change, &diags));
@@ -391,6 +392,24 @@ static void test_self_query_refuses(void **state)
            "NOERROR aa | t.big.test. 60 TXT \"small\" | |");
 }
 
+// Apexes so deep that no name, or no other, fits below them.
+static void test_deepest_apex(void **state)
+{
+    (void)state;
+    for (unsigned labels = 125; labels <= 127; labels++) {
+        char apex[NAME_TEXT_MAX] = "", expected[2 * NAME_TEXT_MAX];
+        for (unsigned i = 0; i < labels; i++) {
+            strcat(apex, "a.");
+        }
+        put_zone(publisher, zone_of(apex, ""));
+        snprintf(expected, sizeof(expected),
+                 "NOERROR aa | | %s 300 SOA ns.nowhere.invalid. hostmaster.nowhere.invalid. 1 7200 "
+                 "900 1209600 300 |",
+                 apex);
+        expect(current(), worker, apex, "A", expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +422,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_change_plan, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_drop_leaves_all_intact, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_self_query_refuses, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_deepest_apex, room_begin, room_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

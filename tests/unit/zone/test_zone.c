@@ -23,7 +23,7 @@ static bool add(struct zone *zone, const char *owner, uint16_t type, uint32_t tt
     wire(owner, name);
     size_t size = rdata_parse(type, text, apex, rdata, sizeof(rdata), &reason);
     assert_int_not_equal(size, 0);
-    return zone_add(zone, name, type, ttl, rdata, size, nowhere, diags);
+    return zone_add(zone, &(struct zone_record){name, type, ttl, rdata, size, nowhere}, diags);
 }
 
 static void test_add_and_find(void **state)
@@ -81,7 +81,8 @@ static void test_many_owners(void **state)
         snprintf(text, sizeof(text), i % 2 ? "H%u.a" : "h%u.b", i);
         wire(text, name);
         memcpy(rdata + 1, &i, 3);
-        assert_true(zone_add(zone, name, TYPE_A, 60, rdata, 4, nowhere, &diags));
+        const struct zone_record record = {name, TYPE_A, 60, rdata, 4, nowhere};
+        assert_true(zone_add(zone, &record, &diags));
         owners[i] = zone_find(zone, name);
     }
     assert_int_equal(zone_owner_count(zone), OWNERS);
@@ -107,8 +108,8 @@ static void test_rrset_limit(void **state)
     struct zone *zone = zone_new(apex);
     for (uint32_t i = 0; i <= RRSET_MEMBERS_MAX; i++) {
         uint8_t rdata[4] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i};
-        assert_int_equal(zone_add(zone, apex, TYPE_A, 60, rdata, 4, nowhere, &diags),
-                         i < RRSET_MEMBERS_MAX);
+        const struct zone_record record = {apex, TYPE_A, 60, rdata, 4, nowhere};
+        assert_int_equal(zone_add(zone, &record, &diags), i < RRSET_MEMBERS_MAX);
     }
     assert_string_equal(diags_text(&diags),
                         "test:1:1 error example.com.: A: more than 4096 records of one type at one "
