@@ -25,6 +25,10 @@ struct query_source {
 // Largest message of each transport; buffers of this size always fit the answer.
 enum { ANSWER_UDP_MAX = 1232, ANSWER_TCP_MAX = 65535 };
 
+// Links that a chain of aliases of any kind may have: a resolver asks on from there, and nobody can
+// make one question cost many.
+enum { CHAIN_MAX = 8 };
+
 // What a worker counts, one row a counter: name, help. Plain adds by one thread, read by another.
 #define WORKER_COUNTERS(X)                                                                         \
     X(queries_udp, "Queries received over UDP")                                                    \

@@ -5,10 +5,9 @@
 
 #include "answer/respond.h"
 
-// Links that a chain of aliases of any kind may have: a resolver asks on from there, and nobody can
-// make one question cost many. A DNAME in an answer counts as two: it writes two records, and the
-// name that it makes is found like a question's.
-enum { CHAIN_MAX = 8, DNAME_LINKS = 2 };
+// A DNAME in an answer counts as two links of CHAIN_MAX: it writes two records, and the name that
+// it makes is found like a question's.
+enum { DNAME_LINKS = 2 };
 
 // Names that are looked up for the hints of one answer: both families of sixteen records whose
 // targets are no aliases.

@@ -18,14 +18,12 @@
 
 struct generation;
 
-// Options of answering that come from the configuration.
-struct worker; // answer/answer.h
-
 // With it an OPT and the longest question still fit 512 bytes.
 enum { NSID_MAX_SIZE = 128 };
 
+// Options of answering that come from the configuration.
 struct answer_options {
-    uint16_t udp_payload_max;      // 512..1232... larger EDNS offers are cut to this; default 1232
+    uint16_t udp_payload_max;      // 512..1232: larger EDNS offers are cut to this; default 1232
     const char *chaos_version;     // CH TXT version.bind / version.server; NULL: refused
     const char *chaos_id;          // CH TXT id.server / hostname.bind; NULL: refused
     bool ecs;                      // client subnets are accepted (default true)

@@ -7,6 +7,8 @@
 #include "answer/index_probe.h"
 #include "answer/vector.h"
 
+struct worker; // answer/answer.h
+
 // The authority section of a negative answer that has no other records: the SOA with its TTL
 // lowered (RFC 2308, section 5), its names compressed as far as the end of the question allows.
 // Behind another question only the pointers differ.

@@ -79,7 +79,7 @@ struct response {
     uint8_t *message;
     size_t question_end; // header and question stand before it
     size_t limit;        // largest size, with the room for OPT already taken off
-    uint16_t flags;      // AA, TC, rcode so far
+    uint16_t flags;      // AA and TC so far
     uint16_t answer_count, authority_count, additional_count;
     const struct territory *territory; // the client was looked for on last, and where it is there;
     struct territory_match match;      // when it is not located, the scope means nothing

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-enum { LINKS_MAX = 8 }; // answer/follow.h, CHAIN_MAX
-
 // The zone that will answer for the name, or NULL.
 static const struct zone *zone_of(const struct engine *engine, const struct load *load,
                                   const uint8_t *name)
@@ -69,7 +67,7 @@ static const char *fault_of(const struct engine *engine, const struct load *load
                             const uint8_t *target)
 {
     bool first = true;
-    for (unsigned links = 0; links <= LINKS_MAX; links++, first = false) {
+    for (unsigned links = 0; links <= CHAIN_MAX; links++, first = false) {
         const struct zone *zone = zone_of(engine, load, target);
         if (zone == NULL) {
             return first ? "which is in no zone of this server; only names that are served here "
@@ -85,6 +83,7 @@ static const char *fault_of(const struct engine *engine, const struct load *load
             return NULL;
         }
     }
+    _Static_assert(CHAIN_MAX == 8, "as the text says");
     return "which leads in a circle, or over more than 8 names";
 }
 

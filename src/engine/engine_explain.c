@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-enum { LINKS_MAX = 8 };
-
 json_t *found_json(const struct found_name *found)
 {
     char zone[NAME_TEXT_MAX], owner[NAME_TEXT_MAX], encloser[NAME_TEXT_MAX];
@@ -91,7 +89,7 @@ static json_t *explain_chain(const struct explained *first, const struct explain
     struct found_name found = first->found;
     uint8_t at[NAME_MAX_SIZE], target[NAME_MAX_SIZE];
     memcpy(at, name, name_size(name));
-    for (unsigned links = 0; links < LINKS_MAX; links++) {
+    for (unsigned links = 0; links < CHAIN_MAX; links++) {
         if (!next_name(&found, answer, at, type, target)) {
             break;
         }

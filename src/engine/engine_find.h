@@ -2,7 +2,7 @@
 //
 // What stands at a name, read out of the model: for explain and simulate, which say why. The query
 // path finds names its own way (answer/resolve.c); tests hold the two against each other. Internal
-// to server/; control thread.
+// to engine/; control thread.
 #pragma once
 
 #include "engine/engine_internal.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The report of a simulation: tallies of shares by pool, site and member, before and after, as
-// JSON. Internal to server/; control thread.
+// JSON. Internal to engine/; control thread.
 #pragma once
 
 #include "steer/plan.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// struct zone_table: zone states in the order they were added, found by apex. Internal to server/;
+// struct zone_table: zone states in the order they were added, found by apex. Internal to engine/;
 // one thread at a time.
 #pragma once
 
