@@ -2,26 +2,17 @@
 //
 // The registry before, in and after doubt, what it takes over from an earlier process and what it
 // has the prober give back: with a clock and targets that the test turns by hand.
-#include "health/health.h"
-#include "health/state.h"
+#include "bench.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <cmocka.h>
+#include "health/state.h"
 
 enum { CHECKS_MAX = 4 };
 
-static struct bench {
-    int64_t now;
-    struct clock clock;
-    struct health *health;
-    struct {
-        struct probe *probe; // under way
-        bool dead;
-        unsigned results, told, forgotten;
-    } targets[CHECKS_MAX]; // by the last octet of the address
-} bench;
+static struct {
+    struct probe *probe; // under way
+    bool dead;
+    unsigned results, told, forgotten;
+} targets[CHECKS_MAX]; // by the last octet of the address
 
 static const struct check_spec usual = {.kind = CHECK_TCP,
                                         .port = 80,
@@ -39,22 +30,16 @@ static const struct check_spec quick = {.kind = CHECK_TCP,
                                         .rise = 1,
                                         .fall = 1};
 
-static int64_t bench_now(void *state)
-{
-    (void)state;
-    return bench.now;
-}
-
-static void bench_start(void *state, struct probe *probe, const struct address *target,
-                        const struct check_spec *spec)
+static void target_start(void *state, struct probe *probe, const struct address *target,
+                         const struct check_spec *spec)
 {
     (void)state;
     (void)spec;
-    bench.targets[target->bytes[3]].probe = probe;
-    probe->kept = &bench.targets[target->bytes[3]].forgotten;
+    targets[target->bytes[3]].probe = probe;
+    probe->kept = &targets[target->bytes[3]].forgotten;
 }
 
-static void bench_forget(void *state, struct probe *probe)
+static void target_forget(void *state, struct probe *probe)
 {
     (void)state;
     unsigned *forgotten = probe->kept;
@@ -62,7 +47,7 @@ static void bench_forget(void *state, struct probe *probe)
     probe->kept = NULL;
 }
 
-static void bench_cancel(void *state, struct probe *probe)
+static void target_cancel(void *state, struct probe *probe)
 {
     (void)state;
     (void)probe;
@@ -71,7 +56,7 @@ static void bench_cancel(void *state, struct probe *probe)
 static void bench_changed(void *context, int check)
 {
     (void)context;
-    bench.targets[check].told++;
+    targets[check].told++;
 }
 
 static void bench_doubted(void *context)
@@ -82,51 +67,30 @@ static void bench_doubted(void *context)
 static int setup(void **state)
 {
     (void)state;
-    static const struct prober prober = {bench_start, bench_cancel, bench_forget, NULL};
+    static const struct prober prober = {target_start, target_cancel, target_forget, NULL};
     static const struct doubt_options doubt = {.share = 100, .targets_min = 10};
-    memset(&bench, 0, sizeof(bench));
-    bench.now = 1000 * NS_PER_SECOND;
-    bench.clock = (struct clock){bench_now, bench_now, NULL};
-    bench.health = health_new(&bench.clock, &prober, 42, bench_changed, NULL);
+    memset(targets, 0, sizeof(targets));
+    bench_open(&prober, bench_changed);
     health_doubt_open(bench.health, &doubt, bench_doubted);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    health_free(bench.health);
-    return 0;
-}
-
-static struct address target(unsigned number)
-{
-    return (struct address){FAMILY_IPV4, {203, 0, 113, (uint8_t)number}};
-}
-
-static struct check_view view(int check)
-{
-    struct check_view result;
-    assert_true(health_view(bench.health, check, &result));
-    return result;
 }
 
 // Probes of this target end at once, the others wait, until it had one more result.
 static void one_result(int of)
 {
-    unsigned before = bench.targets[of].results;
-    while (bench.targets[of].results == before) {
+    unsigned before = targets[of].results;
+    while (targets[of].results == before) {
         int64_t due = health_tick(bench.health);
-        if (bench.targets[of].probe == NULL) {
+        if (targets[of].probe == NULL) {
             assert_true(due != INT64_MAX);
             bench.now = MAX(bench.now, due);
             continue;
         }
-        struct probe *probe = bench.targets[of].probe;
-        bench.targets[of].probe = NULL;
-        bench.targets[of].results++;
-        const struct probe_result result = {.reason = bench.targets[of].dead ? PROBE_L4_REFUSED
-                                                                             : PROBE_OK};
+        struct probe *probe = targets[of].probe;
+        targets[of].probe = NULL;
+        targets[of].results++;
+        const struct probe_result result = {.reason =
+                                                targets[of].dead ? PROBE_L4_REFUSED : PROBE_OK};
         health_probe_done(bench.health, probe, &result);
     }
 }
@@ -139,19 +103,19 @@ static void doubt_begins_and_ends(void)
     assert_int_equal(health_anchor(bench.health, &anchor, &quick), 1);
     one_result(1);
     one_result(0);
-    bench.targets[0].dead = true;
+    targets[0].dead = true;
     one_result(0);
     one_result(0);
     assert_int_equal(view(0).run, 2);
     assert_true(view(0).change_in_s > 0);
-    bench.targets[1].dead = true;
+    targets[1].dead = true;
     one_result(1); // its probe lay there for long: does not count
     one_result(1);
     assert_true(doubt_frozen(health_doubt(bench.health)));
     one_result(0); // is shown, and moves nothing
     assert_int_equal(view(0).last_reason, PROBE_L4_REFUSED);
     assert_int_equal(view(0).state, CHECK_UP);
-    bench.targets[1].dead = false;
+    targets[1].dead = false;
     one_result(1);
     assert_false(doubt_frozen(health_doubt(bench.health)));
 }
@@ -173,13 +137,13 @@ static void the_end_of_doubt_is_told_to_whom_it_calms(void **state)
 {
     (void)state;
     doubt_begins_and_ends();
-    unsigned told = bench.targets[0].told, results = bench.targets[0].results;
+    unsigned told = targets[0].told, results = targets[0].results;
     assert_int_equal(view(0).change_in_s, 0);
     health_tick(bench.health);
-    assert_int_equal(bench.targets[0].told, told + 1);
-    assert_int_equal(bench.targets[0].results, results);
+    assert_int_equal(targets[0].told, told + 1);
+    assert_int_equal(targets[0].results, results);
     health_tick(bench.health); // once
-    assert_int_equal(bench.targets[0].told, told + 1);
+    assert_int_equal(targets[0].told, told + 1);
 }
 
 static void what_an_earlier_process_knew_is_taken_over(void **state)
@@ -222,9 +186,9 @@ static void the_prober_forgets_each_check_once(void **state)
     one_result(0);
     one_result(1);
     health_release(bench.health, 0);
-    assert_int_equal(bench.targets[0].forgotten, 1);
-    assert_int_equal(bench.targets[1].forgotten, 0);
-    unsigned *forgotten = &bench.targets[1].forgotten;
+    assert_int_equal(targets[0].forgotten, 1);
+    assert_int_equal(targets[1].forgotten, 0);
+    unsigned *forgotten = &targets[1].forgotten;
     health_free(bench.health);
     bench.health = NULL;
     assert_int_equal(*forgotten, 1);
@@ -234,11 +198,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(failures_before_doubt_do_not_count_after_it, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(the_end_of_doubt_is_told_to_whom_it_calms, setup, teardown),
+                                        bench_close),
+        cmocka_unit_test_setup_teardown(the_end_of_doubt_is_told_to_whom_it_calms, setup,
+                                        bench_close),
         cmocka_unit_test_setup_teardown(what_an_earlier_process_knew_is_taken_over, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(the_prober_forgets_each_check_once, setup, teardown),
+                                        bench_close),
+        cmocka_unit_test_setup_teardown(the_prober_forgets_each_check_once, setup, bench_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,77 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The registry and its schedule, with a clock and a prober that the test turns by hand.
-#include "health/health.h"
+#include "bench.h"
+
 #include "base/hash.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
-
-enum { PROBES_MAX = 6000 };
 #define INTERVAL_NS (10 * NS_PER_SECOND)
 #define TIMEOUT_NS  (2 * NS_PER_SECOND)
 
-// --- the bench: one clock, one prober, what was called ---
-
-struct flight {
-    struct probe *probe;
-    struct address target;
-};
-
-static struct bench {
-    int64_t now;
-    struct clock clock;
-    struct health *health;
-    struct flight flights[PROBES_MAX]; // in the order of their start
-    int flight_count, started, cancelled, changed;
-    int last_changed, release_on_change;
-} bench;
-
-static int64_t bench_now(void *state)
-{
-    (void)state;
-    return bench.now;
-}
-
-static void bench_start(void *state, struct probe *probe, const struct address *target,
-                        const struct check_spec *spec)
-{
-    (void)state;
-    assert_true(spec->interval_ns > 0);
-    assert_true(bench.flight_count < PROBES_MAX);
-    bench.flights[bench.flight_count++] = (struct flight){probe, *target};
-    bench.started++;
-}
-
-static void flight_drop(int index)
-{
-    bench.flight_count--;
-    memmove(&bench.flights[index], &bench.flights[index + 1],
-            (size_t)(bench.flight_count - index) * sizeof(struct flight));
-}
-
-static void bench_cancel(void *state, struct probe *probe)
-{
-    (void)state;
-    for (int i = 0; i < bench.flight_count; i++) {
-        if (bench.flights[i].probe == probe) {
-            flight_drop(i);
-            bench.cancelled++;
-            return;
-        }
-    }
-    fail_msg("a probe that is not under way was cancelled");
-}
+static int changes, last_changed;
+static bool release_on_change;
 
 static void bench_changed(void *context, int check)
 {
     assert_ptr_equal(context, &bench);
-    bench.changed++;
-    bench.last_changed = check;
-    if (bench.release_on_change) {
+    changes++;
+    last_changed = check;
+    if (release_on_change) {
         health_release(bench.health, check);
     }
 }
@@ -79,30 +24,10 @@ static void bench_changed(void *context, int check)
 static int setup(void **state)
 {
     (void)state;
-    static const struct prober prober = {bench_start, bench_cancel, NULL, NULL};
-    memset(&bench, 0, sizeof(bench));
-    bench.now = 1000 * NS_PER_SECOND;
-    bench.clock = (struct clock){bench_now, bench_now, NULL};
-    bench.health = health_new(&bench.clock, &prober, 42, bench_changed, &bench);
+    changes = last_changed = 0;
+    release_on_change = false;
+    bench_open(&bench_prober, bench_changed);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    health_free(bench.health);
-    assert_int_equal(bench.flight_count, 0);
-    return 0;
-}
-
-static struct address target(unsigned number)
-{
-    struct address address = {.family = FAMILY_IPV4};
-    address.bytes[0] = 203;
-    address.bytes[1] = (uint8_t)(number >> 16);
-    address.bytes[2] = (uint8_t)(number >> 8);
-    address.bytes[3] = (uint8_t)number;
-    return address;
 }
 
 static const struct check_spec basic = {.kind = CHECK_HTTP,
@@ -119,13 +44,6 @@ static int acquire(unsigned number, const struct check_spec *spec)
 {
     struct address address = target(number);
     return health_acquire(bench.health, &address, spec);
-}
-
-static struct check_view view(int check)
-{
-    struct check_view result;
-    assert_true(health_view(bench.health, check, &result));
-    return result;
 }
 
 // Ends the oldest probe under way.
@@ -234,9 +152,9 @@ static void a_callback_may_release_its_check(void **state)
     (void)state;
     struct check_view unused;
     int check = acquire(1, &basic);
-    bench.release_on_change = true;
+    release_on_change = true;
     round_of(PROBE_OK);
-    assert_int_equal(bench.changed, 1);
+    assert_int_equal(changes, 1);
     assert_false(health_view(bench.health, check, &unused));
 }
 
@@ -296,21 +214,21 @@ static void rise_and_fall_turn_the_state(void **state)
     round_of(PROBE_OK);
     assert_true(health_settled(bench.health));
     assert_int_equal(view(check).state, CHECK_UP);
-    assert_int_equal(bench.changed, 1);
+    assert_int_equal(changes, 1);
     round_of(PROBE_OK);
-    assert_int_equal(bench.changed, 1);
+    assert_int_equal(changes, 1);
     round_of(PROBE_L4_REFUSED); // the hint turns non-zero
-    assert_int_equal(bench.changed, 2);
+    assert_int_equal(changes, 2);
     assert_int_equal(view(check).change_in_s, 20);
     assert_int_equal(view(check).run, 1);
     round_of(PROBE_L4_TIMEOUT);
-    assert_int_equal(bench.changed, 2);
+    assert_int_equal(changes, 2);
     assert_int_equal(view(check).change_in_s, 10);
     next();
     int64_t turned = bench.now;
     finish(PROBE_L7_STATUS, "HTTP 503");
     struct check_view down = view(check);
-    assert_int_equal(bench.changed, 3);
+    assert_int_equal(changes, 3);
     assert_int_equal(down.state, CHECK_DOWN);
     assert_int_equal(down.change_in_s, 0);
     assert_int_equal(down.last_reason, PROBE_L7_STATUS);
@@ -324,7 +242,7 @@ static void rise_and_fall_turn_the_state(void **state)
     assert_int_equal(view(check).change_in_s, 10);
     round_of(PROBE_OK);
     assert_int_equal(view(check).state, CHECK_UP);
-    assert_int_equal(bench.changed, 5);
+    assert_int_equal(changes, 5);
 }
 
 static void the_first_failure_makes_an_unknown_check_down(void **state)
@@ -344,7 +262,7 @@ static void what_says_nothing_changes_nothing(void **state)
         assert_true(health_settled(bench.health)); // it had its chance
         assert_int_equal(view(check).state, CHECK_UNKNOWN);
     }
-    assert_int_equal(bench.changed, 0);
+    assert_int_equal(changes, 0);
     assert_int_equal(view(check).last_reason, PROBE_LOCAL_ERROR);
     round_of(PROBE_OK);
     assert_int_equal(view(check).state, CHECK_UP);
@@ -539,7 +457,7 @@ static void out_of_range_definitions_are_bounded(void **state)
     assert_int_equal(acquire(1, &wild), check);
 }
 
-#define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, setup, bench_close)
 
 int main(void)
 {

@@ -2,25 +2,11 @@
 //
 // When the probes of many checks begin, from the first on: the registry with a clock that is turned
 // by hand and a prober that only counts.
-#include "health/health.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <cmocka.h>
+#include "bench.h"
 
 #define INTERVAL_NS (10 * NS_PER_SECOND)
 
 enum { CHECKS = 4000 };
-
-static struct bench {
-    int64_t now;
-    struct clock clock;
-    struct health *health;
-    struct probe *flights[CHECKS + 1];
-    struct address last; // where the last probe went
-    int flight_count, started;
-} bench;
 
 static const struct check_spec cheap = {.kind = CHECK_TCP,
                                         .port = 80,
@@ -28,28 +14,6 @@ static const struct check_spec cheap = {.kind = CHECK_TCP,
                                         .timeout_ns = 2 * NS_PER_SECOND,
                                         .rise = 2,
                                         .fall = 3};
-
-static int64_t bench_now(void *state)
-{
-    (void)state;
-    return bench.now;
-}
-
-static void bench_start(void *state, struct probe *probe, const struct address *target,
-                        const struct check_spec *spec)
-{
-    (void)state;
-    (void)spec;
-    bench.flights[bench.flight_count++] = probe;
-    bench.last = *target;
-    bench.started++;
-}
-
-static void bench_cancel(void *state, struct probe *probe)
-{
-    (void)state;
-    (void)probe;
-}
 
 static void bench_changed(void *context, int check)
 {
@@ -60,27 +24,8 @@ static void bench_changed(void *context, int check)
 static int setup(void **state)
 {
     (void)state;
-    static const struct prober prober = {bench_start, bench_cancel, NULL, NULL};
-    memset(&bench, 0, sizeof(bench));
-    bench.now = 1000 * NS_PER_SECOND;
-    bench.clock = (struct clock){bench_now, bench_now, NULL};
-    bench.health = health_new(&bench.clock, &prober, 42, bench_changed, &bench);
+    bench_open(&bench_prober, bench_changed);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    health_free(bench.health);
-    return 0;
-}
-
-static struct address target(unsigned number)
-{
-    struct address address = {.family = FAMILY_IPV4, .bytes = {203}};
-    address.bytes[2] = (uint8_t)(number >> 8);
-    address.bytes[3] = (uint8_t)number;
-    return address;
 }
 
 static void acquire(unsigned first, unsigned end, const struct check_spec *spec)
@@ -104,7 +49,7 @@ static void finish_all(void)
 {
     const struct probe_result good = {.reason = PROBE_OK};
     while (bench.flight_count > 0) {
-        health_probe_done(bench.health, bench.flights[--bench.flight_count], &good);
+        health_probe_done(bench.health, bench.flights[--bench.flight_count].probe, &good);
     }
 }
 
@@ -162,9 +107,9 @@ static void the_second_round_is_even(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_first_round_is_spread, setup, teardown),
-        cmocka_unit_test_setup_teardown(handshakes_take_their_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_second_round_is_even, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_first_round_is_spread, setup, bench_close),
+        cmocka_unit_test_setup_teardown(handshakes_take_their_time, setup, bench_close),
+        cmocka_unit_test_setup_teardown(the_second_round_is_even, setup, bench_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
