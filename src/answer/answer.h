@@ -73,8 +73,9 @@ struct worker_counters {
 // read by others, relaxed).
 struct worker;
 struct asked;
+// `seed` is where its dice begin: another one for each thread. The caller's.
 struct worker *worker_new(uint64_t seed);
-void worker_free(struct worker *worker);
+void worker_free(struct worker *worker); // NULL allowed
 const struct worker_counters *worker_counters(const struct worker *worker);
 // Clients noted since *seen (answer/samples.h), at most SAMPLE_RING; for one other thread.
 size_t worker_samples(struct worker *worker, uint32_t *seen, uint64_t *samples);

@@ -48,6 +48,7 @@ uint64_t generation_number(const struct generation *generation);
 
 // A change: any number of puts and removals that become visible at once.
 struct change;
+// An empty one over what is served; it ends in change_publish or change_drop. Control thread.
 struct change *change_begin(struct publisher *publisher);
 // Puts a zone in place of the one with the same apex. Steered RRsets need a plan at once: `plan_of`
 // is asked for each (it returns ownership) and is told the slot under which later change_plan calls

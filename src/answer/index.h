@@ -48,6 +48,7 @@ static inline uint64_t index_hash(const struct index_key *key, const uint8_t *na
     return index_hash_padded(key, padded, size);
 }
 
+// An empty version; the caller's.
 struct index *index_new(void);
 // Frees this version's directory and all its pages: only when no other version lives.
 void index_free_all(struct index *index);
@@ -62,7 +63,7 @@ const struct node *index_find(const struct index *index, uint64_t hash, const ui
 // The node of that name in that zone, whatever its flags.
 const struct node *index_find_in_zone(const struct index *index, uint64_t hash, const uint8_t *name,
                                       size_t size, uint32_t zone);
-// A new version to edit; `old` stays as it is.
+// A new version to edit; `old` stays as it is. Ends in a commit or a drop.
 struct index_edit;
 struct index_edit *index_edit_begin(const struct index *old, struct index_key key);
 // Puts a node under its name and zone; returns the node that was there before, or NULL.

@@ -27,7 +27,7 @@ static inline const void *vector_get(const struct vector *vector, uint32_t slot)
 struct vector *vector_new(void);
 void vector_free_all(struct vector *vector);
 
-// Same life as an index_edit (answer/index.h).
+// A new version to edit: the same life as an index_edit (answer/index.h).
 struct vector_edit;
 struct vector_edit *vector_edit_begin(const struct vector *old);
 // Grows as needed. Returns what was there before.

@@ -38,6 +38,7 @@ struct event {
 
 struct events;
 
+// An empty ring; the clock outlives it. The caller's.
 struct events *events_new(const struct clock *clock);
 // Ends every stream. NULL allowed.
 void events_free(struct events *events);

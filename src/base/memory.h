@@ -45,6 +45,7 @@ char *mem_printf(const char *format, ...) PRINTF_LIKE(1, 2);
 
 struct arena;
 
+// An empty one, whose first allocation asks the system; the caller's. One thread at a time.
 struct arena *arena_new(void);
 // Ends every allocation of the arena. NULL is allowed.
 void arena_free(struct arena *arena);

@@ -11,6 +11,7 @@
 
 struct slab;
 
+// An empty one; the caller's, until slab_end.
 struct slab *slab_new(void);
 // Every block must have been freed.
 void slab_end(struct slab *slab);

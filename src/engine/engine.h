@@ -23,7 +23,7 @@ struct load;
 // `config` and `clock` must outlive the engine; the prober is used through health/.
 struct engine *engine_new(const struct config *config, const struct clock *clock,
                           const struct prober *prober);
-void engine_free(struct engine *engine);
+void engine_free(struct engine *engine); // NULL allowed
 
 // Reads shared.yaml, every zone file, and the geo data when it is not yet loaded or has changed on
 // disk (`with_geo` forces it). Faults are in load_diags. Never NULL. Geo data with errors is a
@@ -32,8 +32,9 @@ struct load *engine_read(const struct engine *engine, bool with_geo);
 // Reads the geo data alone, whether it changed or not. A database that knows far less than the one
 // in use is taken for cut short, and that is an error, unless `force`.
 struct load *engine_read_geo(const struct engine *engine, bool force);
+// The load's own, to be added to until it is applied.
 struct diags *load_diags(struct load *load);
-void load_free(struct load *load);
+void load_free(struct load *load); // NULL allowed
 
 // Publishes the load when it has no errors; true when it did. Takes what it needs out of the load.
 // On false the old data keeps serving and load_diags says why.

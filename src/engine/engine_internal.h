@@ -172,7 +172,7 @@ void engine_geo_read(const struct engine *engine, struct load *load, bool anew, 
 
 // How a zone document is read with the lines, sites and defaults that are being served.
 struct zone_reader engine_zone_reader(const struct engine *engine, struct diags *diags);
-// engine_population.c
+// engine_population.c: how often was asked from which network. None yet; the engine's.
 struct query_samples *query_samples_new(void);
 void query_samples_free(struct query_samples *samples);
 // The networks that were sampled, with the number of queries that they stand for; the caller's.
@@ -202,6 +202,7 @@ int64_t engine_loads_tick(struct engine *engine);
 // engine_idle.c: the list of checks that may be probed less often, after a load was applied; the
 // next look at what is asked for.
 struct idle;
+// An empty list; the engine's.
 struct idle *idle_new(void);
 void idle_free(struct idle *idle);
 void engine_idle_index(struct engine *engine);

@@ -20,6 +20,7 @@ struct load_report {
 
 // Owned by whoever made it. Names are copied.
 struct loads;
+// An empty table.
 struct loads *loads_new(void);
 void loads_free(struct loads *loads);
 

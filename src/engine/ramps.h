@@ -17,6 +17,7 @@ extern const char *const ramp_mode_names[RAMP_MODE_COUNT];
 
 struct ramps;
 
+// None yet; the clock outlives it. The caller's.
 struct ramps *ramps_new(const struct clock *clock);
 void ramps_free(struct ramps *ramps); // NULL allowed
 

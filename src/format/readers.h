@@ -57,4 +57,4 @@ struct shared {
 };
 // A missing file is an empty document. The caller releases with shared_free.
 struct shared *shared_read(const char *path, struct diags *diags);
-void shared_free(struct shared *shared);
+void shared_free(struct shared *shared); // NULL allowed

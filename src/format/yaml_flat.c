@@ -176,10 +176,13 @@ static void pool_make(struct flat_reader *reader, const struct yaml *at, struct 
 
 // --- networks of one custom line within those of another
 
-// A network of a rule's line.
-struct claim {
-    const struct prefix *network;
-    size_t rule;
+// The networks of custom lines, each of its rule.
+struct claims {
+    struct claim {
+        const struct prefix *network;
+        size_t rule;
+    } * items;
+    size_t count, capacity;
 };
 
 // Wider networks before those within them.
@@ -193,10 +196,11 @@ static int claim_compare(const void *a, const void *b)
 
 // Whether a network of one line lies within a network of another. Sorted networks nest: those
 // around the one at hand are a stack.
-static bool claims_nest(const struct claim *claims, size_t count)
+static bool claims_nest(const struct claims *all)
 {
+    const struct claim *claims = all->items;
     size_t stack[130], depth = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < all->count; i++) {
         while (depth > 0 &&
                !prefix_contains(claims[stack[depth - 1]].network, &claims[i].network->address)) {
             depth--;
@@ -216,36 +220,33 @@ static bool claims_nest(const struct claim *claims, size_t count)
     return false;
 }
 
-static struct claim *claims_of(const struct lines *lines, const struct policy *policy,
-                               size_t *count)
+// Sorted; the items are released with free().
+static struct claims claims_of(const struct lines *lines, const struct policy *policy)
 {
-    struct claim *claims = NULL;
-    size_t capacity = 0;
-    *count = 0;
+    struct claims claims = {0};
     for (size_t r = 0; r < policy->rule_count; r++) {
         if (policy->rules[r].line_count == 0) {
             continue;
         }
         const struct line *line = lines_get(lines, (size_t)policy->rules[r].lines[0]);
         for (size_t i = 0; line->kind == LINE_CUSTOM && i < line->network_count; i++) {
-            MEM_GROW(claims, *count, capacity);
-            claims[(*count)++] = (struct claim){&line->networks[i], r};
+            MEM_GROW(claims.items, claims.count, claims.capacity);
+            claims.items[claims.count++] = (struct claim){&line->networks[i], r};
         }
     }
-    if (*count > 0) {
-        qsort(claims, *count, sizeof(*claims), claim_compare);
+    if (claims.count > 0) {
+        qsort(claims.items, claims.count, sizeof(*claims.items), claim_compare);
     }
     return claims;
 }
 
 // The networks of one rule's line that have this length, as a rule before all others.
-static void rule_of_length(struct arena *arena, const struct claim *claims, size_t count,
-                           const struct rule *of, size_t index, unsigned length,
-                           struct policy *policy)
+static void rule_of_length(struct arena *arena, const struct claims *claims, const struct rule *of,
+                           size_t index, unsigned length, struct policy *policy)
 {
     size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        size += claims[i].rule == index && claims[i].network->length == length;
+    for (size_t i = 0; i < claims->count; i++) {
+        size += claims->items[i].rule == index && claims->items[i].network->length == length;
     }
     if (size == 0) {
         return;
@@ -254,9 +255,9 @@ static void rule_of_length(struct arena *arena, const struct claim *claims, size
     struct rule *rule = &policy->rules[policy->rule_count++];
     *rule = (struct rule){.pool = of->pool, .share_ppm = of->share_ppm, .place = of->place};
     rule->subnets = networks;
-    for (size_t i = 0; i < count; i++) {
-        if (claims[i].rule == index && claims[i].network->length == length) {
-            networks[rule->subnet_count++] = *claims[i].network;
+    for (size_t i = 0; i < claims->count; i++) {
+        if (claims->items[i].rule == index && claims->items[i].network->length == length) {
+            networks[rule->subnet_count++] = *claims->items[i].network;
         }
     }
 }
@@ -267,16 +268,16 @@ static void rule_of_length(struct arena *arena, const struct claim *claims, size
 static bool custom_split(const struct flat_reader *reader, struct policy *policy)
 {
     struct arena *arena = reader->record->yz->arena;
-    size_t count, rule_count = policy->rule_count;
+    size_t rule_count = policy->rule_count;
     struct rule *rules = policy->rules;
-    struct claim *claims = claims_of(reader->record->yz->reader->lines, policy, &count);
+    struct claims claims = claims_of(reader->record->yz->reader->lines, policy);
     bool fits = true;
-    if (claims_nest(claims, count)) {
+    if (claims_nest(&claims)) {
         policy->rules = arena_alloc(arena, (RULES_MAX + rule_count) * sizeof(*policy->rules));
         policy->rule_count = 0;
         for (unsigned length = 129; length-- > 0 && fits;) {
             for (size_t r = 0; r < rule_count && fits; r++) {
-                rule_of_length(arena, claims, count, &rules[r], r, length, policy);
+                rule_of_length(arena, &claims, &rules[r], r, length, policy);
                 fits = policy->rule_count < RULES_MAX;
             }
         }
@@ -285,7 +286,7 @@ static bool custom_split(const struct flat_reader *reader, struct policy *policy
             policy->rules[policy->rule_count++] = rules[r];
         }
     }
-    free(claims);
+    free(claims.items);
     return fits;
 }
 

@@ -191,8 +191,8 @@ static void policy_attach(const struct yaml_record *record, struct policy *polic
     rrset->place = yaml_place(record->at);
     rrset->policy = policy;
     static_fill(record, policy, rrset);
-    SP_ASSERT(rrset->record_count >
-              0); // a document with nothing but paused rows does not come here
+    // A document with nothing but paused rows does not come here.
+    SP_ASSERT(rrset->record_count > 0);
 }
 
 static bool type_may_steer(const struct yaml_record *record, const struct yaml *form)

@@ -54,7 +54,7 @@ struct geo;
 // networks.csv faults are reported by line. `lines` must outlive the geo.
 struct geo *geo_load(const struct geo_config *config, const struct lines *lines,
                      struct diags *diags);
-void geo_free(struct geo *geo);
+void geo_free(struct geo *geo); // NULL allowed
 
 struct geo_match {
     uint32_t location;        // id

@@ -63,7 +63,7 @@ struct key_map {
 // The value of the key; 0 when it has none.
 uint32_t key_map_find(const struct key_map *map, uint64_t key);
 void key_map_set(struct key_map *map, uint64_t key, uint32_t value);
-void key_map_free(struct key_map *map);
+void key_map_free(struct key_map *map); // empty afterwards
 
 // Interned places and ASNs. Entry 0 of both is "unknown".
 struct interner {
@@ -121,8 +121,9 @@ bool ranges_recognise(const char *text, size_t size);
 void ranges_read(const char *path, char *text, size_t size, struct interner *interner,
                  struct layer *layer, struct diags *diags);
 
-// An MMDB, one family at a time. NULL with an error in `diags`.
+// An MMDB, one family at a time.
 struct mmdb;
+// Reads the whole file; the caller's. NULL with an error in `diags`.
 struct mmdb *mmdb_open(const char *path, const struct geo_fields *fields, struct diags *diags);
 // Seconds since 1970.
 int64_t mmdb_built(const struct mmdb *mmdb);

@@ -86,7 +86,7 @@ struct lines *lines_load(const char *path, const struct line_definition *custom,
                          struct diags *diags);
 // The same without a file.
 struct lines *lines_new(const struct line_definition *custom, size_t count, struct diags *diags);
-void lines_free(struct lines *lines);
+void lines_free(struct lines *lines); // NULL allowed
 
 size_t lines_count(const struct lines *lines);
 const struct line *lines_get(const struct lines *lines, size_t index);

@@ -29,6 +29,7 @@ struct last_beat {
 };
 
 struct beats;
+// None yet; the caller's.
 struct beats *beats_new(void);
 void beats_free(struct beats *beats); // NULL allowed
 // Takes the place of the one before of this name; texts are copied and cut.

@@ -46,6 +46,7 @@ struct doubt {
     } slots[DOUBT_SLOTS]; // results by the start of their probe: the last 128 s
 };
 
+// Nothing was seen yet and nothing is doubted; there is nothing to release.
 void doubt_open(struct doubt *doubt, const struct doubt_options *options);
 // A result of a target that is up, or is coming up; not those that confirm a failure.
 void doubt_note(struct doubt *doubt, int64_t started_ns, bool good);

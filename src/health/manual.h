@@ -32,6 +32,7 @@ struct manual_entry {
 
 struct manual;
 
+// An empty list; the clock outlives it. The caller's.
 struct manual *manual_new(const struct clock *clock);
 void manual_free(struct manual *manual); // NULL allowed
 

@@ -9,6 +9,7 @@
 
 struct texts;
 
+// An empty set; the caller's.
 struct texts *texts_new(void);
 // Nothing may be kept any more. NULL allowed.
 void texts_free(struct texts *texts);

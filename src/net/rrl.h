@@ -35,6 +35,7 @@ enum rrl_verdict {
     RRL_DROP,
 };
 
+// With a table that has seen nobody; one worker's.
 struct rrl *rrl_new(const struct rrl_options *options);
 void rrl_free(struct rrl *rrl); // NULL allowed
 

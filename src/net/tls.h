@@ -23,6 +23,7 @@ struct tls_certificate *tls_certificate_read(const char *chain_path, const char 
 void tls_certificate_free(struct tls_certificate *certificate); // NULL allowed
 
 struct tls;
+// Without a certificate: sessions begin after the first tls_use. The clock outlives it.
 struct tls *tls_new(const struct clock *clock);
 void tls_free(struct tls *tls); // no session may be left; NULL allowed
 // Takes the certificate: new sessions use it from now on. Control thread.

@@ -15,8 +15,9 @@ enum { UDP_BATCH_MAX = 48 };
 
 // The buffers of one thread, shared by its sockets.
 struct udp_batch;
+// The caller's.
 struct udp_batch *udp_batch_new(void);
-void udp_batch_free(struct udp_batch *batch);
+void udp_batch_free(struct udp_batch *batch); // NULL allowed
 
 // Reads what waits on the socket, a batch at a time, answers and sends. Returns when little is left
 // or when other descriptors should have their turn. Passes a quiescent state after each batch.

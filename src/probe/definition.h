@@ -8,6 +8,7 @@
 
 struct definitions;
 
+// An empty set; the caller's.
 struct definitions *definitions_new(void);
 // Nothing may be kept any more. NULL allowed.
 void definitions_free(struct definitions *definitions);

@@ -45,6 +45,8 @@ struct dialog {
 // The dialog of the definition; NULL for kinds that have none (icmp, exec, tls). `result` must
 // outlive it.
 const struct dialog_kind *dialog_kind_of(const struct check_spec *spec);
+// What the kind does at these moments (struct dialog_kind). Once it has ended, nothing is fed.
+// dialog_forget releases what the dialog holds.
 void dialog_begin(struct dialog *dialog);
 void dialog_feed(struct dialog *dialog, const uint8_t *octets, size_t count);
 void dialog_closed(struct dialog *dialog);

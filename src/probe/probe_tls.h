@@ -18,6 +18,7 @@
 
 struct probe_tls;
 
+// Without a context: each set of authorities is loaded when it is first needed. The caller's.
 struct probe_tls *probe_tls_new(void);
 void probe_tls_free(struct probe_tls *tls); // NULL allowed
 

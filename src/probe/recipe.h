@@ -13,6 +13,7 @@
 
 // Compiled expressions by their text.
 struct regexes;
+// An empty set; the caller's.
 struct regexes *regexes_new(void);
 void regexes_free(struct regexes *regexes); // none may be in use; NULL allowed
 

@@ -68,8 +68,9 @@ size_t plan_size(const struct plan *plan);
 // Plans of equal content keep their tables once. Control thread, as is plan_free of a plan that
 // shares; the set must outlive its plans.
 struct plan_shares;
+// An empty set; the caller's.
 struct plan_shares *plan_shares_new(void);
-void plan_shares_free(struct plan_shares *set);
+void plan_shares_free(struct plan_shares *set);          // no plan may share any more
 size_t plan_shares_count(const struct plan_shares *set); // distinct tables
 // Before the plan is published, after plan_project.
 void plan_share(struct plan_shares *set, struct plan *plan);

@@ -23,6 +23,7 @@ enum {
 
 struct rtt;
 
+// Nobody has measured anything; the caller's.
 struct rtt *rtt_new(void);
 void rtt_free(struct rtt *rtt); // NULL allowed
 

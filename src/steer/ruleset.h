@@ -9,6 +9,7 @@
 
 struct rulesets;
 
+// The empty set alone, for rules 0 to rule_count - 1; the caller's.
 struct rulesets *rulesets_new(size_t rule_count);
 void rulesets_free(struct rulesets *sets);
 // The set with one more rule.

@@ -47,8 +47,9 @@ size_t territory_size(const struct territory *territory); // bytes held
 
 // The interned set. Control thread.
 struct territories;
+// An empty one; the caller's.
 struct territories *territories_new(void);
-void territories_free(struct territories *set);
+void territories_free(struct territories *set); // all must have been released
 
 // The territory of a policy's rules over this geo data: found or built, with one more user. NULL
 // when no rule looks at the client (every client is class 0 with scope 0, holding all rules).

@@ -24,7 +24,7 @@ struct what_if;
 // which the copy sees but for what goes down; it must outlive the copy.
 struct what_if *what_if_new(const struct policy *policy, const struct health_source *health,
                             struct what_if_change *changes, size_t change_count);
-void what_if_free(struct what_if *what_if);
+void what_if_free(struct what_if *what_if); // NULL allowed
 const struct policy *what_if_policy(const struct what_if *what_if);
 // As the copy's members have it.
 struct health_source what_if_health(struct what_if *what_if);

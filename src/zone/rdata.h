@@ -29,8 +29,9 @@ const char *rdata_format(uint16_t type, const uint8_t *rdata, size_t rdata_size,
 // As rdata_parse, for many records in a row: setting up a scanner costs as much as a
 // hundred records. Made at its first use.
 struct rdata_scanner;
+// The caller's; one thread.
 struct rdata_scanner *rdata_scanner_new(void);
-void rdata_scanner_free(struct rdata_scanner *scanner);
+void rdata_scanner_free(struct rdata_scanner *scanner); // NULL allowed
 size_t rdata_scan(struct rdata_scanner *scanner, uint16_t type, const char *text,
                   const uint8_t *origin, uint8_t *rdata, size_t capacity, const char **reason);
 
