@@ -102,6 +102,9 @@ static const char *descriptor_read(struct source *source, int fd)
     if (!good) {
         return strerror(error);
     }
+    if (memchr(source->text, '\0', size) != NULL) { // a line of them would keep the scanner long
+        return "no text: there is a NUL in it";
+    }
     source->size = newlines_normalise(source->text, size);
     return NULL;
 }
