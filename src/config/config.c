@@ -128,8 +128,10 @@ static const char *group_like(const struct config_reader *reader, const char *na
 
 static void report_unknown(const struct config_reader *reader, const char *name, struct place place)
 {
-    const char *like = strchr(name, '.') == NULL ? group_like(reader, name) : NULL;
-    if (like == NULL) {
+    // Nobody will read what a full list no longer takes.
+    bool full = reader->diags->count >= DIAGS_MAX;
+    const char *like = !full && strchr(name, '.') == NULL ? group_like(reader, name) : NULL;
+    if (!full && like == NULL) {
         like = option_like(name);
     }
     if (like != NULL) {
@@ -166,40 +168,67 @@ static void walk_pair(const struct walk *walk, const char *name, struct fy_node 
     }
 }
 
-// Whether an earlier pair of the mapping has this key.
-static bool key_is_repeated(const struct config_reader *reader, struct fy_node *mapping,
-                            const struct fy_node_pair *until, const char *key)
+// A key of a mapping; `text` NULL: it is no word.
+struct key {
+    const char *text;
+    struct fy_node_pair *pair;
+    size_t index;
+    bool repeated; // an earlier pair has it
+};
+
+static int key_compare(const void *a, const void *b)
 {
+    const struct key *x = *(const struct key *const *)a, *y = *(const struct key *const *)b;
+    int order = strcmp(x->text ? x->text : "", y->text ? y->text : "");
+    return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+// The keys in their order, as many as there are pairs; in the arena. Repeated ones are found by
+// sorting: what was put there by mistake may have very many.
+static struct key *keys_read(const struct config_reader *reader, struct fy_node *mapping,
+                             size_t *count)
+{
+    struct arena *arena = reader->config->arena;
+    size_t capacity = (size_t)MAX(fy_node_mapping_item_count(mapping), 0);
+    struct key *keys = arena_alloc(arena, capacity * sizeof(*keys));
+    struct key **sorted = arena_alloc(arena, capacity * sizeof(struct key *));
     struct fy_node_pair *pair;
     void *cursor = NULL;
-    while ((pair = fy_node_mapping_iterate(mapping, &cursor)) != NULL && pair != until) {
-        const char *other = node_text(reader, fy_node_pair_key(pair));
-        if (other != NULL && strcmp(other, key) == 0) {
-            return true;
-        }
+    *count = 0;
+    while (*count < capacity && (pair = fy_node_mapping_iterate(mapping, &cursor)) != NULL) {
+        struct key *key = &keys[*count];
+        *key = (struct key){node_text(reader, fy_node_pair_key(pair)), pair, *count, false};
+        sorted[(*count)++] = key;
     }
-    return false;
+    if (*count > 0) {
+        qsort(sorted, *count, sizeof(struct key *), key_compare);
+    }
+    for (size_t i = 1; i < *count; i++) {
+        sorted[i]->repeated = sorted[i]->text != NULL && sorted[i - 1]->text != NULL &&
+                              strcmp(sorted[i]->text, sorted[i - 1]->text) == 0;
+    }
+    return keys;
 }
 
 static void walk_mapping(const struct walk *walk, const char *group, struct fy_node *mapping,
                          struct place place)
 {
     const struct config_reader *reader = walk->reader;
-    struct fy_node_pair *pair;
-    void *cursor = NULL;
-    while ((pair = fy_node_mapping_iterate(mapping, &cursor)) != NULL) {
-        struct place at = node_place(reader, fy_node_pair_key(pair), place);
-        const char *key = node_text(reader, fy_node_pair_key(pair));
+    size_t count;
+    const struct key *keys = keys_read(reader, mapping, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct place at = node_place(reader, fy_node_pair_key(keys[i].pair), place);
+        const char *key = keys[i].text;
         if (key == NULL || *key == '\0' || strchr(key, '.') != NULL) {
             diags_error(reader->diags, at, group, "expected the name of an option as key");
             continue;
         }
         const char *name =
             *group == '\0' ? key : arena_printf(reader->config->arena, "%s.%s", group, key);
-        if (key_is_repeated(reader, mapping, pair, key)) {
+        if (keys[i].repeated) {
             diags_error(reader->diags, at, name, "the key is given twice");
         } else {
-            walk_pair(walk, name, fy_node_pair_value(pair), at);
+            walk_pair(walk, name, fy_node_pair_value(keys[i].pair), at);
         }
     }
 }

@@ -335,6 +335,7 @@ const char *text_nearest(const char *text, const char *const *list, size_t count
 
 void yaml_known_keys(const struct yaml *map, const char *const *keys, size_t count)
 {
+    const struct diags *diags = document_diags(map->document);
     struct yaml child = {0};
     while (yaml_next(map, &child)) {
         bool known = false;
@@ -344,7 +345,9 @@ void yaml_known_keys(const struct yaml *map, const char *const *keys, size_t cou
         if (known) {
             continue;
         }
-        const char *nearest = text_nearest(child.node->key, keys, count);
+        // Nobody will read what a full list no longer takes.
+        const char *nearest =
+            diags->count < DIAGS_MAX ? text_nearest(child.node->key, keys, count) : NULL;
         yaml_warning(&child, "unknown key, left out of account%s%s%s",
                      nearest ? "; did you mean \"" : "", nearest ? nearest : "",
                      nearest ? "\"?" : "");

@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -265,6 +266,29 @@ static void test_keys_refused(void **state)
                   "3:1: error: workers: the key is given twice\n");
 }
 
+// A zone document given by mistake has many keys: each is a fault, and all together cost little.
+static void test_many_keys(void **state)
+{
+    (void)state;
+    enum { KEYS = 20000, MEMORY_MAX_KIB = 1 << 20 };
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    for (int i = 0; i < KEYS; i++) {
+        fprintf(out, "host%d: {type: A}\n", i);
+    }
+    fprintf(out, "host7: {}\n");
+    assert_int_equal(fclose(out), 0);
+    struct diags diags = {0};
+    assert_null(document_read(text, &diags));
+    assert_int_equal(diags.error_count, KEYS + 1);
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    assert_true(usage.ru_maxrss < MEMORY_MAX_KIB);
+    diags_clear(&diags);
+    free(text);
+}
+
 static void test_syntax_refused(void **state)
 {
     (void)state;
@@ -392,12 +416,13 @@ static int folder_remove(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),         cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_other_values),  cmocka_unit_test(test_values_refused),
-        cmocka_unit_test(test_names_refused), cmocka_unit_test(test_kinds_refused),
-        cmocka_unit_test(test_keys_refused),  cmocka_unit_test(test_syntax_refused),
-        cmocka_unit_test(test_file_refused),  cmocka_unit_test(test_mangled),
-        cmocka_unit_test(test_compare),       cmocka_unit_test(test_table),
+        cmocka_unit_test(test_whole),          cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_other_values),   cmocka_unit_test(test_values_refused),
+        cmocka_unit_test(test_names_refused),  cmocka_unit_test(test_kinds_refused),
+        cmocka_unit_test(test_keys_refused),   cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(test_syntax_refused), cmocka_unit_test(test_file_refused),
+        cmocka_unit_test(test_mangled),        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
