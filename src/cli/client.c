@@ -126,7 +126,10 @@ static json_t *answer_read(const struct cli_args *args, const struct answer *ans
     json_error_t error;
     json_t *json = json_loadb(answer->bytes == NULL ? "" : answer->bytes, answer->size, 0, &error);
     if (json == NULL) {
-        *exit_code = cli_failure("the server's answer (HTTP %ld) is no JSON", status);
+        // What the HTTP library refuses by itself, as a request that is too long, has no words.
+        *exit_code = cli_failure(status >= 400 ? "the server refused the request (HTTP %ld)"
+                                               : "the server's answer (HTTP %ld) is no JSON",
+                                 status);
         return NULL;
     }
     if (status < 400) {

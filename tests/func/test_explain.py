@@ -228,6 +228,8 @@ def test_api_refuses_what_is_wrong(server):
                                  ('GET', '/v1/zones/example.com', 404), ('GET', '/', 404)):
         got, body = server.api(method, path)
         assert (got, json.loads(body)['status']) == (status, status), path
+    too_long = server.folder.cli('explain', 'x' * 100000, '--client', '::1')
+    assert too_long.returncode == 1 and 'refused the request (HTTP 414)' in too_long.stderr
     routes = server.get('/v1/routes')['routes']
     assert {'/v1/status', '/v1/explain', '/v1/reload', '/metrics'} <= \
         {route['path'] for route in routes}
