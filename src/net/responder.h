@@ -26,5 +26,5 @@ void responder_answer(const struct responder *responder, struct message *message
 
 // The first member of everything that epoll events point to.
 struct event_source {
-    enum { SOURCE_STOP, SOURCE_LISTENER, SOURCE_CONNECTION, SOURCE_XDP } kind;
+    enum { SOURCE_STOP, SOURCE_LISTENER, SOURCE_CONNECTION, SOURCE_XDP, SOURCE_DATAGRAMS } kind;
 };

@@ -6,8 +6,11 @@
 // that ends the thread; poll() over the UDP sockets and that epoll. Whoever waits on a socket is
 // called for each datagram that leaves it, because there may be room for another: poll() waits only
 // while the thread sleeps, epoll would all the time, which costs 4 % of a query. udp.c keeps
-// reading while batches are large, so under load poll() is asked once in many batches. A thread
-// without UDP sockets (TLS) sleeps in epoll_wait() itself.
+// reading while batches are large, so under load poll() is asked once in many batches. While
+// nothing comes over UDP nothing leaves that way either, so after QUIET_ROUNDS wake-ups for others
+// the UDP sockets move into the epoll, and the thread sleeps in epoll_wait(): a system call less
+// for each query over TCP. The first datagram moves them back. A thread without UDP sockets (TLS)
+// always sleeps there.
 //
 // The thread is offline for RCU exactly while it may sleep, hence the writer never waits for an
 // idle worker; inside a round no generation is held across batches.
@@ -31,6 +34,8 @@
 
 enum {
     EVENTS_MAX = 32,
+    // The sockets' way there and back is two system calls each.
+    QUIET_ROUNDS = 64,
     // A flood of handshakes gets what UDP leaves of a core, and a tenth of it at least.
     TLS_NICENESS = 10,
 };
@@ -38,10 +43,12 @@ enum {
 struct data_worker {
     struct data_worker_options options;
     struct responder responder;
-    struct event_source stop;
-    struct udp_socket *sockets; // for UDP
+    struct event_source stop, datagrams; // the second: of all UDP sockets
+    struct udp_socket *sockets;          // for UDP
     size_t socket_count;
-    struct pollfd *waits; // the sockets' and, behind them, the epoll's
+    struct pollfd *waits;  // the sockets' and, behind them, the epoll's
+    unsigned quiet_rounds; // wake-ups in a row without a datagram
+    bool sleeps_in_epoll;  // the sockets are in the epoll
     struct epoll_event events[EVENTS_MAX];
     struct udp_batch *batch;
     struct tcp *tcp;
@@ -58,6 +65,29 @@ static void pin(int core)
     pthread_setaffinity_np(pthread_self(), sizeof(set), &set); // only a matter of speed
 }
 
+static void watch(const struct data_worker *data_worker, int fd, struct event_source *source)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+    epoll_ctl(data_worker->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void sleep_in_epoll(struct data_worker *data_worker)
+{
+    for (size_t i = 0; i < data_worker->socket_count; i++) {
+        watch(data_worker, data_worker->sockets[i].fd, &data_worker->datagrams);
+    }
+    data_worker->sleeps_in_epoll = true;
+}
+
+static void sleep_in_poll(struct data_worker *data_worker)
+{
+    for (size_t i = 0; i < data_worker->socket_count; i++) {
+        epoll_ctl(data_worker->epoll_fd, EPOLL_CTL_DEL, data_worker->sockets[i].fd, NULL);
+    }
+    data_worker->sleeps_in_epoll = false;
+    data_worker->quiet_rounds = 0;
+}
+
 // True when the thread must end.
 static bool dispatch(struct data_worker *data_worker, const struct epoll_event *event)
 {
@@ -71,6 +101,11 @@ static bool dispatch(struct data_worker *data_worker, const struct epoll_event *
         break;
     case SOURCE_XDP:
         xdp_serve(xdp_socket_of(source), &data_worker->responder);
+        break;
+    case SOURCE_DATAGRAMS:
+        if (data_worker->sleeps_in_epoll) { // not two of them at once
+            sleep_in_poll(data_worker);
+        }
         break;
     }
     return false;
@@ -88,7 +123,7 @@ static int wait(struct data_worker *data_worker, int timeout_ms)
     const struct responder *responder = &data_worker->responder;
     int count = 0;
     rcu_reader_offline();
-    if (data_worker->socket_count == 0) {
+    if (data_worker->sleeps_in_epoll) {
         count = events_take(data_worker, timeout_ms);
     } else {
         poll(data_worker->waits, data_worker->socket_count + 1, timeout_ms);
@@ -99,24 +134,28 @@ static int wait(struct data_worker *data_worker, int timeout_ms)
     return count;
 }
 
-// Serves the UDP sockets that have something.
-static void serve_udp(struct data_worker *data_worker)
+// After poll(): serves the UDP sockets that have something. Returns how many events of the epoll it
+// took.
+static int serve_udp(struct data_worker *data_worker)
 {
+    data_worker->quiet_rounds++;
     for (size_t i = 0; i < data_worker->socket_count; i++) {
         if (data_worker->waits[i].revents != 0) {
             udp_serve(data_worker->batch, &data_worker->sockets[i], &data_worker->responder);
+            data_worker->quiet_rounds = 0;
         }
     }
+    if (data_worker->quiet_rounds >= QUIET_ROUNDS) {
+        sleep_in_epoll(data_worker);
+    }
+    bool others = data_worker->waits[data_worker->socket_count].revents != 0;
+    return others ? events_take(data_worker, 0) : 0;
 }
 
-// Serves what else has something: `count` events are there already. Returns true when the thread
-// must end.
+// Serves the first `count` events of the epoll. Returns true when the thread must end.
 static bool serve_others(struct data_worker *data_worker, int count)
 {
     bool stopping = false;
-    if (data_worker->waits[data_worker->socket_count].revents != 0) {
-        count = events_take(data_worker, 0);
-    }
     for (int i = 0; i < count; i++) {
         stopping |= dispatch(data_worker, &data_worker->events[i]);
     }
@@ -135,8 +174,11 @@ static void *run(void *argument)
     rcu_reader_register();
     bool stopping = false;
     for (int timeout_ms = -1; !stopping;) {
+        bool polls = !data_worker->sleeps_in_epoll;
         int count = wait(data_worker, timeout_ms);
-        serve_udp(data_worker);
+        if (polls) {
+            count = serve_udp(data_worker);
+        }
         stopping = serve_others(data_worker, count);
         timeout_ms = tcp_tick(data_worker->tcp);
     }
@@ -184,12 +226,6 @@ struct asked *data_worker_asked(const struct data_worker *data_worker)
     return worker_asked(data_worker->responder.worker);
 }
 
-static void watch(const struct data_worker *data_worker, int fd, struct event_source *source)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
-    epoll_ctl(data_worker->epoll_fd, EPOLL_CTL_ADD, fd, &event);
-}
-
 void data_worker_add(struct data_worker *data_worker, struct xdp_socket *socket)
 {
     SP_ASSERT(!data_worker->started);
@@ -207,6 +243,7 @@ struct data_worker *data_worker_new(const struct data_worker_options *options,
     data_worker->options = *options;
     data_worker->epoll_fd = epoll_fd;
     data_worker->stop.kind = SOURCE_STOP;
+    data_worker->datagrams.kind = SOURCE_DATAGRAMS;
     data_worker->responder.worker = worker_new(random_seed());
     data_worker->responder.net = options->net;
     if (options->net->rrl.rate > 0) {
@@ -227,6 +264,7 @@ struct data_worker *data_worker_new(const struct data_worker_options *options,
         listeners[i] = sockets[i].tcp_fd;
     }
     data_worker->waits[data_worker->socket_count] = (struct pollfd){epoll_fd, POLLIN, 0};
+    data_worker->sleeps_in_epoll = data_worker->socket_count == 0;
     struct tcp_options tcp_options = {
         .epoll_fd = epoll_fd,
         .net = options->net,

@@ -355,13 +355,69 @@ static void test_refused_sends(void **state)
     serving_end(&serving);
 }
 
+// How many descriptors are in all epolls of this process.
+static unsigned in_epolls(void)
+{
+    unsigned count = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        char path[64], line[256];
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+        FILE *info = fopen(path, "r");
+        while (info != NULL && fgets(line, sizeof(line), info) != NULL) {
+            count += strncmp(line, "tfd:", 4) == 0;
+        }
+        if (info != NULL) {
+            fclose(info);
+        }
+    }
+    return count;
+}
+
+// While there are queries over TCP only, the UDP sockets are waited for as all others; what comes
+// by one of them is answered at once, and all of them are out of the epoll again.
+static void test_quiet_sockets(void **state)
+{
+    (void)state;
+    enum { QUIET = 100 };
+    struct server *server = server_start((struct net_options){0}, loopbacks);
+    int stream = client(server, SOCK_STREAM), fds[2];
+    for (size_t i = 0; i < 2; i++) {
+        fds[i] = client_from(server, i, SOCK_DGRAM, NULL);
+    }
+    assert_true(exchange(stream, 0));
+    unsigned usual = in_epolls();
+    for (uint32_t round = 0; round < 4; round++) {
+        for (uint32_t i = 0; i < QUIET; i++) {
+            assert_true(exchange(stream, i));
+        }
+        assert_int_equal(in_epolls(), usual + 2);
+        if (round == 3) { // both at once
+            uint8_t query[2 + QUERY_SIZE];
+            query_make(0, query);
+            for (size_t i = 0; i < 2; i++) {
+                assert_int_equal(send(fds[i], query + 2, QUERY_SIZE, 0), QUERY_SIZE);
+            }
+            for (size_t i = 0; i < 2; i++) {
+                assert_int_equal(receive_datagram(fds[i], query, QUERY_SIZE), QUERY_SIZE);
+            }
+        } else {
+            expect_echoes(fds[round % 2], 10);
+        }
+        assert_int_equal(in_epolls(), usual);
+    }
+    close(stream);
+    close(fds[0]);
+    close(fds[1]);
+    server_stop(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches),       cmocka_unit_test(test_unanswered),
         cmocka_unit_test(test_wildcard),      cmocka_unit_test(test_workers),
         cmocka_unit_test(test_generations),   cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_refused_sends),
+        cmocka_unit_test(test_refused_sends), cmocka_unit_test(test_quiet_sockets),
     };
     return cmocka_run_group_tests_name("net/udp", tests, NULL, NULL);
 }
