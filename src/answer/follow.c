@@ -5,7 +5,7 @@
 //
 // Called by resolve.c and service.c for what the fast path leaves. Bounded whatever the data: a
 // name takes one look-up for each depth at which zones begin, and seven for its place in its zone;
-// a chain has CHAIN_MAX links.
+// a chain has CHAIN_MAX links, and all of one answer together FOLLOWED_MAX look-ups.
 #include "answer/follow.h"
 
 #include <string.h>
@@ -35,6 +35,7 @@ static struct place_found find_in_zone(const struct generation *generation, cons
     for (unsigned step = 1; high - low > 1;) {
         const unsigned depth = low + MIN(step, (high - low) / 2);
         const struct node *node = find_ending(generation, name, size, labels, depth, zone->slot);
+        found.looks++;
         if (node != NULL) {
             found.encloser = node;
             low = depth;
@@ -64,20 +65,24 @@ struct place_found response_find(const struct generation *generation, const uint
                        size, NODE_OCCLUDED);
         if (node != NULL &&
             depths_below(&generation->apex_depths, labels->count) <= node->apex_label_count) {
-            return (struct place_found){node, node};
+            return (struct place_found){.node = node, .encloser = node};
         }
     }
     const struct node *apex = generation_apex(generation, name, size, labels, 0, labels->count + 1);
+    const unsigned looks =
+        depths_between(&generation->apex_depths, apex ? apex->label_count : 0U, labels->count);
     if (apex == NULL) {
-        return (struct place_found){0};
+        return (struct place_found){.looks = looks};
     }
     if (type == TYPE_DS && apex->label_count == labels->count) {
         const struct node *node = find_at_parent(generation, name, size, labels);
         if (node != NULL) {
-            return (struct place_found){node, node};
+            return (struct place_found){.node = node, .encloser = node};
         }
     }
-    return find_in_zone(generation, name, size, labels, apex);
+    struct place_found found = find_in_zone(generation, name, size, labels, apex);
+    found.looks += looks;
+    return found;
 }
 
 const struct node *response_wildcard(const struct generation *generation,
@@ -125,62 +130,81 @@ static bool trail_substitute(struct trail *trail, const struct node *dname)
     return true;
 }
 
-// The record that leads on from a node without the type; NULL: none does.
-static const uint8_t *link_of(struct response *response, const struct node *node)
+// The record that leads on from a node without the type.
+static enum follow_end link_of(struct response *response, const struct node *node, enum need need,
+                               const uint8_t **record)
 {
     uint16_t type = node->flags & NODE_HAS_CNAME ? TYPE_CNAME : TYPE_ALIAS;
     const struct node_rrset *rrset = node_rrset(node, type);
     if (rrset == NULL) {
-        return NULL;
+        return FOLLOWED_NONE;
     }
     if (rrset->plan == 0) {
-        return node_records(node, rrset);
+        *record = node_records(node, rrset);
+        return FOLLOWED_FOUND;
+    }
+    if (!response_may_pick(response, rrset, need)) {
+        return FOLLOWED_TOO_MUCH;
     }
     struct pick pick;
     response_pick(response, rrset, &pick);
-    return pick.kind == PICK_MEMBERS ? pick.records[0] : NULL;
+    *record = pick.kind == PICK_MEMBERS ? pick.records[0] : NULL;
+    return *record != NULL ? FOLLOWED_FOUND : FOLLOWED_NONE;
 }
 
-bool response_follow(struct response *response, const uint8_t *name, uint16_t type,
-                     struct followed *found)
+// One step from where the trail is: the RRset is found, there is none, or the trail goes on, which
+// leaves `found` without an RRset.
+static enum follow_end follow_step(struct response *response, struct trail *trail, uint16_t type,
+                                   enum need need, struct followed *found)
 {
     const struct generation *generation = response->generation;
-    if (response->followed == FOLLOWED_MAX) {
-        return false;
+    struct name_labels labels;
+    name_labels_find(trail->name, &labels);
+    struct place_found place = response_find(generation, trail->name, trail->size, &labels, type);
+    response_looked(response, &place);
+    if (place.encloser == NULL || place.encloser->flags & NODE_CUT) {
+        return FOLLOWED_NONE;
     }
+    if (place.node == NULL && place.encloser->flags & NODE_HAS_DNAME) {
+        return trail_substitute(trail, place.encloser) ? FOLLOWED_FOUND : FOLLOWED_NONE;
+    }
+    const struct node *node =
+        place.node ? place.node : response_wildcard(generation, place.encloser);
+    if (node == NULL) {
+        return FOLLOWED_NONE;
+    }
+    const struct node_rrset *rrset = node_rrset(node, type);
+    if (rrset != NULL) {
+        *found = (struct followed){node, rrset, trail->ttl_max};
+        return FOLLOWED_FOUND;
+    }
+    const uint8_t *record;
+    enum follow_end end = link_of(response, node, need, &record);
+    if (end == FOLLOWED_FOUND) {
+        trail_move(trail, record);
+    }
+    return end;
+}
+
+enum follow_end response_follow(struct response *response, const uint8_t *name, uint16_t type,
+                                enum need need, struct followed *found)
+{
     struct trail trail;
+    if (response->followed >= FOLLOWED_MAX) {
+        return FOLLOWED_TOO_MUCH;
+    }
     trail.size = name_size(name);
     trail.ttl_max = UINT32_MAX;
     name_fold_and_pad(name, trail.size, trail.name);
-    for (unsigned links = 0; links <= CHAIN_MAX && response->followed < FOLLOWED_MAX; links++) {
-        response->followed++;
-        struct name_labels labels;
-        name_labels_find(trail.name, &labels);
-        struct place_found place = response_find(generation, trail.name, trail.size, &labels, type);
-        if (place.encloser == NULL || place.encloser->flags & NODE_CUT) {
-            return false;
+    found->rrset = NULL;
+    for (unsigned links = 0; links <= CHAIN_MAX; links++) {
+        enum follow_end end = follow_step(response, &trail, type, need, found);
+        if (end != FOLLOWED_FOUND || found->rrset != NULL) {
+            return end;
         }
-        if (place.node == NULL && place.encloser->flags & NODE_HAS_DNAME) {
-            if (!trail_substitute(&trail, place.encloser)) {
-                return false;
-            }
-            continue;
+        if (response->followed >= FOLLOWED_MAX) {
+            return FOLLOWED_TOO_MUCH;
         }
-        const struct node *node =
-            place.node ? place.node : response_wildcard(generation, place.encloser);
-        if (node == NULL) {
-            return false;
-        }
-        const struct node_rrset *rrset = node_rrset(node, type);
-        if (rrset != NULL) {
-            *found = (struct followed){node, rrset, trail.ttl_max};
-            return true;
-        }
-        const uint8_t *record = link_of(response, node);
-        if (record == NULL) {
-            return false;
-        }
-        trail_move(&trail, record);
     }
-    return false;
+    return FOLLOWED_NONE;
 }

@@ -77,6 +77,25 @@ static inline int depths_below(const struct depths *depths, unsigned bound)
     return -1;
 }
 
+// How many members there are from `least` to `most` (at most 127).
+static inline unsigned depths_between(const struct depths *depths, unsigned least, unsigned most)
+{
+    uint64_t low = depths->words[0], high = depths->words[1];
+    if (least >= 64) {
+        low = 0;
+        high = high >> (least - 64) << (least - 64);
+    } else {
+        low = low >> least << least;
+    }
+    if (most >= 64) {
+        high &= UINT64_MAX >> (127 - most);
+    } else {
+        high = 0;
+        low &= UINT64_MAX >> (63 - most);
+    }
+    return (unsigned)(__builtin_popcountll(low) + __builtin_popcountll(high));
+}
+
 struct generation {
     uint64_t number;
     struct index_key key;

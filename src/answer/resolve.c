@@ -129,7 +129,7 @@ static bool put_steered_additional(struct walk *walk, struct writer_owner *host,
 {
     struct pick own;
     const struct pick *pick = &own;
-    if (!response_may_pick(walk->response, rrset)) {
+    if (!response_may_pick(walk->response, rrset, NEED_EXTRA)) {
         return true; // nobody needs what is additional
     }
     if (rrset->type == TYPE_A || rrset->type == TYPE_AAAA) {
@@ -283,12 +283,14 @@ static enum step end_of_chain(struct walk *walk)
 }
 
 // Whether the chain is better asked on for: what comes next takes an effort to decide, and two
-// links or another such decision have led here.
+// links or another such decision have led here, or long names.
 static bool is_too_much(const struct walk *walk, const struct node_rrset *rrset)
 {
     enum { LINKS_BEFORE = 2 };
-    return (walk->links >= LINKS_BEFORE || (walk->links > 0 && walk->response->effort > 0)) &&
-           !response_may_pick(walk->response, rrset);
+    const struct response *response = walk->response;
+    const bool is_far = walk->links >= LINKS_BEFORE || response->effort > 0;
+    return walk->links > 0 && (!response_may_pick(response, rrset, NEED_ANSWER) ||
+                               (is_far && !response_may_pick(response, rrset, NEED_EXTRA)));
 }
 
 // Goes on with another name, which the record that was written last ends with.
@@ -330,14 +332,18 @@ static bool put_dname(struct walk *walk, const struct node *node, const uint8_t 
     return put_record(walk, &owner, record);
 }
 
+static enum step fail(struct walk *walk)
+{
+    walk->response->rcode = RCODE_SERVFAIL;
+    counter_add(&walk->response->worker->counters.servfail);
+    return STEP_DONE;
+}
+
 static enum step finish_steered(struct walk *walk, const struct pick *pick)
 {
-    struct response *response = walk->response;
-    response_error(response, EDE_OTHER, "no member is up");
+    response_error(walk->response, EDE_OTHER, "no member is up");
     if (pick->kind == PICK_SERVFAIL) {
-        response->rcode = RCODE_SERVFAIL;
-        counter_add(&response->worker->counters.servfail);
-        return STEP_DONE;
+        return fail(walk);
     }
     walk->negative_ttl_max = pick->ttl;
     return deny(walk, true);
@@ -420,8 +426,10 @@ static enum step put_steered(struct walk *walk, const struct node_rrset *rrset)
     if (pick.kind != PICK_MEMBERS) {
         return finish_steered(walk, &pick);
     }
+    const bool is_copied = rrset->is_ready && pick.ttl <= walk->ttl_max;
     for (size_t i = 0; i < pick.count; i++) {
-        if (!put_record(walk, &walk->owner, pick.records[i])) {
+        if (is_copied ? !writer_copy(&walk->writer, &walk->owner, pick.records[i], pick.sizes[i])
+                      : !put_record(walk, &walk->owner, pick.records[i])) {
             walk->truncated = true;
             return STEP_DONE;
         }
@@ -452,8 +460,17 @@ static enum step put_alias(struct walk *walk, const struct node *node)
     struct response *response = walk->response;
     const uint8_t *record = node_records(node, node_rrset(node, TYPE_ALIAS));
     struct followed found;
-    if (!response_follow(response, record + 12, response->query->type, &found)) {
+    enum follow_end end =
+        response_follow(response, record + 12, response->query->type, NEED_ANSWER, &found);
+    if (end == FOLLOWED_NONE) {
         return deny(walk, true);
+    }
+    if (end == FOLLOWED_TOO_MUCH || !response_may_pick(response, found.rrset, NEED_ANSWER)) {
+        if (walk->links > 0) { // a resolver asks for the ALIAS itself, but never behind it
+            return end_of_chain(walk);
+        }
+        response_error(response, EDE_OTHER, "the alias leads too far");
+        return fail(walk);
     }
     walk->ttl_max = MIN(found.ttl_max, get_u32(record + 6));
     if (found.rrset->plan != 0) {
@@ -526,6 +543,8 @@ static enum step take_step(struct walk *walk, bool first)
     if (first) {
         walk->zone = generation_zone(response->generation, found.encloser);
         response->flags |= FLAG_AA;
+    } else {
+        response_looked(response, &found);
     }
     if (found.encloser->flags & NODE_CUT && !(found.node != NULL && type == TYPE_DS)) {
         return refer(walk, found.encloser);

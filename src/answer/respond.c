@@ -19,10 +19,17 @@ static const struct plan *plan_of(const struct response *response, const struct 
     return vector_get(response->generation->plans, rrset->plan - 1);
 }
 
-bool response_may_pick(const struct response *response, const struct node_rrset *rrset)
+bool response_may_pick(const struct response *response, const struct node_rrset *rrset,
+                       enum need need)
 {
     size_t effort = rrset->plan == 0 ? 0 : plan_effort_max(plan_of(response, rrset));
-    return effort == 0 || response->effort + effort <= RESPONSE_EFFORT_MAX;
+    if (effort == 0) {
+        return true;
+    }
+    effort += response->effort;
+    return need == NEED_ANSWER
+               ? effort + (size_t)response->followed * FOLLOWED_EFFORT <= ANSWER_EFFORT_MAX
+               : effort <= RESPONSE_EFFORT_MAX;
 }
 
 void response_pick(struct response *response, const struct node_rrset *rrset, struct pick *pick)

@@ -84,7 +84,7 @@ struct response {
     const struct territory *territory; // the client was looked for on last, and where it is there;
     struct territory_match match;      // when it is not located, the scope means nothing
     uint8_t scope;                     // widest so far: the longest scope of all parts counts
-    uint8_t followed;                  // names looked up by response_follow so far
+    uint16_t followed;                 // look-ups for names beyond the one asked for, FOLLOWED_MAX
     uint32_t effort;                   // of the decisions so far, plan_effort_max
     unsigned rcode;
     // options.c; 0 and NULL for nearly every query
@@ -123,12 +123,18 @@ size_t response_resolve(struct response *response);
 // The decision of a policy for this client. The scope of the response follows.
 void response_pick(struct response *response, const struct node_rrset *rrset, struct pick *pick);
 
-// The effort of all decisions of a response, but for one that it cannot do without: a policy may
-// have PLAN_MEMBERS_MAX members, and a response may name many policies.
-enum { RESPONSE_EFFORT_MAX = 1280 };
+// What an answer may spend on decisions, as plan_effort_max counts. On those that it can do without
+// RESPONSE_EFFORT_MAX in all: a policy may have PLAN_MEMBERS_MAX members, and a response may name
+// many policies. On those that lead to it ANSWER_EFFORT_MAX, which is the dearest policy and some
+// names on the way there: each look-up of response->followed counts as FOLLOWED_EFFORT. What is
+// asked for by its own name is always decided.
+enum { RESPONSE_EFFORT_MAX = 1280, ANSWER_EFFORT_MAX = 6000, FOLLOWED_EFFORT = 30 };
+
+enum need { NEED_ANSWER, NEED_EXTRA };
 
 // Whether one more decision stays within that.
-bool response_may_pick(const struct response *response, const struct node_rrset *rrset);
+bool response_may_pick(const struct response *response, const struct node_rrset *rrset,
+                       enum need need);
 
 // What is to be said about an answer that a policy gives though no member is usable.
 void response_failed_open(struct response *response, enum failed_open open);

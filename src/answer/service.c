@@ -38,14 +38,14 @@ static size_t put_addresses(struct response *response, const uint8_t *target, ui
 {
     struct followed found;
     size_t size = type == TYPE_A ? 4 : 16;
-    if (!response_follow(response, target, type, &found)) {
+    if (response_follow(response, target, type, NEED_EXTRA, &found) != FOLLOWED_FOUND) {
         return 0;
     }
     if (found.rrset->plan == 0) {
         *ttl = MIN(*ttl, MIN(found.ttl_max, get_u32(node_records(found.node, found.rrset) + 6)));
         return put_static(response, &found, size, out) * size;
     }
-    if (!response_may_pick(response, found.rrset)) {
+    if (!response_may_pick(response, found.rrset, NEED_EXTRA)) {
         return 0; // a service is found without hints, too
     }
     const struct pick *pick = response_pick_once(response, found.rrset);

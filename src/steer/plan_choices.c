@@ -250,6 +250,9 @@ static size_t answers_of(const struct compiler *c)
     if (wanted == 0) {
         wanted = method_answers_one(c->policy->method) ? 1 : count;
     }
+    if (c->policy->method == METHOD_STICKY && count > STICKY_MANY) {
+        wanted = MIN(wanted, (size_t)STICKY_MANY_ANSWERS);
+    }
     bool single = c->type == TYPE_CNAME || c->type == TYPE_DNAME;
     return single ? 1 : MIN(MIN(wanted, count), (size_t)PLAN_ANSWERS_MAX);
 }

@@ -126,64 +126,89 @@ static void ask_widest(void)
     }
 }
 
+static void ask_chains(void)
+{
+    static const char *const kinds[] = {"k", "kf", "y"};
+    static const unsigned lengths[] = {1, 4, 7, 8};
+    for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
+        for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+            char name[32];
+            snprintf(name, sizeof(name), "alias-%s%u.w.", kinds[kind], lengths[i]);
+            ask_text(name, TYPE_A);
+        }
+    }
+}
+
+static const struct {
+    const char *name;
+    uint16_t type;
+} asked[] = {
+    {"w.", TYPE_A},
+    {"w.", TYPE_SOA},
+    {"w.", TYPE_NS},
+    {"w.", TYPE_ANY},
+    {"nothing.w.", TYPE_A},
+    {"c0.w.", TYPE_A},
+    {"c8.w.", TYPE_A},
+    {"la.w.", TYPE_A},
+    {"x.d0.w.", TYPE_A},
+    {"x.e0.w.", TYPE_A},
+    {"a.w.", TYPE_A},
+    {"mx.w.", TYPE_MX},
+    {"mx10.w.", TYPE_MX},
+    {"mx40.w.", TYPE_MX},
+    {"mx70.w.", TYPE_MX},
+    {"mxfar.w.", TYPE_MX},
+    {"srv.w.", TYPE_SRV},
+    {"srv10.w.", TYPE_SRV},
+    {"x.cut.w.", TYPE_A},
+    {"x.cutmany.w.", TYPE_A},
+    {"svc.w.", TYPE_HTTPS},
+    {"svc8.w.", TYPE_HTTPS},
+    {"svcplain.w.", TYPE_HTTPS},
+    {"svcmany.w.", TYPE_HTTPS},
+    {"alias.w.", TYPE_A},
+    {"aliasmany.w.", TYPE_A},
+    {"sticky.w.", TYPE_A},
+    {"sticky64.w.", TYPE_A},
+    {"random.w.", TYPE_A},
+    {"weighted.w.", TYPE_A},
+    {"m1.w.", TYPE_A},
+    {"cut.w.", TYPE_DS},
+    {"mx.w.", TYPE_ANY},
+    {"mxwidest.w.", TYPE_MX},
+    {"svcwidest.w.", TYPE_HTTPS},
+    {"wide1.w.", TYPE_A},
+    {"wide2.w.", TYPE_A},
+    {"x.wide3.w.", TYPE_A},
+    {"alias-kl.w.", TYPE_A},
+    {"x.kl.w.", TYPE_A},
+    {"svc-k.w.", TYPE_HTTPS},
+    {"svc-kl.w.", TYPE_HTTPS},
+    {"svc-kf.w.", TYPE_HTTPS},
+    {"svc-y.w.", TYPE_HTTPS},
+    {"mode.w.", TYPE_HTTPS},
+    {"v.", TYPE_A},
+    {"v.", TYPE_HTTPS},
+};
+
 static void ask_by_hand(void)
 {
     static const char *const below[] = {
-        "w.",    "s.w.",    "cut.w.", "cutmany.w.",       "d0.w.", "d8.w.",  "e0.w.",
-        "e1.w.", "deep.w.", "a.w.",   "z.z.z.z.z.z.z.z.", "z.",    "nobody."};
-    static const struct {
-        const char *name;
-        uint16_t type;
-    } at[] = {
-        {"w.", TYPE_A},
-        {"w.", TYPE_SOA},
-        {"w.", TYPE_NS},
-        {"w.", TYPE_ANY},
-        {"nothing.w.", TYPE_A},
-        {"c0.w.", TYPE_A},
-        {"c8.w.", TYPE_A},
-        {"la.w.", TYPE_A},
-        {"x.d0.w.", TYPE_A},
-        {"x.e0.w.", TYPE_A},
-        {"a.w.", TYPE_A},
-        {"mx.w.", TYPE_MX},
-        {"mx10.w.", TYPE_MX},
-        {"mx40.w.", TYPE_MX},
-        {"mx70.w.", TYPE_MX},
-        {"mxfar.w.", TYPE_MX},
-        {"srv.w.", TYPE_SRV},
-        {"srv10.w.", TYPE_SRV},
-        {"x.cut.w.", TYPE_A},
-        {"x.cutmany.w.", TYPE_A},
-        {"svc.w.", TYPE_HTTPS},
-        {"svc8.w.", TYPE_HTTPS},
-        {"svcplain.w.", TYPE_HTTPS},
-        {"svcmany.w.", TYPE_HTTPS},
-        {"alias.w.", TYPE_A},
-        {"aliasmany.w.", TYPE_A},
-        {"sticky.w.", TYPE_A},
-        {"sticky64.w.", TYPE_A},
-        {"random.w.", TYPE_A},
-        {"weighted.w.", TYPE_A},
-        {"m1.w.", TYPE_A},
-        {"cut.w.", TYPE_DS},
-        {"mx.w.", TYPE_ANY},
-        {"mxwidest.w.", TYPE_MX},
-        {"svcwidest.w.", TYPE_HTTPS},
-        {"wide1.w.", TYPE_A},
-        {"wide2.w.", TYPE_A},
-        {"x.wide3.w.", TYPE_A},
-    };
+        "w.",     "s.w.",    "cut.w.", "cutmany.w.",       "d0.w.", "d8.w.",   "e0.w.",
+        "e1.w.",  "deep.w.", "a.w.",   "z.z.z.z.z.z.z.z.", "z.",    "nobody.", "wild.w.",
+        "many.w."};
     for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
         ask_longest(below[i], TYPE_A, 'a');
         ask_longest(below[i], TYPE_A, 'b');
         ask_longest(below[i], TYPE_DS, 'z');
     }
-    for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
-        ask_text(at[i].name, at[i].type);
+    for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+        ask_text(asked[i].name, asked[i].type);
     }
     ask_options();
     ask_widest();
+    ask_chains();
     for (unsigned count = WORLD_GROWN_MIN; count <= WORLD_GROWN_MAX; count *= 2) {
         static const uint16_t types[] = {TYPE_A, TYPE_MX, TYPE_SRV, TYPE_HTTPS};
         char name[32];

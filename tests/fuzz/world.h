@@ -116,8 +116,8 @@ static const struct widest {
     {"widest-sticky-far", METHOD_STICKY, 1, true, PLAN_MEMBERS_MAX},
     {"widest-sticky64", METHOD_STICKY, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
     {"widest-sticky64-far", METHOD_STICKY, PLAN_ANSWERS_MAX, true, PLAN_MEMBERS_MAX},
-    {"many-sticky64", METHOD_STICKY, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX / 2},
-    {"many-sticky64-far", METHOD_STICKY, PLAN_ANSWERS_MAX, true, PLAN_MEMBERS_MAX / 2},
+    {"many-sticky64", METHOD_STICKY, PLAN_ANSWERS_MAX, false, STICKY_MANY},
+    {"many-sticky64-far", METHOD_STICKY, PLAN_ANSWERS_MAX, true, STICKY_MANY},
     {"widest-weighted", METHOD_WEIGHTED, 1, true, PLAN_MEMBERS_MAX},
     {"widest-weighted64", METHOD_WEIGHTED, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
     {"widest-weighted64-far", METHOD_WEIGHTED, PLAN_ANSWERS_MAX, true, PLAN_MEMBERS_MAX},
@@ -128,20 +128,17 @@ static const struct widest {
     {"widest-ordered64", METHOD_ORDERED, PLAN_ANSWERS_MAX, false, PLAN_MEMBERS_MAX},
 };
 
-static inline void world_put_widest(FILE *out)
+static inline void world_put_widest(FILE *out, const struct widest *widest)
 {
-    for (size_t w = 0; w < ARRAY_SIZE(world_widest); w++) {
-        const struct widest *widest = &world_widest[w];
-        fprintf(out, "%s: {type: A, ttl: 60, value: 192.0.2.1, signpost: {method: %s, answers: %u}",
-                widest->name, method_names[widest->method], widest->answers);
-        fputs(", dynamic: {rules: [{pool: p}], pools: {p: {values: [", out);
-        for (unsigned i = 0; i < widest->members; i++) {
-            unsigned heavy = i % 64 == 0 ? WEIGHT_MAX : 1 + i % 1000;
-            fprintf(out, "{value: 10.1.%u.%u, status: up, weight: %u}, ", i / 256, i % 256,
-                    widest->far_apart ? heavy : 1);
-        }
-        fputs("]}}}}\n", out);
+    fprintf(out, "%s: {type: A, ttl: 60, value: 192.0.2.1, signpost: {method: %s, answers: %u}",
+            widest->name, method_names[widest->method], widest->answers);
+    fputs(", dynamic: {rules: [{pool: p}], pools: {p: {values: [", out);
+    for (unsigned i = 0; i < widest->members; i++) {
+        unsigned heavy = i % 64 == 0 ? WEIGHT_MAX : 1 + i % 1000;
+        fprintf(out, "{value: 10.1.%u.%u, status: up, weight: %u}, ", i / 256, i % 256,
+                widest->far_apart ? heavy : 1);
     }
+    fputs("]}}}}\n", out);
 }
 
 // The same RRset with 16, 32, ... records: what an answer costs must not grow faster.
@@ -164,6 +161,55 @@ static inline void world_grown(FILE *out)
         snprintf(name, sizeof(name), "sticky-of%u", count);
         world_steered(out, name, count, "method: sticky, answers: 8");
     }
+}
+
+// Chains that only an ALIAS or a hint follows. Steered CNAMEs of many members, each of which leads
+// to the next link ("k"); the same to itself ("kl"), with few members and a dear end ("kf"), and
+// with names as long as they may be ("y").
+enum { CHAIN_MEMBERS = 1000, CHAIN_FEW = 3, CHAIN_LABELS = 120 };
+
+static inline void world_chain_link(FILE *out, const char *owner, unsigned count, const char *value)
+{
+    fprintf(out,
+            "%s: {type: CNAME, ttl: 60, value: w., signpost: {method: sticky}, dynamic: {rules: "
+            "[{pool: p}], pools: {p: {values: [",
+            owner);
+    for (unsigned i = 0; i < count; i++) {
+        fprintf(out, "{value: x%u.%s}, ", i, value);
+    }
+    fputs("]}}}}\n", out);
+}
+
+static inline void world_chains(FILE *out)
+{
+    char labels[NAME_TEXT_MAX];
+    world_labels(CHAIN_LABELS, labels);
+    for (unsigned i = 0; i < WORLD_LINKS; i++) {
+        char owner[32], value[NAME_TEXT_MAX + 32];
+        snprintf(owner, sizeof(owner), "'*.k%u'", i);
+        snprintf(value, sizeof(value), "k%u.w.", i + 1);
+        world_chain_link(out, owner, CHAIN_MEMBERS, value);
+        snprintf(owner, sizeof(owner), "'*.kf%u'", i);
+        snprintf(value, sizeof(value), "kf%u.w.", i + 1);
+        world_chain_link(out, owner, CHAIN_FEW, value);
+        fprintf(out, "'*.y%u': {type: CNAME, value: %s.y%u.w.}\n", i, labels, i + 1);
+    }
+    world_chain_link(out, "'*.kl'", PLAN_MEMBERS_MAX, "kl.w.");
+    world_chain_link(out, "'*.k9'", CHAIN_MEMBERS, "w.");
+    for (unsigned i = 1; i < WORLD_LINKS; i++) { // of so many links
+        fprintf(out, "alias-y%u: {type: ALIAS, value: %s.y%u.w.}\n", i, labels, WORLD_LINKS - i);
+        fprintf(out, "alias-k%u: {type: ALIAS, value: x.k%u.w.}\n", i, WORLD_LINKS - i);
+        fprintf(out, "alias-kf%u: {type: ALIAS, value: x.kf%u.w.}\n", i, WORLD_LINKS - i);
+    }
+    fprintf(out, "'*.y9': {type: CNAME, value: widest-sticky64.w.}\n'*.kf9': {type: CNAME, value: "
+                 "widest-sticky64.w.}\nalias-kl: {type: ALIAS, value: x.kl.w.}\n");
+    world_list(out, "svc-k", "HTTPS", SVCB_FOLLOWING_MAX,
+               "'+ alias-k8.w. ipv4hint=auto ipv6hint=auto', ");
+    world_list(out, "svc-kl", "HTTPS", SVCB_FOLLOWING_MAX, "'+ x#.kl.w. ipv4hint=auto', ");
+    world_list(out, "svc-kf", "HTTPS", SVCB_FOLLOWING_MAX, "'+ alias-kf1.w. ipv4hint=auto', ");
+    world_list(out, "svc-y", "HTTPS", SVCB_FOLLOWING_MAX,
+               "'+ alias-y8.w. ipv4hint=auto ipv6hint=auto', ");
+    fputs("mode: {type: HTTPS, value: 0 svc-kl.w.}\n", out);
 }
 
 static inline void world_worst(FILE *out)
@@ -201,7 +247,14 @@ static inline void world_worst(FILE *out)
     world_steered(out, "random", WORLD_MANY, "method: random, answers: 64");
     world_steered(out, "weighted", WORLD_MANY, "method: weighted, answers: 64");
     world_grown(out);
-    world_put_widest(out);
+    for (size_t w = 0; w < ARRAY_SIZE(world_widest); w++) {
+        world_put_widest(out, &world_widest[w]);
+    }
+    static const struct widest wildcards[] = {
+        {"'*.wild'", METHOD_STICKY, PLAN_ANSWERS_MAX, true, PLAN_MEMBERS_MAX},
+        {"'*.many'", METHOD_STICKY, PLAN_ANSWERS_MAX, true, STICKY_MANY}};
+    world_put_widest(out, &wildcards[0]);
+    world_put_widest(out, &wildcards[1]);
     fputs("mxwidest: {type: MX, values: [", out);
     for (size_t w = 0; w < ARRAY_SIZE(world_widest); w++) {
         fprintf(out, "{preference: 1, exchange: %s.w.}, ", world_widest[w].name);
@@ -214,6 +267,7 @@ static inline void world_worst(FILE *out)
           "wide1.w.}\nwide3: {type: DNAME, value: wide2.w.}\n",
           out);
     fprintf(out, "%s.deep: {type: A, value: 192.0.2.6}\n", world_labels(120, name));
+    world_chains(out);
 }
 
 // Zones whose apexes stand at many depths.
@@ -235,6 +289,11 @@ static inline void world_zones(struct change *change)
     fclose(out);
     world_put(change, text, (const uint8_t *)"\1w");
     free(text);
+    // Another zone, whose apex leads into that one.
+    world_put(change,
+              "'': [{type: ALIAS, value: x.kl.w.}, {type: HTTPS, value: '1 . ipv4hint=auto "
+              "ipv6hint=auto'}]\n",
+              (const uint8_t *)"\1v");
 }
 
 static inline const struct generation *world(void)

@@ -1,21 +1,69 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What one response may spend on policies of many members: the one that it is asked for answers,
-// and others only while the sum is small. What is left out nobody needs, or it is asked for on its
-// own.
+// What one response may spend on policies of many members and on the way to them: the one that it
+// is asked for answers, and others only while the sum is small. What is left out nobody needs, or
+// it is asked for on its own; behind an ALIAS, where nobody can ask on, SERVFAIL says so.
 #include "ask.h"
 #include "answer/respond.h"
 
+#include "../../fuzz/publish.h"
+
 static struct publisher *publisher;
 static struct worker *worker;
+static struct acquired acquired;
 
-enum { WIDE = 1500, SMALL = 400 };
+enum { WIDE = 1500, SMALL = 400, LINKS = 7 };
 
 static void add_members(FILE *out, const char *owner, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         fprintf(out, "%s 60 A 10.0.%u.%u\n", owner, i / 256, i % 256);
     }
+}
+
+static void put_yaml(const char *apex_text, char *text)
+{
+    uint8_t apex[NAME_MAX_SIZE];
+    struct diags diags = {0};
+    struct zone_reader reader = fuzz_reader(&diags);
+    wire_name(apex_text, apex);
+    struct zone *zone = zone_yaml_read(fuzz_file(text, strlen(text)), apex, &reader);
+    print_diags(&diags);
+    assert_non_null(zone);
+    struct change *change = change_begin(publisher);
+    change_zone(change, zone, fuzz_plan, &acquired);
+    publish(change);
+    zone_free(zone);
+    free(text);
+}
+
+// Steered CNAMEs of so many members, each of which leads to the next by way of its wildcard, and
+// the last one to an address.
+static void put_chain(const char *apex, unsigned count, bool is_loop)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    for (unsigned link = 0; link < LINKS; link++) {
+        fprintf(out,
+                "'*.k%u': {type: CNAME, ttl: 60, value: w., signpost: {method: sticky}, "
+                "dynamic: {rules: [{pool: p}], pools: {p: {values: [",
+                link);
+        for (unsigned i = 0; i < count; i++) {
+            fprintf(out, "{value: x%u.k%u.%s}, ", i, is_loop ? link : link + 1, apex);
+        }
+        fprintf(out,
+                "]}}}}\na%u: {type: ALIAS, value: x.k%u.%s}\nc%u: {type: CNAME, value: a%u.%s}\n"
+                "h%u: {type: HTTPS, value: 1 a%u.%s ipv4hint=auto}\n",
+                link, link, apex, link, link, apex, link, link, apex);
+    }
+    fprintf(out,
+            "'*.k%u': {type: A, value: 192.0.2.1}\n'': [{type: ALIAS, value: x.k1.%s}, {type: "
+            "HTTPS, value: 1 . ipv4hint=auto}]\n",
+            LINKS, apex);
+    fclose(out);
+    put_yaml(apex, text);
 }
 
 static int start(void **state)
@@ -45,6 +93,11 @@ static int start(void **state)
     publisher = publisher_simple();
     worker = worker_new(1);
     put_zone(publisher, zone);
+    put_chain("few.", 3, false);
+    put_chain("many.", WIDE, false);
+    put_chain("loop.", WIDE, true);
+    put_yaml("else.", mem_strdup("'': [{type: ALIAS, value: x.k1.many.}, {type: HTTPS, value: 1 . "
+                                 "ipv4hint=auto}]\nfew: {type: ALIAS, value: x.k1.few.}\n"));
     return 0;
 }
 
@@ -53,6 +106,7 @@ static int end(void **state)
     (void)state;
     publisher_free(publisher);
     worker_free(worker);
+    acquired_release(&acquired);
     return 0;
 }
 
@@ -124,12 +178,82 @@ static void test_hints(void **state)
     reply_free(reply);
 }
 
+// --- behind an ALIAS
+
+static void check_alias(const char *name, unsigned rcode, unsigned answers)
+{
+    struct question question = {.name = name, .type = TYPE_A, .edns = true};
+    struct reply *reply = ask(publisher_current(publisher), worker, &question);
+    if (reply->rcode != rcode || reply->counts[0] != answers) {
+        fail_msg("%s: rcode %u, %u records", name, reply->rcode, reply->counts[0]);
+    }
+    assert_int_equal(reply->counts[1], 0);
+    reply_free(reply);
+}
+
+// Policies of 1,500 members each: three of them fit, more do not, wherever the ALIAS stands. Small
+// ones are followed to the end.
+static void test_alias(void **state)
+{
+    (void)state;
+    check_alias("a0.few.", 0, 1);
+    check_alias("few.", 0, 1);
+    check_alias("few.else.", 0, 1);
+    for (unsigned link = 0; link < LINKS; link++) {
+        const unsigned policies = LINKS - link;
+        const bool fits = policies <= 3;
+        char name[32];
+        snprintf(name, sizeof(name), "a%u.many.", link);
+        check_alias(name, fits ? RCODE_NOERROR : RCODE_SERVFAIL, fits);
+        snprintf(name, sizeof(name), "c%u.many.", link); // asked on for
+        check_alias(name, RCODE_NOERROR, fits ? 2 : 1);
+    }
+    check_alias("many.", RCODE_SERVFAIL, 0);
+    check_alias("else.", RCODE_SERVFAIL, 0);
+    check_alias("loop.", RCODE_SERVFAIL, 0);
+    check_alias("a6.loop.", RCODE_SERVFAIL, 0);
+}
+
+// A hint follows no policy that is wide.
+static void test_alias_hints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool has_hint;
+    } table[] = {{"h0.few.", true},   {"few.", true},   {"h6.many.", false}, {"h0.many.", false},
+                 {"h0.loop.", false}, {"many.", false}, {"loop.", false},    {"else.", false}};
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct reply *reply = asked(table[i].name, TYPE_HTTPS);
+        assert_int_equal(reply->counts[0], 1);
+        assert_int_equal(strstr(reply->lines[0][0], "ipv4hint=192.0.2.1") != NULL,
+                         table[i].has_hint);
+        reply_free(reply);
+    }
+}
+
+// What that comes to: members weighed for one answer, by what the plans say of themselves.
+static void test_within_the_bound(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a0.many.", "loop.", "else.", "h0.many.", "h0.loop."};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const bool is_hint = names[i][0] == 'h';
+        const uint64_t before = worker_counters(worker)->steered;
+        struct question question = {
+            .name = names[i], .type = is_hint ? TYPE_HTTPS : TYPE_A, .edns = true};
+        reply_free(ask(publisher_current(publisher), worker, &question));
+        const uint64_t decisions = worker_counters(worker)->steered - before;
+        assert_in_range(decisions, 0, is_hint ? 0 : ANSWER_EFFORT_MAX / WIDE - 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_additional),
-        cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_chain),       cmocka_unit_test(test_additional),
+        cmocka_unit_test(test_hints),       cmocka_unit_test(test_alias),
+        cmocka_unit_test(test_alias_hints), cmocka_unit_test(test_within_the_bound),
     };
     return cmocka_run_group_tests(tests, start, end);
 }

@@ -312,18 +312,18 @@ static double chance_of_fewer(double mean, unsigned wanted)
 static void test_few_pass_the_filter(void **state)
 {
     (void)state;
-    uint32_t *weights = mem_alloc_array(PLAN_MEMBERS_MAX, sizeof(*weights));
+    uint32_t *weights = mem_alloc_array(STICKY_MANY, sizeof(*weights));
     for (unsigned round = 0; round < 4 * PLAN_ANSWERS_MAX; round += 3) {
         const unsigned kind = round % 4, answers = 1 + round / 4;
-        for (size_t i = 0; i < PLAN_MEMBERS_MAX; i++) {
+        for (size_t i = 0; i < STICKY_MANY; i++) {
             weights[i] = weight_of_kind(kind, i);
         }
         struct arena *arena = arena_new();
         struct pool pool;
         struct plan *plan =
-            sticky_plan(arena, weights, PLAN_MEMBERS_MAX, answers, random_next(&dice), &pool);
+            sticky_plan(arena, weights, STICKY_MANY, answers, random_next(&dice), &pool);
         double mean = 0, seen = 0;
-        for (size_t k = 0; k < PLAN_MEMBERS_MAX; k++) {
+        for (size_t k = 0; k < STICKY_MANY; k++) {
             mean += 1 - (double)plan->members[k].least * 0x1p-64;
         }
         if (chance_of_fewer(mean, answers) > 1e-11 || mean > answers + 8 * sqrt(answers) + 24) {
@@ -333,7 +333,7 @@ static void test_few_pass_the_filter(void **state)
         for (uint32_t i = 0; i < SAMPLES; i++) {
             struct address client = client_ipv4(i);
             uint64_t hash = plan_client_hash(plan, &client);
-            for (size_t k = 0; k < PLAN_MEMBERS_MAX; k++) {
+            for (size_t k = 0; k < STICKY_MANY; k++) {
                 seen += hash_u64(hash, plan->members[k].identity) >= plan->members[k].least;
             }
         }
