@@ -158,6 +158,9 @@ static bool read_events(const struct reading *at)
         good &= read_event(at, item, &types);
     }
     at->hook->types = types;
+    if (good && types == 0) {
+        return refuse(at, "expected at least one; leave the key out for the usual ones");
+    }
     return good;
 }
 

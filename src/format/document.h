@@ -90,3 +90,7 @@ bool decimal_parse(const char *text, int64_t *billionths, const char **rest);
 unsigned text_distance(const char *a, const char *b, unsigned most);
 // The text of the list that is nearest to `text`, if it is near enough to be a slip, else NULL.
 const char *text_nearest(const char *text, const char *const *list, size_t count);
+// What follows a message about a name that is not there: "; did you mean "NAME"?", or "" where
+// nothing is near. Returns `hint`.
+enum { HINT_MAX = 128 };
+const char *hint_format(const char *nearest, char hint[HINT_MAX]);

@@ -333,10 +333,20 @@ const char *text_nearest(const char *text, const char *const *list, size_t count
     return nearest;
 }
 
+const char *hint_format(const char *nearest, char hint[HINT_MAX])
+{
+    hint[0] = '\0';
+    if (nearest != NULL) {
+        snprintf(hint, HINT_MAX, "; did you mean \"%.80s\"?", nearest);
+    }
+    return hint;
+}
+
 void yaml_known_keys(const struct yaml *map, const char *const *keys, size_t count)
 {
     const struct diags *diags = document_diags(map->document);
     struct yaml child = {0};
+    char hint[HINT_MAX];
     while (yaml_next(map, &child)) {
         bool known = false;
         for (size_t i = 0; i < count && !known; i++) {
@@ -348,8 +358,6 @@ void yaml_known_keys(const struct yaml *map, const char *const *keys, size_t cou
         // Nobody will read what a full list no longer takes.
         const char *nearest =
             diags->count < DIAGS_MAX ? text_nearest(child.node->key, keys, count) : NULL;
-        yaml_warning(&child, "unknown key, left out of account%s%s%s",
-                     nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                     nearest ? "\"?" : "");
+        yaml_warning(&child, "unknown key, left out of account%s", hint_format(nearest, hint));
     }
 }

@@ -148,9 +148,10 @@ static void entry_read(struct shared *shared, const struct yaml *entry)
         yaml_checks_read(shared, document_path(entry->document), entry);
     } else {
         const char *nearest = text_nearest(entry->node->key, shared_keys, ARRAY_SIZE(shared_keys));
-        yaml_warning(entry, "unknown key, left out of account; %s%s%s",
-                     nearest ? "did you mean \"" : "known are \"lines\", \"sites\" and \"checks",
-                     nearest ? nearest : "", nearest ? "\"?" : "\"");
+        char hint[HINT_MAX];
+        yaml_warning(entry, "unknown key, left out of account%s",
+                     nearest ? hint_format(nearest, hint)
+                             : "; known are \"lines\", \"sites\" and \"checks\"");
     }
 }
 

@@ -50,9 +50,9 @@ static const struct check_spec *named(const struct check_reader *reader, const s
     for (size_t i = 0; i < count; i++) {
         names[i] = zone->checks[i].name;
     }
-    const char *nearest = text_nearest(name, names, count);
-    yaml_error(at, "there is no check \"%.64s\" in shared.yaml%s%s%s", name,
-               nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    char hint[HINT_MAX];
+    yaml_error(at, "there is no check \"%.64s\" in shared.yaml%s", name,
+               hint_format(text_nearest(name, names, count), hint));
     return NULL;
 }
 

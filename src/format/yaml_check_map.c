@@ -3,8 +3,8 @@
 // One check definition: a mapping whose keys are the rows of check_options, or the name of a check.
 //
 // Called by yaml_check.c for zones and by yaml_checks_shared.c for shared.yaml, on pool threads.
-// What the table says of an option (type, range, kinds) is all that is known of it here, but for a
-// few whose texts have a meaning of their own (validators) or a form of their own (special).
+// What the table says of an option (type, range, kinds) is all that is known of it here, but for
+// texts that have a meaning or a form of their own (text_forms).
 #include "format/yaml_check.h"
 
 #include "base/clock.h"
@@ -85,37 +85,6 @@ static bool printable_good(const char *text, const char **reason)
     *reason = "expected printable ASCII";
     for (; *text; text++) {
         if (*text < ' ' || *text >= 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static const struct {
-    const char *option;
-    bool (*good)(const char *text, const char **reason);
-} validators[] = {
-    {"send", octets_good},         {"expect", octets_good},
-    {"status", statuses_good},     {"rcode", rcodes_good},
-    {"alpn", alpn_good},           {"expect_regex", regex_good},
-    {"body_regex", regex_good},    {"method", check_method},
-    {"path", check_path},          {"load_header", check_header_name},
-    {"query", query_good},         {"type", type_good},
-    {"ehlo", word_good},           {"command", word_good},
-    {"name", word_good},           {"service", printable_good},
-    {"load_json", printable_good},
-};
-
-static bool text_good(const struct yaml *at, const struct check_option *option, const char *text)
-{
-    const char *reason = NULL;
-    if ((int64_t)strlen(text) > option->most) {
-        yaml_error(at, "at most %lld characters", (long long)option->most);
-        return false;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(validators); i++) {
-        if (strcmp(option->name, validators[i].option) == 0 && !validators[i].good(text, &reason)) {
-            yaml_error(at, "%s, found \"%.60s\"", reason, text);
             return false;
         }
     }
@@ -218,29 +187,76 @@ static const char *list_text(const struct check_reader *reader, const struct yam
     return joined;
 }
 
-static bool is_list(const struct check_option *option)
+// What is known of a text option beside its row of check_options: what makes the text good, or how
+// it is read where it is no plain text, and whether it may be a list. Options without a row take
+// any text.
+static const struct text_form {
+    const char *option;
+    bool (*good)(const char *text, const char **reason);
+    bool (*read)(const struct check_reader *reader, const struct yaml *at, const char **field);
+    bool list;
+} text_forms[] = {
+    {"send", octets_good, NULL, false},
+    {"expect", octets_good, NULL, false},
+    {"status", statuses_good, NULL, true},
+    {"rcode", rcodes_good, NULL, true},
+    {"alpn", alpn_good, NULL, true},
+    {"expect_regex", regex_good, NULL, false},
+    {"body_regex", regex_good, NULL, false},
+    {"method", check_method, NULL, false},
+    {"path", check_path, NULL, false},
+    {"load_header", check_header_name, NULL, false},
+    {"query", query_good, NULL, false},
+    {"type", type_good, NULL, false},
+    {"ehlo", word_good, NULL, false},
+    {"command", word_good, NULL, false},
+    {"name", word_good, NULL, false},
+    {"service", printable_good, NULL, false},
+    {"load_json", printable_good, NULL, false},
+    {"host", NULL, host_read, false},
+    {"ca", NULL, ca_read, false},
+    {"headers", NULL, headers_read, false},
+};
+
+static const struct text_form *text_form_of(const struct check_option *option)
 {
-    return strcmp(option->name, "status") == 0 || strcmp(option->name, "rcode") == 0 ||
-           strcmp(option->name, "alpn") == 0;
+    static const struct text_form any = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(text_forms); i++) {
+        if (strcmp(text_forms[i].option, option->name) == 0) {
+            return &text_forms[i];
+        }
+    }
+    return &any;
+}
+
+static bool text_check(const struct yaml *at, const struct check_option *option,
+                       const struct text_form *form, const char *text)
+{
+    const char *reason = NULL;
+    if ((int64_t)strlen(text) > option->most) {
+        yaml_error(at, "at most %lld characters", (long long)option->most);
+        return false;
+    }
+    if (form->good != NULL && !form->good(text, &reason)) {
+        yaml_error(at, "%s, found \"%.60s\"", reason, text);
+        return false;
+    }
+    return true;
 }
 
 static bool text_read(const struct check_reader *reader, const struct yaml *at,
                       const struct check_option *option, const char **field)
 {
-    if (strcmp(option->name, "host") == 0) {
-        return host_read(reader, at, field);
-    }
-    if (strcmp(option->name, "ca") == 0) {
-        return ca_read(reader, at, field);
-    }
-    if (strcmp(option->name, "headers") == 0) {
-        return headers_read(reader, at, field) && (*field == NULL || text_good(at, option, *field));
+    const struct text_form *form = text_form_of(option);
+    if (form->read != NULL) {
+        return form->read(reader, at, field) &&
+               (*field == NULL || text_check(at, option, form, *field));
     }
     if (at->node->kind == YAML_NULL) {
         return true;
     }
-    const char *text = is_list(option) ? list_text(reader, at) : yaml_text(at);
-    if (text == NULL || !text_good(at, option, text)) {
+    const char *text = form->list ? list_text(reader, at) : yaml_text(at);
+    if (text == NULL || !text_check(at, option, form, text)) {
         return false;
     }
     *field = arena_strdup(reader->arena, text);

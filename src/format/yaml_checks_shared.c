@@ -43,9 +43,9 @@ static const struct check_spec *named(const struct check_reader *reader, const s
         }
         return spec;
     }
-    const char *nearest = text_nearest(name, names, count);
-    yaml_error(at, "there is no check \"%.64s\"%s%s%s", name, nearest ? "; did you mean \"" : "",
-               nearest ? nearest : "", nearest ? "\"?" : "");
+    char hint[HINT_MAX];
+    yaml_error(at, "there is no check \"%.64s\"%s", name,
+               hint_format(text_nearest(name, names, count), hint));
     return NULL;
 }
 

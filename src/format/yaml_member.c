@@ -22,9 +22,9 @@ static void site_unknown(const struct zone_reader *reader, const struct yaml *at
     for (size_t i = 0; i < reader->site_count; i++) {
         names[i] = reader->sites[i].name;
     }
-    const char *nearest = text_nearest(text, names, reader->site_count);
-    yaml_error(at, "there is no site \"%.60s\" in shared.yaml%s%s%s", text,
-               nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    char hint[HINT_MAX];
+    yaml_error(at, "there is no site \"%.60s\" in shared.yaml%s", text,
+               hint_format(text_nearest(text, names, reader->site_count), hint));
     free(names);
 }
 

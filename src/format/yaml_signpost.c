@@ -73,10 +73,9 @@ static bool lint_id_read(const struct yaml *at, uint64_t *ignored)
     }
     int index = lint_rule_find(text);
     if (index < 0) {
-        const char *nearest = text_nearest(text, ids, lint_rule_count());
-        yaml_error(at, "there is no lint rule \"%.40s\"%s%s%s", text,
-                   nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                   nearest ? "\"?" : "");
+        char hint[HINT_MAX];
+        yaml_error(at, "there is no lint rule \"%.40s\"%s", text,
+                   hint_format(text_nearest(text, ids, lint_rule_count()), hint));
         return false;
     }
     *ignored |= UINT64_C(1) << index;

@@ -229,18 +229,17 @@ bool targets_asns_read(const struct yaml_record *record, const struct yaml *at, 
     return good;
 }
 
-static const char *line_nearest(const struct lines *lines, const char *name)
+static void line_unknown(const struct lines *lines, const struct yaml *at, const char *name)
 {
-    const char *nearest = NULL;
-    unsigned least = strlen(name) < 4 ? 2 : 3; // nearer than this
-    for (size_t i = 0; i < lines_count(lines); i++) {
-        unsigned distance = text_distance(name, lines_get(lines, i)->id, least);
-        if (distance < least && distance < strlen(lines_get(lines, i)->id)) {
-            least = distance;
-            nearest = lines_get(lines, i)->id;
-        }
+    size_t count = lines_count(lines);
+    const char **ids = mem_alloc_array(count, sizeof(*ids));
+    char hint[HINT_MAX];
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = lines_get(lines, i)->id;
     }
-    return nearest;
+    yaml_error(at, "there is no line \"%.60s\"%s", name,
+               hint_format(text_nearest(name, ids, count), hint));
+    free(ids);
 }
 
 int yaml_line_read(const struct yaml_record *record, const struct yaml *at)
@@ -254,9 +253,7 @@ int yaml_line_read(const struct yaml_record *record, const struct yaml *at)
     if (line < 0 && lines_is_foreign(lines, name, &line)) {
         yaml_warning(at, "the line \"%.60s\" is not known here: nobody is in it", name);
     } else if (line < 0) {
-        const char *nearest = line_nearest(lines, name);
-        yaml_error(at, "there is no line \"%.60s\"%s%s%s", name, nearest ? "; did you mean \"" : "",
-                   nearest ? nearest : "", nearest ? "\"?" : "");
+        line_unknown(lines, at, name);
     }
     return line;
 }

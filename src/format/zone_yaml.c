@@ -44,9 +44,9 @@ static bool type_read(struct yaml_record *record)
         text = "ALIAS";
     }
     if (!rr_type_parse(text, &record->type)) {
-        const char *nearest = text_nearest(text, common, ARRAY_SIZE(common));
-        yaml_error(&type, "unknown record type \"%.40s\"%s%s%s", text,
-                   nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+        char hint[HINT_MAX];
+        yaml_error(&type, "unknown record type \"%.40s\"%s", text,
+                   hint_format(text_nearest(text, common, ARRAY_SIZE(common)), hint));
         return false;
     }
     if (!rr_type_is_data(record->type)) {

@@ -258,6 +258,9 @@ static void test_keys_refused(void **state)
         "1:63: error: geo.databases: fields is given twice\n");
     assert_faults("health: {commands: [x=/bin/true, y=/bin/true, x=/bin/false 1]}\n",
                   "1:47: error: health.commands: the command \"x\" is given twice\n");
+    assert_faults("webhooks: [{url: 'https://a/', events: []}]\n",
+                  "1:32: error: webhooks: events: expected at least one; leave the key out for the "
+                  "usual ones\n");
     assert_faults(
         "webhooks: [{url: 'https://a/', secret: b, secret_file: c}]\n",
         "1:43: error: webhooks: secret_file: secret and secret_file exclude each other\n");

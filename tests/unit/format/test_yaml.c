@@ -211,7 +211,7 @@ static const struct document_case bad_documents[] = {
      .diags = "1:13 error url.type: URLFWD is not a DNS type; it exists in octoDNS only\n"
               "2:22 error alias.records: an ALIAS cannot be steered; steer the name that it points "
               "to\n"
-              "3:14 error typo.type: unknown record type \"AAA\"; did you mean AAAA?\n"
+              "3:14 error typo.type: unknown record type \"AAA\"; did you mean \"AAAA\"?\n"
               "4:13 error odd.type: unknown record type \"frobnicate\"\n"
               "5:13 error opt.type: no zone holds records of type OPT\n"
               "6:1 error none: missing \"type\"\n"
