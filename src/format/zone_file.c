@@ -103,7 +103,7 @@ static const char *descriptor_read(struct source *source, int fd)
         return strerror(error);
     }
     if (memchr(source->text, '\0', size) != NULL) { // a line of them would keep the scanner long
-        return "no text: there is a NUL in it";
+        return "a NUL; expected text";
     }
     source->size = newlines_normalise(source->text, size);
     return NULL;

@@ -151,7 +151,7 @@ def test_input_files_that_are_none(made):
     with open(made.path / 'sparse', 'wb') as file:
         file.truncate(1 << 30)
     (made.path / 'folder').mkdir()
-    says = {'missing': 'No such file', 'empty': 'is empty', 'nul': 'not UTF-8 text',
+    says = {'missing': 'No such file', 'empty': 'is empty', 'nul': 'a NUL; expected text',
             'latin': 'not UTF-8 text', 'sparse': 'larger than', 'folder': 'not a regular file'}
     for name, why in says.items():
         path = str(made.path / name)
