@@ -170,11 +170,38 @@ static void direct_fill(struct builder *b)
     }
 }
 
-// A direct table of about as many entries as there are segments: it then costs less than the rest.
-static unsigned direct_bits_for(size_t count)
+// Entries of a direct table of `bits` that are no leaf: a segment begins inside of them.
+static size_t split_count(const struct lpm_segment *segments, size_t count, unsigned bits)
 {
-    unsigned bits = 63 - (unsigned)__builtin_clzll(count);
-    return MIN(bits, (unsigned)DIRECT_BITS_MAX);
+    const uint64_t inside = UINT64_MAX >> bits;
+    uint64_t previous = UINT64_MAX; // no entry, for bits > 0
+    size_t split = 0;
+    for (size_t i = 1; i < count; i++) {
+        const uint64_t entry = segments[i].first & ~inside;
+        split += (segments[i].first & inside) != 0 && entry != previous;
+        previous = (segments[i].first & inside) != 0 ? entry : previous;
+    }
+    return split;
+}
+
+// The direct table with which the map is smallest, about: what is not decided there takes a node
+// and some leaves, and a look-up goes on to both. Networks tend to begin at /16 or /20, and a table
+// that ends a bit before such a length leaves nearly all of it to the nodes.
+static unsigned direct_bits_for(const struct lpm_segment *segments, size_t count)
+{
+    enum { SPLIT_SIZE = sizeof(struct node) + 5 * sizeof(uint32_t), BITS_MORE = 4 };
+    const unsigned least = MIN(63 - (unsigned)__builtin_clzll(count), (unsigned)DIRECT_BITS_MAX);
+    unsigned best = least;
+    size_t best_size = SIZE_MAX;
+    for (unsigned bits = least; bits <= MIN(least + BITS_MORE, (unsigned)DIRECT_BITS_MAX); bits++) {
+        const size_t size = ((size_t)1 << bits) * sizeof(uint32_t) +
+                            split_count(segments, count, bits) * SPLIT_SIZE;
+        if (size < best_size) {
+            best = bits;
+            best_size = size;
+        }
+    }
+    return best;
 }
 
 // A copy without the segments that repeat the value before them; NULL when there are none.
@@ -207,7 +234,7 @@ struct lpm *lpm_build(const struct lpm_segment *segments, size_t count)
     struct lpm *map = mem_alloc(sizeof(*map));
     struct lpm_segment *merged = segments_merge(segments, &count);
     struct builder b = {.map = map, .segments = merged ? merged : segments, .count = count};
-    map->top.direct_bits = direct_bits_for(b.count);
+    map->top.direct_bits = direct_bits_for(b.segments, b.count);
     map->top.direct = mem_alloc_array((size_t)1 << map->top.direct_bits, sizeof(*map->top.direct));
     direct_fill(&b);
     free(merged);
