@@ -385,6 +385,8 @@ static void tally_end(const struct tally *tally, struct worker_counters *counter
     counter_add_many(&counters->steered, tally->steered);
 }
 
+_Static_assert((int)LPM_SEEK_MAX >= (int)ANSWER_BATCH_MAX, "clients of a batch are found at once");
+
 void answer_batch(const struct generation *generation, struct worker *worker,
                   struct message *messages, size_t count)
 {
@@ -392,6 +394,7 @@ void answer_batch(const struct generation *generation, struct worker *worker,
     struct pending *pending = worker->pending;
     struct tally tally = {0};
     struct pending *steered[ANSWER_BATCH_MAX];
+    struct lpm_seek seeks[ANSWER_BATCH_MAX];
     size_t steered_count = 0;
     SP_ASSERT(count <= ANSWER_BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
@@ -407,12 +410,16 @@ void answer_batch(const struct generation *generation, struct worker *worker,
         }
     }
     for (size_t i = 0; i < steered_count; i++) {
-        fast_locate(generation, steered[i]);
+        fast_seek(generation, steered[i], &seeks[i]);
+    }
+    if (steered_count > 0) {
+        lpm_seek_end(seeks, steered_count);
     }
     for (size_t i = 0; i < steered_count; i++) {
         if (i + TABLES_AHEAD < steered_count) {
             plan_prefetch_tables(steered[i + TABLES_AHEAD]->plan);
         }
+        fast_found(steered[i], &seeks[i]);
         pending_steer(generation, worker, steered[i], &tally);
     }
     sample_steered(worker, generation, steered, steered_count);

@@ -133,14 +133,21 @@ static inline size_t fast_static(const struct generation *generation, struct wor
                       RCODE_NOERROR, 0, tally);
 }
 
-// Where the client is on the map of the plan. A step of its own, for all steered queries of a
-// batch: each look-up waits for memory, and so they wait together.
-static inline void fast_locate(const struct generation *generation, struct pending *pending)
+// Begins to look for the client on the map of the plan: those of a batch are found together.
+static inline void fast_seek(const struct generation *generation, struct pending *pending,
+                             struct lpm_seek *seek)
 {
-    const bool located = query_is_located(&pending->query, generation);
-    pending->match = plan_locate(pending->plan, located ? &pending->query.subnet.address
-                                                        : &pending->message->source.address);
-    pending->match.scope = located ? pending->match.scope : 0;
+    pending->located = query_is_located(&pending->query, generation);
+    plan_seek(seek, pending->plan,
+              pending->located ? &pending->query.subnet.address
+                               : &pending->message->source.address);
+}
+
+// Where it was found.
+static inline void fast_found(struct pending *pending, const struct lpm_seek *seek)
+{
+    pending->match = territory_match_of(*seek->leaf);
+    pending->match.scope = pending->located ? pending->match.scope : 0;
 }
 
 // The same from a plan that answers with one record.

@@ -488,7 +488,7 @@ void change_drop(struct change *change)
     change_end(change);
 }
 
-enum { AHEAD = 8, CACHE_LINE = 64 }; // nodes that are fetched before they are asked for
+enum { AHEAD = 8 }; // nodes that are fetched before they are asked for
 
 static bool self_query(struct change *change, struct diags *diags)
 {

@@ -34,6 +34,7 @@ struct pending {
     const struct plan *plan;      // that will decide; NULL: none
     struct message *message;      // set with it
     struct territory_match match; // of the client, set before the plan decides
+    bool located;                 // by the client subnet; set with it
     struct query query;
 };
 

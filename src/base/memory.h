@@ -22,7 +22,9 @@ void mem_trim(void);
 // Zeroed memory. Owned by the caller; released with free().
 void *mem_alloc(size_t size);
 void *mem_alloc_array(size_t count, size_t size);
-// `alignment` is a power of two that divides `size`.
+// `alignment` is a power of two that divides `size`; what is read together may want a line of the
+// processor's caches for itself.
+enum { CACHE_LINE = 64 };
 void *mem_alloc_aligned(size_t size, size_t alignment);
 // Like realloc for `count` elements of `size`; new bytes are not zeroed.
 void *mem_resize(void *block, size_t count, size_t size);

@@ -292,6 +292,54 @@ uint32_t lpm_leaf_below(const struct lpm *map, uint64_t key, uint32_t number)
     return leaf_find(map, key, number);
 }
 
+// A seek on its way down.
+struct descent {
+    struct lpm_seek *seek;
+    uint32_t number; // of its node
+    unsigned offset;
+};
+
+// Takes all of them down by one node. Returns how many have not come to their leaf; those are the
+// first ones then.
+WITH_POPCNT static size_t descend(struct descent *descents, size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct descent at = descents[i];
+        const struct lpm *map = at.seek->map;
+        const struct node *node = &map->nodes[at.number];
+        const uint64_t bit = UINT64_C(1) << ((at.seek->key << at.offset) >> (64 - STRIDE));
+        if (node->inner & bit) {
+            const uint64_t before = node->inner & (bit - 1);
+            const uint32_t number = node->first_node + (uint32_t)__builtin_popcountll(before);
+            __builtin_prefetch(&map->nodes[number]);
+            descents[left++] = (struct descent){at.seek, number, at.offset + STRIDE};
+        } else {
+            const unsigned run = (unsigned)__builtin_popcountll(node->starts & (bit | (bit - 1)));
+            at.seek->leaf = &map->leaves[node->first_leaf + run - 1];
+            __builtin_prefetch(at.seek->leaf);
+        }
+    }
+    return left;
+}
+
+void lpm_seek_end(struct lpm_seek *seeks, size_t count)
+{
+    struct descent descents[LPM_SEEK_MAX];
+    size_t left = 0;
+    SP_ASSERT(count <= LPM_SEEK_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t word = *seeks[i].leaf;
+        if (UNLIKELY(!(word & LPM_LEAF_FLAG))) {
+            __builtin_prefetch(&seeks[i].map->nodes[word]);
+            descents[left++] = (struct descent){&seeks[i], word, seeks[i].map->top.direct_bits};
+        }
+    }
+    while (left > 0) {
+        left = descend(descents, left);
+    }
+}
+
 struct walk {
     const struct lpm *map;
     lpm_visit *visit;

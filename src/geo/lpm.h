@@ -69,6 +69,28 @@ static inline struct lpm_match lpm_lookup(const struct lpm *map, uint64_t key)
     return lpm_match(lpm_leaf(map, key));
 }
 
+// A look-up in steps, for when many clients are to be found at once: each step waits for memory,
+// and so those of all clients wait together. Begin all, then lpm_seek_end for all of them; `leaf`
+// is then the answer of lpm_leaf. The maps may be different ones. Any thread, no lock, no
+// allocation.
+struct lpm_seek {
+    const struct lpm *map;
+    uint64_t key;
+    const uint32_t *leaf; // after lpm_seek_end
+};
+enum { LPM_SEEK_MAX = 64 }; // how many at once
+
+static inline void lpm_seek_begin(struct lpm_seek *seek, const struct lpm *map, uint64_t key)
+{
+    const struct lpm_top *top = lpm_top(map);
+    const uint32_t *word = &top->direct[(key >> 1) >> (63 - top->direct_bits)];
+    __builtin_prefetch(word);
+    *seek = (struct lpm_seek){map, key, word};
+}
+
+// At most LPM_SEEK_MAX. One whose `leaf` is a leaf already, of whatever map, stays as it is.
+void lpm_seek_end(struct lpm_seek *seeks, size_t count);
+
 // Calls `visit` for each maximal run of keys with one value, ascending, first and last inclusive.
 typedef void lpm_visit(void *context, uint64_t first, uint64_t last, uint32_t value);
 void lpm_walk(const struct lpm *map, lpm_visit *visit, void *context);

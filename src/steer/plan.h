@@ -113,7 +113,7 @@ struct pick {
 // The decision for one query. No lock, no allocation, no system call.
 void plan_pick(const struct plan *plan, const struct address *client, const struct dice *dice,
                struct pick *pick);
-// The same for a client that plan_locate (steer/plan_pick_one.h) has found.
+// The same for a client that plan_locate or plan_seek (steer/plan_pick_one.h) has found.
 void plan_pick_located(const struct plan *plan, const struct address *client,
                        struct territory_match match, const struct dice *dice, struct pick *pick);
 
@@ -126,7 +126,6 @@ size_t plan_effort_max(const struct plan *plan);
 static inline void plan_prefetch(const struct plan *plan)
 {
     __builtin_prefetch(plan);
-    __builtin_prefetch((const char *)plan + 64);
 }
 
 // The inside of a choice, for explain and simulate. Choices are numbered by the reasons that led to

@@ -225,7 +225,7 @@ struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t t
                           const struct territory *territory, const struct health_source *health,
                           uint64_t sticky_key)
 {
-    struct plan *plan = mem_alloc(sizeof(*plan));
+    struct plan *plan = mem_alloc_aligned(sizeof(*plan), CACHE_LINE);
     struct compiler c = {
         .policy = policy, .health = health, .type = type, .ttl = ttl, .plan = plan};
     c.states = mem_alloc_array(policy->pool_count, sizeof(*c.states));

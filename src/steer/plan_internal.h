@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "steer/plan.h"
 
 enum { SHARE_ALL = 1000000 };
@@ -80,15 +81,19 @@ struct choice_member {
 };
 
 struct plan {
-    const struct territory *territory; // where the query looks up its class; NULL: class 0
-    uint64_t sticky_key;
-    uint32_t *choice_of_class; // of that territory
-    size_t class_count;
+    // A cache line of what the query path reads.
+    _Alignas(CACHE_LINE) const struct territory *territory; // which has the client's class; NULL: 0
+    uint32_t *choice_of_class;                              // of that territory
     struct choice *choices;
-    size_t choice_count, choice_capacity;
     struct choice_member *members;
-    size_t member_count, member_capacity;
     uint8_t *records;
+    uint64_t sticky_key;
+    uint32_t effort_max;        // of a pick, plan_effort_max
+    struct plan_tables *tables; // that hold the arrays for several plans; NULL: they are its own
+    // Of the arrays above.
+    size_t class_count;
+    size_t choice_count, choice_capacity;
+    size_t member_count, member_capacity;
     size_t record_size, record_capacity;
     // For explain: the policy's own territory, finer than the one above where answers are equal.
     const struct territory *base;
@@ -96,10 +101,9 @@ struct plan {
     size_t base_class_count;
     struct choice_detail *details;
     size_t detail_count, detail_capacity;
-    uint32_t effort_max;        // of a pick, plan_effort_max
-    struct plan_tables *tables; // that hold the arrays for several plans; NULL: they are its own
 };
 
+_Static_assert(offsetof(struct plan, class_count) == CACHE_LINE, "plan_prefetch takes one line");
 _Static_assert(sizeof(struct choice) == 32 && sizeof(struct choice_detail) == 36 &&
                    sizeof(struct choice_member) == 40,
                "no padding: plan_share compares bytes");

@@ -23,7 +23,20 @@ static inline size_t draw_alias(const struct choice_member *members, size_t coun
     return (uint32_t)bits < members[column].cut ? column : members[column].alias;
 }
 
-// Where the client is on the plan's map; class 0 when the plan looks at no client.
+// Begins to look for the client on the plan's map (geo/lpm.h); class 0 when the plan looks at no
+// client.
+static inline void plan_seek(struct lpm_seek *seek, const struct plan *plan,
+                             const struct address *client)
+{
+    static const uint32_t anywhere = LPM_LEAF_FLAG;
+    if (LIKELY(plan->territory != NULL)) {
+        lpm_seek_begin(seek, territory_map(plan->territory, client->family), address_key(client));
+    } else {
+        seek->leaf = &anywhere;
+    }
+}
+
+// Where one client is.
 static inline struct territory_match plan_locate(const struct plan *plan,
                                                  const struct address *client)
 {
@@ -31,8 +44,9 @@ static inline struct territory_match plan_locate(const struct plan *plan,
                                    : (struct territory_match){0};
 }
 
-// For a client that plan_locate has found. None when an answer may have more records, or when it
-// takes more to find out: then nothing has been thrown or counted, and plan_pick decides.
+// For a client that plan_seek or plan_locate has found. None when an answer may have more records,
+// or when it takes more to find out: then nothing has been thrown or counted, and plan_pick
+// decides.
 static inline struct picked plan_pick_one(const struct plan *plan, struct territory_match match,
                                           const struct dice *dice)
 {

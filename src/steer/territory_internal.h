@@ -46,11 +46,22 @@ struct lpm_segment *territory_overlay(const struct overlay_source *source, const
                                       const struct rtt *rtt, enum family family,
                                       const struct lpm_segment *runs, size_t *count);
 
+static inline const struct lpm *territory_map(const struct territory *territory, enum family family)
+{
+    return family == FAMILY_IPV4 ? territory->ipv4 : territory->ipv6;
+}
+
+// What the map says of a client.
+static inline struct territory_match territory_match_of(uint32_t leaf)
+{
+    const struct lpm_match match = lpm_match(leaf);
+    return (struct territory_match){.class_index = match.value, .scope = match.length};
+}
+
 // territory_lookup, inline for the query path.
 static inline struct territory_match territory_find(const struct territory *territory,
                                                     const struct address *client)
 {
-    const struct lpm *map = client->family == FAMILY_IPV4 ? territory->ipv4 : territory->ipv6;
-    struct lpm_match match = lpm_lookup(map, address_key(client));
-    return (struct territory_match){.class_index = match.value, .scope = match.length};
+    const struct lpm *map = territory_map(territory, client->family);
+    return territory_match_of(lpm_leaf(map, address_key(client)));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // A client is looked for on a map once a question, whatever decides the answer. The linker puts a
-// count in the place of the look-up's second step, which the map here always takes.
+// count in the place of the look-up's second step, which the map here always takes, and of that of
+// many look-ups.
 #include "ask.h"
 
 #include "../../fuzz/publish.h"
@@ -19,6 +20,15 @@ uint32_t __wrap_lpm_leaf_below(const struct lpm *map, uint64_t key, uint32_t num
 {
     lookups++;
     return __real_lpm_leaf_below(map, key, number);
+}
+
+void __real_lpm_seek_end(struct lpm_seek *seeks, size_t count);
+void __wrap_lpm_seek_end(struct lpm_seek *seeks, size_t count);
+
+void __wrap_lpm_seek_end(struct lpm_seek *seeks, size_t count)
+{
+    lookups += (unsigned)count;
+    __real_lpm_seek_end(seeks, count);
 }
 
 // A name whose policy looks at networks; `rule` is more of its first rule.

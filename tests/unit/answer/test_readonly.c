@@ -5,6 +5,7 @@
 #include "ask.h"
 
 #include "answer/respond.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 #include <unistd.h>
 
 // Workers lie on cache lines, and in memory, of their own.
-enum { CACHE_LINE = 64 };
 _Static_assert(_Alignof(struct worker) >= CACHE_LINE, "no line belongs to two workers");
 _Static_assert(sizeof(struct worker) % CACHE_LINE == 0, "no line belongs to two workers");
 

@@ -98,6 +98,31 @@ static void visit_check(void *context, uint64_t first, uint64_t last, uint32_t v
     check->done = last == UINT64_MAX;
 }
 
+// As many look-ups at once as may be, in two maps by turns, against one at a time.
+static void check_seeks(const struct oracle *oracle, const struct lpm *map)
+{
+    static const struct lpm_segment halves[] = {{0, 1}, {UINT64_C(1) << 63, 2}};
+    struct lpm *other = lpm_build(halves, ARRAY_SIZE(halves));
+    struct lpm_seek seeks[LPM_SEEK_MAX];
+    const size_t count = random_below(&random_state, LPM_SEEK_MAX + 1);
+    for (size_t i = 0; i < count; i++) {
+        const size_t near = random_below(&random_state, (uint32_t)oracle->count);
+        const uint64_t key = i & 2 ? random_next(&random_state) : oracle->segments[near].first - 1;
+        lpm_seek_begin(&seeks[i], i % 5 ? map : other, key);
+    }
+    lpm_seek_end(seeks, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct lpm_match match = lpm_match(*seeks[i].leaf);
+        const struct lpm_match alone = lpm_lookup(seeks[i].map, seeks[i].key);
+        assert_int_equal(match.value, alone.value);
+        assert_int_equal(match.length, alone.length);
+        if (seeks[i].map == map) {
+            assert_int_equal(match.value, oracle_value(oracle, seeks[i].key));
+        }
+    }
+    lpm_free(other);
+}
+
 static void check_map(const struct oracle *oracle)
 {
     struct lpm *map = lpm_build(oracle->segments, oracle->count);
@@ -110,6 +135,7 @@ static void check_map(const struct oracle *oracle)
     for (int i = 0; i < 200; i++) {
         check_key(oracle, map, random_next(&random_state));
     }
+    check_seeks(oracle, map);
     struct walk_check check = {.oracle = oracle};
     lpm_walk(map, visit_check, &check);
     assert_true(check.done);
@@ -264,13 +290,33 @@ static void test_small_maps_are_small(void **state)
     lpm_free(map);
 }
 
+// Where all networks begin at /16, the table goes down to there and little is left for nodes.
+static void test_table_reaches_the_networks(void **state)
+{
+    (void)state;
+    enum { COUNT = 8192 };
+    struct lpm_segment *segments = mem_alloc_array(COUNT, sizeof(*segments));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const uint64_t network = i == 0 ? 0 : (uint64_t)i * 8 + random_below(&random_state, 8);
+        segments[i] = (struct lpm_segment){network << 48, i % 3};
+    }
+    struct lpm *map = lpm_build(segments, COUNT);
+    assert_in_range(lpm_size(map), 1, (sizeof(uint32_t) << 16) + 1024);
+    lpm_free(map);
+    free(segments);
+}
+
 int main(void)
 {
     random_state = test_seed();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_maps),      cmocka_unit_test(test_prefix_maps),
-        cmocka_unit_test(test_one_value),        cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_scope_by_example), cmocka_unit_test(test_small_maps_are_small),
+        cmocka_unit_test(test_random_maps),
+        cmocka_unit_test(test_prefix_maps),
+        cmocka_unit_test(test_one_value),
+        cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_scope_by_example),
+        cmocka_unit_test(test_small_maps_are_small),
+        cmocka_unit_test(test_table_reaches_the_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

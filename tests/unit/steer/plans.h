@@ -83,7 +83,10 @@ static inline void check_pick_one(const struct plan *plan, const struct address 
     static uint32_t turns[TURNS_COUNT];
     uint64_t random = before;
     struct dice dice = {&random, turns, 7};
-    struct picked one = plan_pick_one(plan, plan_locate(plan, client), &dice);
+    struct lpm_seek seek;
+    plan_seek(&seek, plan, client);
+    lpm_seek_end(&seek, 1);
+    struct picked one = plan_pick_one(plan, territory_match_of(*seek.leaf), &dice);
     if (one.record == NULL) {
         assert_true(random == before);
         return;
