@@ -371,6 +371,11 @@ static inline void sample_steered(struct worker *worker, const struct generation
     }
 }
 
+// Counters of queries stand in the order of enum transport.
+#define QUERIES_AT(name) (offsetof(struct worker_counters, name) / sizeof(_Atomic uint64_t))
+_Static_assert(QUERIES_AT(queries_tcp) - QUERIES_AT(queries_udp) == TRANSPORT_TCP, "tally_end");
+_Static_assert(QUERIES_AT(queries_tls) - QUERIES_AT(queries_udp) == TRANSPORT_TLS, "tally_end");
+
 static void tally_end(const struct tally *tally, struct worker_counters *counters,
                       enum transport transport)
 {

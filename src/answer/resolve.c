@@ -247,6 +247,15 @@ static void put_additional(struct walk *walk, const uint8_t *owner, const struct
 // What is found decides the response, or the chain goes on.
 enum step { STEP_DONE, STEP_ON };
 
+// Decided, and counted as what it is; a response that did not fit is counted at the end.
+static enum step done(const struct walk *walk, _Atomic uint64_t *counter)
+{
+    if (!walk->truncated) {
+        counter_add(counter);
+    }
+    return STEP_DONE;
+}
+
 static enum step refer(struct walk *walk, const struct node *cut)
 {
     struct response *response = walk->response;
@@ -261,25 +270,22 @@ static enum step refer(struct walk *walk, const struct node *cut)
         return STEP_DONE;
     }
     put_additional(walk, node_name(cut), cut, ns, node_name(cut));
-    counter_add(&response->worker->counters.referrals);
-    return STEP_DONE;
+    return done(walk, &response->worker->counters.referrals);
 }
 
 static enum step deny(struct walk *walk, bool name_exists)
 {
-    struct response *response = walk->response;
-    response->rcode = name_exists ? RCODE_NOERROR : RCODE_NXDOMAIN; // RFC 6604: of the last name
+    struct worker_counters *counters = &walk->response->worker->counters;
+    // RFC 6604: of the last name.
+    walk->response->rcode = name_exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
     put_negative(walk);
-    counter_add(name_exists ? &response->worker->counters.nodata
-                            : &response->worker->counters.nxdomain);
-    return STEP_DONE;
+    return done(walk, name_exists ? &counters->nodata : &counters->nxdomain);
 }
 
 // The answer so far is all there is: the resolver asks on where the chain has come to.
 static enum step end_of_chain(struct walk *walk)
 {
-    counter_add(&walk->response->worker->counters.noerror);
-    return STEP_DONE;
+    return done(walk, &walk->response->worker->counters.noerror);
 }
 
 // Whether the chain is better asked on for: what comes next takes an effort to decide, and two
@@ -335,8 +341,7 @@ static bool put_dname(struct walk *walk, const struct node *node, const uint8_t 
 static enum step fail(struct walk *walk)
 {
     walk->response->rcode = RCODE_SERVFAIL;
-    counter_add(&walk->response->worker->counters.servfail);
-    return STEP_DONE;
+    return done(walk, &walk->response->worker->counters.servfail);
 }
 
 static enum step finish_steered(struct walk *walk, const struct pick *pick)
@@ -435,8 +440,7 @@ static enum step put_steered(struct walk *walk, const struct node_rrset *rrset)
         }
         response->answer_count++;
     }
-    counter_add(&response->worker->counters.noerror);
-    return STEP_DONE;
+    return done(walk, &response->worker->counters.noerror);
 }
 
 // RFC 8482, 4.2: a question for ANY gets one small made-up HINFO, where there is no alias.
@@ -447,11 +451,10 @@ static enum step put_any(struct walk *walk)
     if (writer_put(&walk->writer, &walk->owner, TYPE_HINFO, CLASS_IN, ANY_TTL_S, rdata,
                    sizeof(rdata))) {
         response->answer_count++;
-        counter_add(&response->worker->counters.noerror);
     } else {
         walk->truncated = true;
     }
-    return STEP_DONE;
+    return done(walk, &response->worker->counters.noerror);
 }
 
 // The addresses of the target as if they were the name's own; none there, none here.
@@ -478,8 +481,7 @@ static enum step put_alias(struct walk *walk, const struct node *node)
     }
     walk->truncated =
         !put_rrset(walk, &walk->owner, found.node, found.rrset, &response->answer_count);
-    counter_add(&response->worker->counters.noerror);
-    return STEP_DONE;
+    return done(walk, &response->worker->counters.noerror);
 }
 
 // The name has no RRset of the type.
@@ -512,16 +514,14 @@ static enum step answer_from(struct walk *walk, const struct node *node)
         return STEP_DONE;
     }
     put_additional(walk, walk->owner.name, node, rrset, NULL);
-    counter_add(&response->worker->counters.noerror);
-    return STEP_DONE;
+    return done(walk, &response->worker->counters.noerror);
 }
 
 static enum step refuse(struct walk *walk, enum ede why)
 {
     walk->response->rcode = RCODE_REFUSED;
     response_error(walk->response, why, NULL);
-    counter_add(&walk->response->worker->counters.refused);
-    return STEP_DONE;
+    return done(walk, &walk->response->worker->counters.refused);
 }
 
 static enum step take_step(struct walk *walk, bool first)

@@ -483,6 +483,32 @@ static void test_counters(void **state)
     assert_int_equal(c->edns, 2);
 }
 
+// A response is one thing: what is truncated is not an answer or a referral as well.
+static void test_truncated_is_counted_once(void **state)
+{
+    (void)state;
+    enum { MANY = 60 };
+    char *lines = mem_alloc(MANY * 128), *at = lines;
+    at += sprintf(at, "alias.x.test. 60 ALIAS many.x.test.\ncname.x.test. 60 CNAME many.x.test.\n"
+                      "cut.x.test. 60 NS ns.cut.x.test.\n");
+    for (int i = 0; i < MANY; i++) {
+        at += sprintf(at, "many.x.test. 60 A 192.0.2.%d\nns.cut.x.test. 60 A 192.0.2.%d\n", i, i);
+    }
+    put_zone(publisher, zone_of("x.test.", lines));
+    free(lines);
+    static const char *const names[] = {"many.x.test.", "alias.x.test.", "cname.x.test.",
+                                        "cut.x.test."};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        struct question question = {.name = names[i], .type = TYPE_A};
+        struct reply *reply = ask(current(), worker, &question);
+        assert_true(reply->tc);
+        reply_free(reply);
+    }
+    const struct worker_counters *c = worker_counters(worker);
+    assert_int_equal(c->truncated, ARRAY_SIZE(names));
+    assert_int_equal(c->noerror + c->nodata + c->referrals + c->nxdomain, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +526,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_verdicts, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_in_place, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_counters, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_truncated_is_counted_once, room_begin, room_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
