@@ -31,7 +31,7 @@ static void drop_useless(struct edns_request *request, const struct answer_optio
     if (options->cookies.count == 0) {
         useless |= EDNS_ASKED_COOKIE;
     }
-    if (transport == TRANSPORT_UDP) { // RFC 7828, 3.2.2: it means nothing there
+    if (transport == TRANSPORT_UDP) { // RFC 7828, 3.3.1: it means nothing there
         useless |= EDNS_ASKED_KEEPALIVE;
     }
     if (transport != TRANSPORT_TLS) { // RFC 7830, 6: no use where everybody can read

@@ -20,12 +20,12 @@ static bool cookie_read(const uint8_t *data, size_t size, struct edns_request *r
 bool edns_option_read(unsigned code, const uint8_t *data, size_t size, struct edns_request *request)
 {
     switch (code) {
-    case EDNS_NSID: // a query has no data there, and what it has is not looked at (RFC 5001, 2.1)
+    case EDNS_NSID: // a query has no data there, and what it has is not looked at (RFC 5001, 2.2)
         request->asked |= EDNS_ASKED_NSID;
         return true;
     case EDNS_COOKIE:
         return cookie_read(data, size, request);
-    case EDNS_KEEPALIVE: // a timeout from a client is not looked at (RFC 7828, 3.3.1)
+    case EDNS_KEEPALIVE: // a query has no timeout there (RFC 7828, 3.2.1); none is looked at
         request->asked |= EDNS_ASKED_KEEPALIVE;
         return true;
     case EDNS_PADDING: // of any content (RFC 7830, 3)

@@ -18,7 +18,7 @@ struct client_subnet {
     uint64_t head;
 };
 
-// What a client takes that says nothing, or less (RFC 6891, 6.2.5).
+// What a client takes that says nothing, or less (RFC 6891, 6.2.3).
 enum { QUERY_PAYLOAD_MIN = 512 };
 
 // OPT, TSIG, SIG(0) and one to spare; a query with more is malformed.

@@ -5,9 +5,9 @@
 //
 // Called by the command `serve` on the main thread, which becomes the control thread: it runs the
 // libuv loop that owns the engine, the probes, the control socket and the signals. The data workers
-// (net/) and the pool that reads files are the only other threads. Whatever fails before the first
-// answer ends the process with exit code 1 and one line a fault; afterwards nothing but a signal
-// ends it.
+// (net/), the pool that reads files and those that libcurl has for a webhook's host name are the
+// only other threads. Whatever fails before the first answer ends the process with exit code 1 and
+// one line a fault; afterwards nothing but a signal ends it.
 //
 // Every wake-up of the loop passes through on_prepare, which gives the engine its turn: what a
 // probe, a reload or a timer changed is published before the loop sleeps again.
