@@ -161,7 +161,7 @@ static enum follow_end follow_step(struct response *response, struct trail *trai
     struct name_labels labels;
     name_labels_find(trail->name, &labels);
     struct place_found place = response_find(generation, trail->name, trail->size, &labels, type);
-    response_looked(response, &place);
+    response_looked(response, &place, false);
     if (place.encloser == NULL || place.encloser->flags & NODE_CUT) {
         return FOLLOWED_NONE;
     }

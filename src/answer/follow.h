@@ -28,10 +28,12 @@ struct place_found {
 // The deepest node at or above the folded and padded name, in the zone that answers for it.
 struct place_found response_find(const struct generation *generation, const uint8_t *name,
                                  size_t size, const struct name_labels *labels, uint16_t type);
-// What that took is noted for the names that the question did not ask for.
-static inline void response_looked(struct response *response, const struct place_found *place)
+// Notes what that took; the first name is that of the question, which costs nothing where it is
+// there.
+static inline void response_looked(struct response *response, const struct place_found *place,
+                                   bool first)
 {
-    response->followed += (uint16_t)(FOLLOWED_NAME + place->looks + (place->node == NULL));
+    response->followed += (uint16_t)(place->looks + (first ? 0U : (unsigned)FOLLOWED_NAME));
 }
 // The wildcard right below the encloser that stands for names that do not exist; NULL: there is
 // none.

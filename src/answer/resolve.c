@@ -543,9 +543,8 @@ static enum step take_step(struct walk *walk, bool first)
     if (first) {
         walk->zone = generation_zone(response->generation, found.encloser);
         response->flags |= FLAG_AA;
-    } else {
-        response_looked(response, &found);
     }
+    response_looked(response, &found, first);
     if (found.encloser->flags & NODE_CUT && !(found.node != NULL && type == TYPE_DS)) {
         return refer(walk, found.encloser);
     }

@@ -129,7 +129,7 @@ void response_pick(struct response *response, const struct node_rrset *rrset, st
 // many policies. On those that lead to it ANSWER_EFFORT_MAX, which is the dearest policy and some
 // names on the way there: each look-up of response->followed counts as FOLLOWED_EFFORT. What is
 // asked for by its own name is always decided.
-enum { RESPONSE_EFFORT_MAX = 1280, ANSWER_EFFORT_MAX = 6000, FOLLOWED_EFFORT = 30 };
+enum { RESPONSE_EFFORT_MAX = 1280, ANSWER_EFFORT_MAX = 5600, FOLLOWED_EFFORT = 36 };
 
 enum need { NEED_ANSWER, NEED_EXTRA };
 

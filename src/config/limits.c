@@ -69,7 +69,7 @@ static const struct limit limits[] = {
      .then = "later names are written out", .reason = "what one question may cost"},
     {LIMIT_ANSWER, "records of a steered answer", CONSTANT(PLAN_ANSWERS_MAX, ""),
      .then = "refused when the zone is read", .reason = "more fit no answer over UDP"},
-    {LIMIT_ANSWER, "records of a sticky answer, of more than 2,560 members",
+    {LIMIT_ANSWER, "records of a sticky answer, of more than 2,400 members",
      CONSTANT(STICKY_MANY_ANSWERS, ""), .then = "the first of them are answered",
      .reason = "what one question may cost"},
     {LIMIT_ANSWER, "members that the policies behind one answer weigh, after the first policy",

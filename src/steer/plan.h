@@ -17,7 +17,7 @@ enum { PLAN_ANSWERS_MAX = 64, PLAN_MEMBERS_MAX = 4096 };
 
 // Method `sticky` weighs all members and ranks those who have drawn best. With more members than
 // this an answer has at most so many of them, so that it costs no more than other answers may.
-enum { STICKY_MANY = 5 * PLAN_MEMBERS_MAX / 8, STICKY_MANY_ANSWERS = 24 };
+enum { STICKY_MANY = 2400, STICKY_MANY_ANSWERS = 24 };
 
 // Client networks are hashed at these lengths for `sticky` and `share`; their scope never goes
 // wider.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Weighted rendezvous hashing at seven instructions a member: a policy may have 4,096 of them, and
+// Weighted rendezvous hashing at six instructions a member: a policy may have 4,096 of them, and
 // the draw looks at all.
 //
 // What a member draws is compared with a number of its own first. sticky_prepare (control thread)
