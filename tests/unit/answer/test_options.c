@@ -310,6 +310,70 @@ static void test_error_takes_no_room(void **state)
     world_end(&world);
 }
 
+// The largest message that there is, over TLS with all options: at every size around it the answer
+// is whole or cut, all that was asked for is there, and padding goes as far as there is room.
+static void test_they_fit_in_the_largest(void **state)
+{
+    (void)state;
+    enum { TEXTS = 248, RECORD_SIZE = 12 + 251, OPTIONS_SIZE = (4 + 7) + (4 + 24) + (4 + 2) };
+    enum { BLOCK = 468, HEAD = EDNS_OPTION_HEAD_SIZE, LABEL_MIN = 10, LABEL_MAX = 63 };
+    // Whole blocks end 15 octets before a message does.
+    const size_t fixed = HEADER_SIZE + sizeof("\4huge\7example\3com") + QUESTION_FIXED_SIZE +
+                         (size_t)TEXTS * RECORD_SIZE + 11 + OPTIONS_SIZE;
+    const size_t filler = ANSWER_TCP_MAX - fixed - 12 - 1 - LABEL_MIN - 40;
+    struct answer_options options = options_full();
+    struct world world = world_make(&options);
+    struct zone *zone = zone_of("huge.example.com.", "");
+    struct diags diags = {0};
+    uint8_t owner[NAME_MAX_SIZE], rdata[512];
+    wire_name("*.huge.example.com.", owner);
+    assert_in_range(filler, 2, 250);
+    for (unsigned i = 0; i <= TEXTS; i++) {
+        size_t size = i < TEXTS ? RECORD_SIZE - 12 : filler;
+        memset(rdata, 'x', size);
+        rdata[0] = (uint8_t)(size - 1);
+        rdata[1] = (uint8_t)i;
+        struct zone_record record = {
+            .owner = owner, .type = TYPE_TXT, .ttl = 60, .rdata = rdata, .rdata_size = size};
+        assert_true(zone_add(zone, &record, &diags));
+    }
+    put_zone(world.publisher, zone);
+    bool cut = false, padded = false, bare = false;
+    for (unsigned label = LABEL_MIN; label <= LABEL_MAX; label++) {
+        char name[NAME_TEXT_MAX];
+        snprintf(name, sizeof(name), "%.*s.huge.example.com.", (int)label, X50 X50);
+        const size_t plain = fixed + 12 + filler + 1 + label;
+        struct question question = {.name = name,
+                                    .type = TYPE_TXT,
+                                    .edns = true,
+                                    .tls = true,
+                                    .options = everything,
+                                    .options_size = sizeof(everything)};
+        struct reply *reply = ask(now(&world), world.worker, &question);
+        unsigned size = 0;
+        assert_int_equal(reply->tc, plain > ANSWER_TCP_MAX);
+        assert_non_null(option_find(reply, EDNS_NSID, &size));
+        assert_non_null(option_find(reply, EDNS_COOKIE, &size));
+        assert_non_null(option_find(reply, EDNS_KEEPALIVE, &size));
+        assert_int_equal(option_find(reply, EDNS_PADDING, &size) != NULL,
+                         reply->tc || plain + HEAD <= ANSWER_TCP_MAX);
+        if (reply->tc) {
+            assert_int_equal(reply->size, BLOCK);
+        } else if (plain + HEAD <= ANSWER_TCP_MAX) {
+            const size_t block_end = (plain + HEAD + BLOCK - 1) / BLOCK * BLOCK;
+            assert_int_equal(reply->size, MIN(block_end, (size_t)ANSWER_TCP_MAX));
+        } else {
+            assert_int_equal(reply->size, plain);
+        }
+        cut |= reply->tc;
+        padded |= plain + HEAD == ANSWER_TCP_MAX / BLOCK * BLOCK; // a whole block as it is
+        bare |= plain == ANSWER_TCP_MAX;
+        reply_free(reply);
+    }
+    assert_true(cut && padded && bare);
+    world_end(&world);
+}
+
 // Padded to whole blocks, whatever the size.
 static void test_padding(void **state)
 {
@@ -486,6 +550,7 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_they_fit),
         cmocka_unit_test(test_error_takes_no_room),
+        cmocka_unit_test(test_they_fit_in_the_largest),
         cmocka_unit_test(test_padding),
         cmocka_unit_test(test_cookies),
         cmocka_unit_test(test_cookie_without_question),

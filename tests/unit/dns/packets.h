@@ -108,6 +108,7 @@ static inline void check_common(const uint8_t *bytes, size_t size, enum query_ve
     assert_int_equal(common.subnet.present, query->subnet.present);
     if (query->subnet.present) {
         assert_int_equal(common.subnet.source_length, query->subnet.source_length);
+        assert_true(common.subnet.head == query->subnet.head);
         assert_true(address_equal(&common.subnet.address, &query->subnet.address));
     }
     size_t padded = (query->name_size + 15U) / 16 * 16 + 16;

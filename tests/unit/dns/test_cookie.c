@@ -199,6 +199,28 @@ static void test_forgeries(void **state)
     }
 }
 
+// A cookie of a version to come is not ours, though another server with our secret has signed it.
+static void test_version(void **state)
+{
+    (void)state;
+    struct cookie_secrets secrets = {.count = 1, .secrets = {{3}}};
+    struct address address = address_of("192.0.2.1");
+    struct edns_request request = made_at(&secrets, &address, 5000);
+    uint8_t *server_cookie = request.cookie + COOKIE_CLIENT_SIZE;
+    for (unsigned version = 0; version <= UINT8_MAX; version++) {
+        uint8_t input[COOKIE_CLIENT_SIZE + 8 + 4];
+        server_cookie[0] = (uint8_t)version;
+        memcpy(input, request.cookie, COOKIE_CLIENT_SIZE + 8);
+        memcpy(input + COOKIE_CLIENT_SIZE + 8, address.bytes, 4);
+        uint64_t hash = siphash_2_4(secrets.secrets[0], input, sizeof(input));
+        for (unsigned i = 0; i < 8; i++) {
+            server_cookie[8 + i] = (uint8_t)(hash >> (8 * i));
+        }
+        assert_int_equal(cookie_check(&secrets, &request, &address, 5000),
+                         version == 1 ? COOKIE_VALID : COOKIE_WRONG);
+    }
+}
+
 static void test_options_read(void **state)
 {
     (void)state;
@@ -235,9 +257,10 @@ int main(void)
 {
     dice = test_seed();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_siphash),   cmocka_unit_test(test_examples),
-        cmocka_unit_test(test_time),      cmocka_unit_test(test_rotation),
-        cmocka_unit_test(test_forgeries), cmocka_unit_test(test_options_read),
+        cmocka_unit_test(test_siphash),      cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_time),         cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_forgeries),    cmocka_unit_test(test_version),
+        cmocka_unit_test(test_options_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,14 @@ static struct packet make_ixfr_two(void)
     return packet;
 }
 
+static struct packet make_ixfr_with_opt(void)
+{
+    struct packet packet = header(0, 1, 0, 1, 0);
+    put_question(&packet, TYPE_IXFR);
+    put_opt(&packet, 1400, 0, "", 0);
+    return packet;
+}
+
 static struct packet make_answer_record(void)
 {
     struct packet packet = header(0, 1, 1, 0, 0);
@@ -220,6 +228,78 @@ static struct packet make_opcode_with_two_opts(void)
     return packet;
 }
 
+static struct packet make_opcode_with_five_additional(void)
+{
+    struct packet packet = header(15U << 11, 0, 0, 0, 5);
+    put_opt(&packet, 1400, 0x8000, "", 0);
+    for (unsigned i = 0; i < 4; i++) {
+        put_record(&packet, "", 1, TYPE_A, CLASS_IN, 0, "1234", 4);
+    }
+    return packet;
+}
+
+static struct packet make_opcode_with_two_questions(void)
+{
+    struct packet packet = header(15U << 11, 2, 0, 0, 1);
+    put_question(&packet, TYPE_A);
+    put_opt(&packet, 1400, 0x8000, "", 0);
+    return packet;
+}
+
+static struct packet make_opcode_and_garbage(void)
+{
+    struct packet packet = make_opcode_without_question();
+    put(&packet, "", 1);
+    return packet;
+}
+
+static struct packet make_opcode_with_opt_as_answer(void)
+{
+    struct packet packet = header(15U << 11, 0, 1, 0, 1);
+    put_opt(&packet, 1400, 0x8000, "", 0);
+    put_opt(&packet, 1400, 0x8000, "", 0);
+    return packet;
+}
+
+// What a client sends that wants a cookie and nothing else (RFC 7873, 5.4).
+static struct packet cookie_query(uint32_t ttl)
+{
+    struct packet packet = header(0, 0, 0, 0, 1);
+    put_opt(&packet, 1400, ttl, "\0\12\0\10cookies!", 12);
+    return packet;
+}
+
+static struct packet make_cookie(void)
+{
+    return cookie_query(0);
+}
+
+static struct packet make_cookie_and_garbage(void)
+{
+    struct packet packet = cookie_query(0);
+    put(&packet, "", 1);
+    return packet;
+}
+
+static struct packet make_cookie_of_version_1(void)
+{
+    return cookie_query(0x00010000);
+}
+
+static struct packet make_cookie_and_answer(void)
+{
+    struct packet packet = cookie_query(0);
+    put_u16(packet.bytes + AT_ANCOUNT, 1);
+    return packet;
+}
+
+static struct packet make_cookie_and_authority(void)
+{
+    struct packet packet = cookie_query(0);
+    put_u16(packet.bytes + AT_NSCOUNT, 1);
+    return packet;
+}
+
 static struct packet make_version_1(void)
 {
     return with_opt(1232, 0x00010000, "not options at all", 18);
@@ -255,6 +335,20 @@ static struct packet make_option_head_cut(void)
     return with_opt(1232, 0, "\0\3\0", 3);
 }
 
+static const char options_17[17 * 4] = "\0\3\0\0\0\3\0\0\0\3\0\0\0\3\0\0\0\3\0\0\0\3\0\0"
+                                       "\0\3\0\0\0\3\0\0\0\3\0\0\0\3\0\0\0\3\0\0\0\3\0\0"
+                                       "\0\3\0\0\0\3\0\0\0\3\0\0\0\3\0\0\0\3\0";
+
+static struct packet make_16_options(void)
+{
+    return with_opt(1232, 0, options_17, sizeof(options_17) - 4);
+}
+
+static struct packet make_17_options(void)
+{
+    return with_opt(1232, 0, options_17, sizeof(options_17));
+}
+
 static struct packet make_two_subnets(void)
 {
     return with_opt(1232, 0, "\0\10\0\5\0\1\10\0\12\0\10\0\5\0\1\10\0\12", 18);
@@ -275,6 +369,7 @@ static const struct {
     {"five additional", make_many_additional, QUERY_FORMERR, true, false, false, 0},
     {"IXFR with its SOA", make_ixfr, QUERY_GOOD, true, false, false, 512},
     {"IXFR with two", make_ixfr_two, QUERY_FORMERR, true, false, false, 0},
+    {"IXFR with OPT as its SOA", make_ixfr_with_opt, QUERY_FORMERR, true, false, false, 0},
     {"authority record", make_authority_record, QUERY_FORMERR, true, false, false, 0},
     {"answer record", make_answer_record, QUERY_FORMERR, true, false, false, 0},
     {"two questions", make_two_questions, QUERY_FORMERR, false, false, false, 0},
@@ -293,6 +388,18 @@ static const struct {
     {"long UPDATE", make_long_update, QUERY_NOTIMP, false, false, false, 512},
     {"opcode 6, no question", make_opcode_without_question, QUERY_NOTIMP, false, true, false, 1400},
     {"opcode 15, two OPT", make_opcode_with_two_opts, QUERY_NOTIMP, false, false, false, 512},
+    {"opcode 15, five additional", make_opcode_with_five_additional, QUERY_NOTIMP, false, false,
+     false, 512},
+    {"opcode 15, two questions", make_opcode_with_two_questions, QUERY_NOTIMP, false, false, false,
+     512},
+    {"opcode 6 and garbage", make_opcode_and_garbage, QUERY_NOTIMP, false, false, false, 512},
+    {"opcode 15, OPT as answer too", make_opcode_with_opt_as_answer, QUERY_NOTIMP, false, false,
+     false, 512},
+    {"cookie", make_cookie, QUERY_COOKIE, false, true, false, 1400},
+    {"cookie and garbage", make_cookie_and_garbage, QUERY_FORMERR, false, true, false, 0},
+    {"cookie of version 1", make_cookie_of_version_1, QUERY_BADVERS, false, true, false, 1400},
+    {"cookie and answer", make_cookie_and_answer, QUERY_FORMERR, false, false, false, 0},
+    {"cookie and authority", make_cookie_and_authority, QUERY_FORMERR, false, false, false, 0},
     {"EDNS version 1", make_version_1, QUERY_BADVERS, true, true, false, 1232},
     {"EDNS version 255", make_version_255, QUERY_BADVERS, true, true, true, 1232},
     {"extended rcode set", make_extended_rcode, QUERY_GOOD, true, true, false, 1232},
@@ -300,6 +407,8 @@ static const struct {
     {"empty option", make_empty_option, QUERY_GOOD, true, true, false, 1232},
     {"option cut", make_cut_option, QUERY_FORMERR, true, true, false, 0},
     {"option head cut", make_option_head_cut, QUERY_FORMERR, true, true, false, 0},
+    {"16 options", make_16_options, QUERY_GOOD, true, true, false, 1232},
+    {"17 options", make_17_options, QUERY_FORMERR, true, true, false, 0},
     {"two subnets", make_two_subnets, QUERY_FORMERR, true, true, false, 0},
 };
 
