@@ -82,11 +82,13 @@ struct worker_counters *worker_counters_own(struct worker *worker)
 size_t answer(const struct generation *generation, struct worker *worker, const uint8_t *query,
               size_t query_size, const struct query_source *source, uint8_t *out)
 {
+    static const uint8_t nowhere[sizeof(source->address.bytes)];
     SP_ASSERT(generation->alive == ALIVE);
-    SP_ASSERT(source->port != 0 && source->address.family != FAMILY_NONE);
     if (query_size < 12 || (query[2] & 0x80)) {
         return 0;
     }
+    SP_ASSERT(source->port != 0 && source->address.family != FAMILY_NONE);
+    SP_ASSERT(memcmp(source->address.bytes, nowhere, sizeof(nowhere)) != 0);
     size_t size = query_size;
     memmove(out, query, query_size);
     out[2] |= 0x80;

@@ -148,6 +148,46 @@ static void test_model(void **state)
     assert_true(withheld > asked / 20 && withheld < asked * 19 / 20);
 }
 
+// What a network of each size may have at once: so many bursts, however its addresses are spread.
+static void test_networks(void **state)
+{
+    (void)state;
+    enum { BURST = 3 };
+    struct rrl_options options = usual;
+    options.burst = BURST;
+    for (size_t i = 0; i < ARRAY_SIZE(networks); i++) {
+        struct rrl *rrl = rrl_new(&options);
+        const unsigned limit = BURST * networks[i].multiplier, length = networks[i].length;
+        unsigned passed = 0;
+        for (unsigned number = 0; number < 2 * limit; number++) {
+            struct address address = {.family = (uint8_t)networks[i].family, .bytes = {0x20, 1}};
+            for (unsigned bit = 0; bit < 16 && length + bit < family_bits(networks[i].family);
+                 bit++) { // the lowest bit of the number stands right behind the prefix
+                address.bytes[(length + bit) / 8] |=
+                    (uint8_t)((number >> bit & 1) << (7 - (length + bit) % 8));
+            }
+            passed += rrl_ask(rrl, &address, 0) == RRL_PASS;
+        }
+        assert_int_equal(passed, limit);
+        rrl_free(rrl);
+    }
+}
+
+// An address and a network of the other family that begin with the same octets are two.
+static void test_families_apart(void **state)
+{
+    (void)state;
+    struct rrl *rrl = rrl_new(&usual);
+    for (unsigned i = 0; i < usual.burst; i++) {
+        struct address address = {.family = FAMILY_IPV6, .bytes = {0x20, 1, 0x0d, 0xb8, 1}};
+        address.bytes[5] = (uint8_t)i;
+        assert_int_equal(rrl_ask(rrl, &address, 0), RRL_PASS);
+    }
+    struct address same = ipv4(0x20010db8);
+    assert_int_equal(rrl_ask(rrl, &same, 0), RRL_PASS);
+    rrl_free(rrl);
+}
+
 // The answers that get through a steady flood of one address: the burst, then the rate.
 static void test_rate(void **state)
 {
@@ -310,10 +350,11 @@ static void test_apply(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_model),      cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_slip),       cmocka_unit_test(test_exempt),
-        cmocka_unit_test(test_bystanders), cmocka_unit_test(test_truncate),
-        cmocka_unit_test(test_apply),
+        cmocka_unit_test(test_model),          cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_slip),           cmocka_unit_test(test_exempt),
+        cmocka_unit_test(test_bystanders),     cmocka_unit_test(test_truncate),
+        cmocka_unit_test(test_apply),          cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_families_apart),
     };
     return cmocka_run_group_tests_name("net/rrl", tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 // whole.
 #include "fixture.h"
 
+#include "net/socket.h"
 #include "net/udp.h"
 
 #include <pthread.h>
@@ -214,6 +215,9 @@ struct verdict {
 static _Thread_local const struct verdict *verdicts;
 // How many queries this thread waits for, to have them in one batch; 0: it takes what there is.
 static _Thread_local unsigned batch_size;
+// A flood that never ends: called for each batch, whose queries come from nowhere, which no socket
+// of ours gives: nobody answers those.
+static _Thread_local void (*flood)(void);
 
 // These two stand before those of the C library.
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
@@ -232,6 +236,14 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 
 int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *limit)
 {
+    if (flood != NULL) {
+        flood();
+        for (unsigned i = 0; i < count; i++) {
+            memset(messages[i].msg_hdr.msg_name, 0, sizeof(struct sockaddr_in6)); // of no family
+            messages[i].msg_len = QUERY_SIZE;
+        }
+        return (int)count;
+    }
     if (batch_size == 0) {
         return (int)syscall(SYS_recvmmsg, fd, messages, count, flags, limit);
     }
@@ -250,8 +262,6 @@ struct serving {
     struct net_options net;
     struct responder responder;
     struct udp_batch *batch;
-    struct udp_socket socket;
-    int client;
 };
 
 static void serving_begin(struct serving *serving)
@@ -261,38 +271,105 @@ static void serving_begin(struct serving *serving)
     serving->responder =
         (struct responder){.root = &serving->root, .worker = worker_new(0), .net = &serving->net};
     serving->batch = udp_batch_new();
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    serving->socket.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    serving->client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    set_patience(serving->socket.fd);
-    set_patience(serving->client);
-    assert_int_equal(bind(serving->socket.fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(serving->socket.fd, (struct sockaddr *)&address, &size), 0);
-    assert_int_equal(connect(serving->client, (struct sockaddr *)&address, size), 0);
     rcu_reader_register();
 }
 
 static void serving_end(struct serving *serving)
 {
     rcu_reader_unregister();
-    close(serving->client);
-    close(serving->socket.fd);
     udp_batch_free(serving->batch);
     worker_free(serving->responder.worker);
 }
 
-// Asks numbered queries and serves them as one batch.
-static void serve_numbers(struct serving *serving, uint32_t first, unsigned count)
+// One of its sockets, and a client that takes answers only from the address that it asks.
+struct way {
+    struct udp_socket socket;
+    int client;
+};
+
+static struct way way_open(const char *listen, const char *asked)
+{
+    struct endpoint endpoint = {.port = 0};
+    struct address to;
+    struct sockaddr_storage at;
+    assert_true(address_parse(listen, &endpoint.address) && address_parse(asked, &to));
+    struct way way = {
+        {socket_bind(&endpoint, TRANSPORT_UDP, SOCKET_SERVE), endpoint_wildcard(&endpoint)}, -1};
+    assert_true(way.socket.fd >= 0);
+    assert_int_equal(fcntl(way.socket.fd, F_SETFL, 0), 0); // it waits, see recvmmsg()
+    set_patience(way.socket.fd);
+    socklen_t size = address_to_sockaddr(&to, socket_port(way.socket.fd), &at);
+    way.client = socket(at.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    set_patience(way.client);
+    assert_int_equal(connect(way.client, (struct sockaddr *)&at, size), 0);
+    return way;
+}
+
+static void way_close(struct way *way)
+{
+    close(way->client);
+    close(way->socket.fd);
+}
+
+// Asks numbered queries and serves them as one batch. A bit of `holes` makes of a query what gets
+// no answer.
+static void serve_numbers(struct serving *serving, const struct way *way, uint32_t first,
+                          unsigned count, unsigned holes)
 {
     uint8_t query[2 + QUERY_SIZE];
     for (unsigned i = 0; i < count; i++) {
         query_make(first + i, query);
-        assert_int_equal(send(serving->client, query + 2, QUERY_SIZE, 0), QUERY_SIZE);
+        query[4] = holes >> i & 1 ? 0x80 : 0;
+        assert_int_equal(send(way->client, query + 2, QUERY_SIZE, 0), QUERY_SIZE);
     }
     batch_size = count;
-    udp_serve(serving->batch, &serving->socket, &serving->responder);
+    udp_serve(serving->batch, &way->socket, &serving->responder);
     batch_size = 0;
+}
+
+enum { COUNT = 10, MARK = 99, ALL = (1 << COUNT) - 1 };
+
+// Exactly the numbers that are bits of `expected` are answered, each once.
+static void expect_numbers(struct serving *serving, const struct way *way, unsigned expected)
+{
+    unsigned seen = 0;
+    serve_numbers(serving, way, MARK, 1, 0);
+    for (int left = __builtin_popcount(expected) + 1; left > 0; left--) {
+        uint8_t answered[QUERY_SIZE];
+        assert_int_equal(receive_datagram(way->client, answered, sizeof(answered)), QUERY_SIZE);
+        uint32_t number = answer_number(answered);
+        assert_true(number == MARK || (number < COUNT && !(seen & 1U << number)));
+        seen |= number < COUNT ? 1U << number : 0;
+    }
+    assert_int_equal(seen, expected);
+}
+
+// Sockets of both families, with and without control messages, take turns with one batch; queries
+// without an answer leave holes in it here and there.
+static void test_turns(void **state)
+{
+    (void)state;
+    static const char *const addresses[][2] = {
+        {"127.0.0.1", "127.0.0.1"},   {"0.0.0.0", "127.0.0.77"}, {"::1", "::1"}, {"::", "::1"},
+        {"127.0.0.66", "127.0.0.66"},
+    };
+    static const unsigned holes[] = {0, 1 << 4, 0, 1 << 0 | 1 << 3, 1 << 9, 0, ALL, 0};
+    struct serving serving;
+    struct way ways[ARRAY_SIZE(addresses)];
+    serving_begin(&serving);
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+        ways[i] = way_open(addresses[i][0], addresses[i][1]);
+    }
+    for (size_t round = 0; round < ARRAY_SIZE(holes); round++) {
+        for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+            serve_numbers(&serving, &ways[i], 0, COUNT, holes[round]);
+            expect_numbers(&serving, &ways[i], ALL & ~holes[round]);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+        way_close(&ways[i]);
+    }
+    serving_end(&serving);
 }
 
 // A message that cannot go takes no other with it, and none goes twice. A buffer that is full is
@@ -300,7 +377,6 @@ static void serve_numbers(struct serving *serving, uint32_t first, unsigned coun
 static void test_refused_sends(void **state)
 {
     (void)state;
-    enum { COUNT = 10, MARK = 99, ALL = (1 << COUNT) - 1 };
     static const struct {
         struct verdict verdicts[16];
         unsigned lost; // bits of the queries without an answer
@@ -333,25 +409,16 @@ static void test_refused_sends(void **state)
          ALL},
     };
     struct serving serving;
+    struct way way = way_open("127.0.0.1", "127.0.0.1");
     serving_begin(&serving);
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        unsigned seen = 0;
         verdicts = table[i].verdicts;
-        serve_numbers(&serving, 0, COUNT);
+        serve_numbers(&serving, &way, 0, COUNT, 0);
         assert_int_equal(verdicts->sent | (unsigned)verdicts->error, 0); // all were given
         verdicts = NULL;
-        serve_numbers(&serving, MARK, 1);
-        for (unsigned left = COUNT - (unsigned)__builtin_popcount(table[i].lost) + 1; left > 0;) {
-            uint8_t answered[QUERY_SIZE];
-            assert_int_equal(receive_datagram(serving.client, answered, sizeof(answered)),
-                             QUERY_SIZE);
-            uint32_t number = answer_number(answered);
-            assert_true(number == MARK || (number < COUNT && !(seen & 1U << number)));
-            seen |= number < COUNT ? 1U << number : 0;
-            left--;
-        }
-        assert_int_equal(seen, ALL & ~table[i].lost);
+        expect_numbers(&serving, &way, ALL & ~table[i].lost);
     }
+    way_close(&way);
     serving_end(&serving);
 }
 
@@ -411,13 +478,53 @@ static void test_quiet_sockets(void **state)
     server_stop(server);
 }
 
+enum { ROUNDS_LIMIT = 200 };
+static unsigned rounds;
+static _Atomic bool writer_is_done;
+
+static void *writer_run(void *argument)
+{
+    (void)argument;
+    rcu_wait();
+    writer_is_done = true;
+    return NULL;
+}
+
+// Counts batches, and gives the writer its time.
+static void on_batch(void)
+{
+    assert_true(++rounds < ROUNDS_LIMIT);
+    for (unsigned i = 0; i < 1000 && rounds > 1 && !writer_is_done; i++) {
+        sleep_ms(1);
+    }
+}
+
+// In a flood that never ends the writer waits for a batch at most, and other sockets have their
+// turn soon.
+static void test_endless_flood(void **state)
+{
+    (void)state;
+    struct serving serving;
+    serving_begin(&serving);
+    pthread_t writer;
+    assert_int_equal(pthread_create(&writer, NULL, writer_run, NULL), 0);
+    flood = on_batch;
+    udp_serve(serving.batch, &(struct udp_socket){.fd = -1}, &serving.responder);
+    flood = NULL;
+    assert_true(rounds > 1);
+    assert_true(writer_is_done);
+    serving_end(&serving);
+    pthread_join(writer, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches),       cmocka_unit_test(test_unanswered),
         cmocka_unit_test(test_wildcard),      cmocka_unit_test(test_workers),
         cmocka_unit_test(test_generations),   cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_refused_sends), cmocka_unit_test(test_quiet_sockets),
+        cmocka_unit_test(test_refused_sends), cmocka_unit_test(test_endless_flood),
+        cmocka_unit_test(test_turns),         cmocka_unit_test(test_quiet_sockets),
     };
     return cmocka_run_group_tests_name("net/udp", tests, NULL, NULL);
 }
