@@ -96,14 +96,11 @@ struct response {
     const char *ede_text;
 };
 
-// Whether a client subnet says where the client is; else the source counts (RFC 7871, 7.1.2: a
-// length of 0 asks not to be located).
+// Whether a client subnet says where the client is; else the source counts. (RFC 7871, 7.1.2: a
+// length of 0 asks not to be located; the address is then all zeros, which is nowhere.)
 static inline bool subnet_is_usable(const struct client_subnet *subnet)
 {
     const uint64_t key = address_key(&subnet->address);
-    if (subnet->source_length == 0) {
-        return false;
-    }
     if (subnet->address.family == FAMILY_IPV4) {
         const unsigned first = (unsigned)(key >> 56);
         return first - 1 < 223 && first != 127 && key >> 48 != 0xa9fe; // 169.254/16

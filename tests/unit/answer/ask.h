@@ -160,11 +160,11 @@ struct question {
     uint16_t type;
     uint16_t class; // 0: IN
     bool tcp, edns, dnssec_ok;
-    unsigned payload;   // 0: 1232
-    const char *subnet; // client subnet, or NULL
-    const char *source; // NULL: 192.0.2.9
-    unsigned capacity;  // of the output; 0: the transport's
-    bool tls;
+    unsigned payload;       // 0: 1232
+    const char *subnet;     // client subnet, or NULL
+    const char *source;     // NULL: 192.0.2.9
+    unsigned capacity;      // of the output; 0: the transport's
+    bool tls, no_recursion; // RD is set but for that
     const uint8_t *options; // more EDNS options, as they stand in the query
     size_t options_size;
 };
@@ -187,7 +187,7 @@ static inline size_t query_make(const struct question *question, uint16_t id, ui
 {
     memset(message, 0, HEADER_SIZE);
     put_u16(message + AT_ID, id);
-    put_u16(message + AT_FLAGS, FLAG_RD);
+    put_u16(message + AT_FLAGS, question->no_recursion ? 0 : FLAG_RD);
     put_u16(message + AT_QDCOUNT, 1);
     size_t size = HEADER_SIZE + wire_name(question->name, message + HEADER_SIZE);
     put_u16(message + size, question->type);
@@ -346,6 +346,8 @@ static inline void decode(struct reply *reply, const uint8_t *query)
     assert_memory_equal(reply->message, query, 2);
     assert_true(flags & FLAG_QR);
     assert_int_equal(flags & 0x00f0, 0); // RA, Z, AD, CD
+    const unsigned kept = MASK_OPCODE | FLAG_RD;
+    assert_int_equal(flags & kept, get_u16(query + AT_FLAGS) & kept);
     reply->rcode = flags & 15;
     reply->aa = flags & FLAG_AA;
     reply->tc = flags & FLAG_TC;

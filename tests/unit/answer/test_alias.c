@@ -8,6 +8,7 @@ static const char com_text[] = "example.com. 300 ALIAS www.example.com.\n"
                                "example.com. 300 MX 10 www.example.com.\n"
                                "www.example.com. 60 A 192.0.2.1\n"
                                "www.example.com. 60 AAAA 2001:db8::1\n"
+                               "www.example.com. 60 TXT \"not what an ALIAS gives\"\n"
                                "steered.example.com. 40 A 192.0.2.11\n"
                                "steered.example.com. 40 A 192.0.2.12\n"
                                "a1.example.com. 500 ALIAS steered.example.com.\n"
@@ -158,6 +159,38 @@ static void test_services(void **state)
     assert_int_equal(firsts, 0x7fe); // each of the ten was first once
 }
 
+// Hints and additional records of one answer agree, and one question takes one turn.
+static void test_one_turn(void **state)
+{
+    (void)state;
+    enum { ADDRESSES = 3, ROUNDS = 4 };
+    struct zone *zone = zone_of("example.biz.", "pool.example.biz. 40 A 192.0.2.11\n"
+                                                "pool.example.biz. 40 A 192.0.2.12\n"
+                                                "pool.example.biz. 40 A 192.0.2.13\n"
+                                                "h.example.biz. 300 HTTPS 1 pool.example.biz. "
+                                                "ipv4hint=auto\n");
+    steer(zone, "pool.example.biz.", TYPE_A, METHOD_ROTATE, 1);
+    put_zone(publisher, zone);
+    unsigned counts[ADDRESSES] = {0};
+    for (unsigned i = 0; i < ADDRESSES * ROUNDS; i++) {
+        struct question question = {.name = "h.example.biz.", .type = TYPE_HTTPS, .tcp = true};
+        struct reply *reply = ask(current(), worker, &question);
+        unsigned hint, additional;
+        assert_int_equal(reply->counts[2], 1);
+        assert_int_equal(
+            sscanf(strstr(reply->lines[0][0], "ipv4hint="), "ipv4hint=192.0.2.%u", &hint), 1);
+        assert_int_equal(
+            sscanf(reply->lines[2][0], "pool.example.biz. 40 A 192.0.2.%u", &additional), 1);
+        assert_int_equal(hint, additional);
+        assert_in_range(hint, 11, 10 + ADDRESSES);
+        counts[hint - 11]++;
+        reply_free(reply);
+    }
+    for (unsigned i = 0; i < ADDRESSES; i++) {
+        assert_int_equal(counts[i], ROUNDS);
+    }
+}
+
 // Client networks decide the target's addresses: ALIAS, hints and additional records follow, and
 // the scope with them.
 static void test_scope(void **state)
@@ -242,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_alias, start, room_end),
         cmocka_unit_test_setup_teardown(test_services, start, room_end),
+        cmocka_unit_test_setup_teardown(test_one_turn, start, room_end),
         cmocka_unit_test_setup_teardown(test_scope, start, room_end),
         cmocka_unit_test_setup_teardown(test_additional_limits, start, room_end),
     };

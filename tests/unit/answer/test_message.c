@@ -12,6 +12,9 @@ static void put_sized_zone(void)
                         "alias.x.test. 60 CNAME many.x.test.\n"
                         "cut.x.test. 60 NS far.invalid.\n"
                         "cut.x.test. 60 NS in.cut.x.test.\n"
+                        "two.x.test. 60 NS a.two.x.test.\n"
+                        "two.x.test. 60 NS b.two.x.test.\n"
+                        "a.two.x.test. 60 A 192.0.2.251\n"
                         "mx.x.test. 60 MX 10 many.x.test.\n";
     size_t used = strlen(lines);
     for (unsigned i = 1; i <= 80; i++) {
@@ -21,7 +24,9 @@ static void put_sized_zone(void)
     }
     for (unsigned i = 1; i <= 25; i++) {
         used += (size_t)snprintf(lines + used, sizeof(lines) - used,
-                                 "in.cut.x.test. 60 AAAA 2001:db8::%x\n", i);
+                                 "in.cut.x.test. 60 AAAA 2001:db8::%x\n"
+                                 "b.two.x.test. 60 AAAA 2001:db8::%x\n",
+                                 i, i);
     }
     struct zone *zone = zone_of("x.test.", lines);
     steer(zone, "s.x.test.", TYPE_A, METHOD_ROTATE, 40);
@@ -73,6 +78,7 @@ static void test_truncation_at_every_size(void **state)
     check_sizes("s.x.test.", TYPE_A);     // steered
     check_sizes("alias.x.test.", TYPE_A); // through the writer
     check_sizes("cut.x.test.", TYPE_A);   // glue within the delegation must fit (RFC 9471)
+    check_sizes("two.x.test.", TYPE_A);   // the first one's fits, and goes with the other's
     check_sizes("ns.x.test.", TYPE_A);    // always fits
 }
 
@@ -165,20 +171,37 @@ static void test_large_over_tcp(void **state)
 
 // --- EDNS and client subnets
 
+// What OPT says, by whatever way the answer is made. DO is copied (RFC 3225, 3), and so is RD:
+// ask() looks at it.
 static void test_edns(void **state)
 {
     (void)state;
     put_zone(publisher, zone_of("x.test.", "a.x.test. 60 A 192.0.2.1\n"));
-    struct question question = {.name = "a.x.test.", .type = TYPE_A, .edns = true};
-    struct reply *reply = ask(current(), worker, &question);
-    assert_int_equal(reply->payload, 1232);
-    assert_false(reply->dnssec_ok);
-    assert_false(reply->subnet);
-    reply_free(reply);
-    question.dnssec_ok = true;
-    reply = ask(current(), worker, &question);
-    assert_true(reply->dnssec_ok); // RFC 3225
-    reply_free(reply);
+    static const struct {
+        const char *name;
+        uint16_t type, class;
+    } table[] = {
+        {"a.x.test.", TYPE_A, 0},
+        {"a.x.test.", TYPE_MX, 0},
+        {"no.x.test.", TYPE_A, 0},
+        {"x.test.", TYPE_NS, 0},
+        {"elsewhere.", TYPE_A, 0},
+        {"a.x.test.", TYPE_A, CLASS_ANY},
+        {"version.bind.", TYPE_TXT, CLASS_CH},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(table); i++) {
+        struct question question = {.name = table[i / 2].name,
+                                    .type = table[i / 2].type,
+                                    .class = table[i / 2].class,
+                                    .edns = true,
+                                    .dnssec_ok = i & 1,
+                                    .no_recursion = i & 1};
+        struct reply *reply = ask(current(), worker, &question);
+        assert_int_equal(reply->payload, 1232);
+        assert_int_equal(reply->dnssec_ok, i & 1);
+        assert_false(reply->subnet);
+        reply_free(reply);
+    }
 }
 
 static const struct {
@@ -196,6 +219,18 @@ static const struct {
     {"169.254.0.0/16", 1, 16, 0},
     {"::1", 2, 128, 0},
     {"fe80::/10", 2, 10, 0},
+    {"febf:ffff::/32", 2, 32, 0},
+    {"fec0::/10", 2, 10, 56},
+    {"ff02::/16", 2, 16, 0},
+    {"feff::/16", 2, 16, 56},
+    {"0.255.0.0/16", 1, 16, 0},
+    {"1.0.0.0/8", 1, 8, 24},
+    {"126.0.0.0/8", 1, 8, 24},
+    {"128.0.0.0/8", 1, 8, 24},
+    {"169.253.0.0/16", 1, 16, 24},
+    {"169.255.0.0/16", 1, 16, 24},
+    {"223.0.0.0/8", 1, 8, 24},
+    {"255.255.255.255", 1, 32, 0},
     {"224.0.0.0/4", 1, 4, 0},
     {"10.0.0.0/8", 1, 8, 24},
 };
@@ -257,6 +292,33 @@ static void test_who_is_the_client(void **state)
         reply_free(d);
     }
     assert_in_range(differ, 40, 95);
+}
+
+// Where client subnets are switched off, none is echoed (RFC 7871, 7.2.1), and the source decides.
+static void test_subnets_switched_off(void **state)
+{
+    (void)state;
+    struct answer_options options = {.udp_payload_max = 1232};
+    struct publisher *other = publisher_new(&options);
+    struct zone *zone = zone_of("x.test.", "s.x.test. 60 A 192.0.2.1\ns.x.test. 60 A 192.0.2.2\n"
+                                           "s.x.test. 60 A 192.0.2.3\ns.x.test. 60 A 192.0.2.4\n");
+    steer(zone, "s.x.test.", TYPE_A, METHOD_STICKY, 1);
+    put_zone(other, zone);
+    static const char *const names[] = {"s.x.test.", "no.x.test.", "x.test.", "elsewhere."};
+    for (size_t i = 0; i < 40 * ARRAY_SIZE(names); i++) {
+        char subnet[40];
+        snprintf(subnet, sizeof(subnet), "198.18.%zu.0/24", i);
+        struct question question = {.name = names[i % 4], .type = TYPE_A, .edns = true};
+        struct reply *by_source = ask(publisher_current(other), worker, &question);
+        question.subnet = subnet;
+        struct reply *reply = ask(publisher_current(other), worker, &question);
+        assert_false(reply->subnet);
+        assert_int_equal(reply->size, by_source->size);
+        assert_memory_equal(reply->message, by_source->message, reply->size);
+        reply_free(by_source);
+        reply_free(reply);
+    }
+    publisher_free(other);
 }
 
 // --- policies that answer nothing
@@ -377,6 +439,29 @@ static void test_chaos(void **state)
 
 // --- verdicts
 
+// What asks from the port of a service that answers anything may answer our answer, for ever; over
+// TCP nobody does.
+static void test_ports_that_loop(void **state)
+{
+    (void)state;
+    put_zone(publisher, zone_of("x.test.", "a.x.test. 60 A 192.0.2.1\n"));
+    for (unsigned i = 0; i < 4; i++) { // by the fast path, and by the long one
+        struct question question = {
+            .name = "a.x.test.", .type = i & 1 ? TYPE_A : TYPE_ANY, .edns = true};
+        uint8_t query[512], out[ANSWER_UDP_MAX];
+        size_t size = query_make(&question, 1, query);
+        struct query_source source = {.address = {.family = FAMILY_IPV4, .bytes = {192, 0, 2, 9}},
+                                      .transport = i & 2 ? TRANSPORT_TCP : TRANSPORT_UDP};
+        for (unsigned port = 0; port <= UINT16_MAX; port++) {
+            bool loops = port == 0 || port == 7 || port == 13 || port == 17 || port == 19 ||
+                         port == 37 || port == 464;
+            source.port = (uint16_t)port;
+            size_t got = answer(current(), worker, query, size, &source, out);
+            assert_int_equal(got == 0, loops && source.transport == TRANSPORT_UDP);
+        }
+    }
+}
+
 static size_t answer_bytes(const uint8_t *query, size_t size, uint16_t port, struct reply *reply)
 {
     struct query_source source = {.address = {.family = FAMILY_IPV4, .bytes = {192, 0, 2, 9}},
@@ -403,10 +488,6 @@ static void test_verdicts(void **state)
     broken[2] |= 0x80; // a response is never answered
     assert_int_equal(answer_bytes(broken, size, 53, reply), 0);
     assert_int_equal(answer_bytes(query, 11, 53, reply), 0); // nor is a runt
-    static const uint16_t loops[] = {0, 7, 13, 17, 19, 37};
-    for (size_t i = 0; i < ARRAY_SIZE(loops); i++) {
-        assert_int_equal(answer_bytes(query, size, loops[i], reply), 0);
-    }
     memcpy(broken, query, size);
     broken[2] = 0x28; // opcode UPDATE: header and OPT, opcode kept
     assert_int_equal(answer_bytes(broken, size, 53, reply), HEADER_SIZE + 11);
@@ -520,9 +601,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_edns, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_client_subnets, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_who_is_the_client, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_subnets_switched_off, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_nodata_and_servfail_by_policy, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_rotation, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_chaos, room_begin, room_end),
+        cmocka_unit_test_setup_teardown(test_ports_that_loop, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_verdicts, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_in_place, room_begin, room_end),
         cmocka_unit_test_setup_teardown(test_counters, room_begin, room_end),

@@ -277,6 +277,7 @@ static void test_error_takes_no_room(void **state)
     enum { BARE_SIZE = EDNS_OPTION_HEAD_SIZE + 2, PAYLOAD_MIN = 512, PAYLOAD_MAX = 700 };
     static const char text[] = "no member is usable";
     const unsigned text_size = sizeof(text) - 1;
+    unsigned cut = 0, whole = 2; // the two that tell the sizes
     struct answer_options options = options_full();
     struct world world = world_make(&options);
     static const uint8_t nsid[] = {0, EDNS_NSID, 0, 0};
@@ -300,6 +301,8 @@ static void test_error_takes_no_room(void **state)
             reply = ask(now(&world), world.worker, &question);
             const uint8_t *error = option_find(reply, EDNS_EDE, &size);
             assert_int_equal(reply->tc, payload < plain);
+            cut += reply->tc;
+            whole += !reply->tc;
             assert_int_equal(reply->counts[0], payload < plain ? 0 : 2);
             assert_int_equal(error != NULL ? size + EDNS_OPTION_HEAD_SIZE : 0, expected);
             assert_true(error == NULL || get_u16(error) == EDE_OTHER);
@@ -307,6 +310,8 @@ static void test_error_takes_no_room(void **state)
             reply_free(reply);
         }
     }
+    assert_int_equal(worker_counters(world.worker)->truncated, cut);
+    assert_int_equal(worker_counters(world.worker)->noerror, whole);
     world_end(&world);
 }
 
@@ -403,6 +408,29 @@ static void test_padding(void **state)
         assert_int_equal(reply->size % 468, 0);
         reply_free(reply);
     }
+    world_end(&world);
+}
+
+// Who sends what is malformed gets an OPT that says nothing: its options may be what is wrong.
+static void test_malformed(void **state)
+{
+    (void)state;
+    struct answer_options options = options_full();
+    struct world world = world_make(&options);
+    struct question question = {.name = "www.example.com.",
+                                .type = TYPE_A,
+                                .subnet = "203.0.113.0/24",
+                                .options = everything,
+                                .options_size = sizeof(everything)};
+    uint8_t query[512], out[ANSWER_UDP_MAX];
+    size_t size = query_make(&question, 1, query);
+    query[size++] = 0; // an octet behind the end
+    struct query_source source = {.address.family = FAMILY_IPV4, .port = 53000};
+    const size_t question_end = HEADER_SIZE + 17 + QUESTION_FIXED_SIZE;
+    assert_int_equal(answer(now(&world), world.worker, query, size, &source, out),
+                     question_end + 11);
+    assert_int_equal(get_u16(out + AT_FLAGS), FLAG_QR | FLAG_RD | RCODE_FORMERR);
+    assert_int_equal(get_u16(out + question_end + 9), 0);
     world_end(&world);
 }
 
@@ -552,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_error_takes_no_room),
         cmocka_unit_test(test_they_fit_in_the_largest),
         cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_cookies),
         cmocka_unit_test(test_cookie_without_question),
         cmocka_unit_test(test_change_of_secrets),

@@ -244,9 +244,51 @@ static void test_clients_in_one_scope(void **state)
     assert_true(narrow > pairs / 4 && wide > pairs / 20);
 }
 
+static void expect_source_decides(const struct generation *now, struct worker *worker,
+                                  const struct address *client)
+{
+    static const char *const nowhere[] = {"0.0.0.0/0", "::/0", "127.0.0.0/8", "fe80::/10"};
+    char name[64], text[ADDRESS_TEXT_MAX];
+    snprintf(name, sizeof(name), "n%u.example.com.", random_below(&dice, NAMES));
+    struct question question = {
+        .name = name, .type = TYPE_A, .source = address_format(client, text), .edns = true};
+    struct reply *by_source = ask(now, worker, &question);
+    question.subnet = nowhere[random_below(&dice, ARRAY_SIZE(nowhere))];
+    struct reply *reply = ask(now, worker, &question);
+    assert_int_equal(reply->subnet_scope, 0);
+    assert_int_equal(reply->counts[0], by_source->counts[0]);
+    for (int i = 0; i < SECTIONS; i++) {
+        qsort(reply->lines[i], reply->counts[i], sizeof(char *), line_compare);
+        qsort(by_source->lines[i], by_source->counts[i], sizeof(char *), line_compare);
+        for (unsigned k = 0; k < reply->counts[i]; k++) {
+            assert_string_equal(reply->lines[i][k], by_source->lines[i][k]);
+        }
+    }
+    reply_free(by_source);
+    reply_free(reply);
+}
+
+// A subnet that says where nobody is leaves the decision to the source, and a scope of it would be
+// about somebody else's network (RFC 7871, 7.2.1).
+static void test_no_scope_of_a_source(void **state)
+{
+    (void)state;
+    struct acquired acquired = {0};
+    struct publisher *publisher = make_world(&acquired);
+    struct worker *worker = worker_new(random_next(&dice));
+    for (unsigned i = 0; i < 2000; i++) {
+        struct address client = random_client();
+        expect_source_decides(publisher_current(publisher), worker, &client);
+    }
+    publisher_free(publisher);
+    acquired_release(&acquired);
+    worker_free(worker);
+}
+
 int main(void)
 {
     dice = test_seed();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_clients_in_one_scope)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_clients_in_one_scope),
+                                       cmocka_unit_test(test_no_scope_of_a_source)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
