@@ -630,7 +630,7 @@ static void test_folded_and_padded(void **state)
 static void test_noise(void **state)
 {
     (void)state;
-    unsigned verdicts[5] = {0};
+    unsigned verdicts[QUERY_COOKIE + 1] = {0};
     for (int round = 0; round < 300000; round++) {
         struct packet packet = table[random_below(&dice, ARRAY_SIZE(table))].make();
         for (unsigned changes = random_below(&dice, 5); changes > 0; changes--) {
