@@ -4,6 +4,8 @@
 // goes into the additional section when the target is steered.
 #include "room.h"
 
+#include "answer/follow.h"
+
 static const char com_text[] = "example.com. 300 ALIAS www.example.com.\n"
                                "example.com. 300 MX 10 www.example.com.\n"
                                "www.example.com. 60 A 192.0.2.1\n"
@@ -25,6 +27,9 @@ static const char com_text[] = "example.com. 300 ALIAS www.example.com.\n"
                                "out.example.com. 300 ALIAS www.example.org.\n"
                                "cut.example.com. 300 NS ns.example.org.\n"
                                "below.example.com. 300 ALIAS x.cut.example.com.\n"
+                               "self.example.com. 300 NS self.example.com.\n"
+                               "self.example.com. 300 A 192.0.2.66\n"
+                               "glue.example.com. 300 ALIAS self.example.com.\n"
                                "c2.example.com. 300 CNAME example.com.\n"
                                "down.example.com. 40 A 192.0.2.21\n"
                                "todown.example.com. 40 ALIAS down.example.com.\n";
@@ -75,6 +80,7 @@ static void test_alias(void **state)
         {"out.example.com.", "A", "NOERROR aa | | " SOA_COM " |"},
         {"loop1.example.com.", "A", "NOERROR aa | | " SOA_COM " |"},
         {"below.example.com.", "A", "NOERROR aa | | " SOA_COM " |"},
+        {"glue.example.com.", "A", "NOERROR aa | | " SOA_COM " |"}, // no answer of ours
         {"todown.example.com.", "A", "SERVFAIL aa | | |"},
         // the additional section knows what an ALIAS stands for only by its own name
         {"example.com.", "MX",
@@ -106,6 +112,7 @@ static const char service_text[] =
     "svc.example.org. 100 HTTPS 1 . ipv6hint=auto\n"
     "svc.example.org. 30 AAAA 2001:db8::5\n"
     "void.example.org. 300 SVCB 0 .\n"
+    "on.example.org. 300 HTTPS 1 svc.example.org.\n"
     "_sip.example.org. 300 SRV 0 0 5060 pool.example.org.\n";
 
 static void test_services(void **state)
@@ -128,6 +135,9 @@ static void test_services(void **state)
         {"mode.example.org.", "HTTPS",
          "NOERROR aa | mode.example.org. 300 HTTPS 0 svc.example.org. | | svc.example.org. 30 AAAA "
          "2001:db8::5; svc.example.org. 30 HTTPS 1 . ipv6hint=2001:db8::5"},
+        {"on.example.org.", "HTTPS", // no alias: the target's own services are no part of it
+         "NOERROR aa | on.example.org. 300 HTTPS 1 svc.example.org. | | svc.example.org. 30 AAAA "
+         "2001:db8::5"},
         {"void.example.org.", "SVCB", "NOERROR aa | void.example.org. 300 SVCB 0 . | |"},
         {"svc.example.org.", "HTTPS",
          "NOERROR aa | svc.example.org. 30 HTTPS 1 . ipv6hint=2001:db8::5 | | svc.example.org. 30 "
@@ -242,6 +252,46 @@ static void test_scope(void **state)
     assert_int_equal(seen, 0xe << 10);
 }
 
+// What is followed silently is bounded as well: a chain, and all chains of an answer.
+static void test_bounds_of_following(void **state)
+{
+    (void)state;
+    enum { LINKS = CHAIN_MAX + 4, SERVICES = 16 };
+    char text[8192];
+    size_t used = (size_t)snprintf(text, sizeof(text),
+                                   "a0.example.biz. 60 A 192.0.2.1\n"
+                                   "c0.example.biz. 60 A 192.0.2.1\n");
+    for (unsigned i = 1; i <= LINKS; i++) {
+        used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                 "a%u.example.biz. 60 ALIAS a%u.example.biz.\n"
+                                 "c%u.example.biz. 60 CNAME c%u.example.biz.\n",
+                                 i, i - 1, i, i - 1);
+    }
+    for (unsigned i = 1; i <= SERVICES; i++) {
+        used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                 "h.example.biz. 60 HTTPS %u c%u.example.biz. ipv4hint=auto\n", i,
+                                 (unsigned)CHAIN_MAX);
+    }
+    put_zone(publisher, zone_of("example.biz.", text));
+    for (unsigned i = 1; i <= LINKS; i++) { // the first ALIAS leads to a name, which has a chain
+        char name[64];
+        snprintf(name, sizeof(name), "a%u.example.biz.", i);
+        struct question question = {.name = name, .type = TYPE_A, .tcp = true};
+        struct reply *reply = ask(current(), worker, &question);
+        assert_int_equal(reply->counts[0], i <= CHAIN_MAX + 1);
+        reply_free(reply);
+    }
+    struct question question = {.name = "h.example.biz.", .type = TYPE_HTTPS, .tcp = true};
+    struct reply *reply = ask(current(), worker, &question);
+    unsigned hints = 0;
+    assert_int_equal(reply->counts[0], SERVICES);
+    for (unsigned i = 0; i < SERVICES; i++) {
+        hints += strstr(reply->lines[0][i], "ipv4hint=192.0.2.1") != NULL;
+    }
+    assert_int_equal(hints, FOLLOWED_MAX / (FOLLOWED_NAME * (CHAIN_MAX + 1)));
+    reply_free(reply);
+}
+
 // Thirteen names of an RRset are looked up, and what does not fit is left out without TC.
 static void test_additional_limits(void **state)
 {
@@ -277,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_services, start, room_end),
         cmocka_unit_test_setup_teardown(test_one_turn, start, room_end),
         cmocka_unit_test_setup_teardown(test_scope, start, room_end),
+        cmocka_unit_test_setup_teardown(test_bounds_of_following, start, room_end),
         cmocka_unit_test_setup_teardown(test_additional_limits, start, room_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

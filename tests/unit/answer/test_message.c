@@ -428,6 +428,18 @@ static void test_chaos(void **state)
         assert_string_equal(reply_text(reply, text, sizeof(text)), table[i].reply);
         reply_free(reply);
     }
+    // A text is one string of 255 octets at most.
+    char text[300];
+    memset(text, 'v', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    struct answer_options wordy = {.udp_payload_max = 1232, .chaos_version = text};
+    struct publisher *wordy_publisher = publisher_new(&wordy);
+    struct question long_question = {
+        .name = "version.bind.", .type = TYPE_TXT, .class = CLASS_CH, .tcp = true};
+    struct reply *long_reply = ask(publisher_current(wordy_publisher), worker, &long_question);
+    assert_int_equal(strlen(long_reply->lines[0][0]), strlen("version.bind. 0 TXT \"\"") + 255);
+    reply_free(long_reply);
+    publisher_free(wordy_publisher);
     struct answer_options silent = {.udp_payload_max = 1232, .ecs = true};
     struct publisher *other = publisher_new(&silent);
     struct question question = {.name = "version.bind.", .type = TYPE_TXT, .class = CLASS_CH};

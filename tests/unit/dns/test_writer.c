@@ -324,6 +324,12 @@ static void test_names_across_the_reach_of_pointers(void **state)
         struct writer_owner owner = {.name = message + HEADER_SIZE};
         assert_true(writer_put(&writer, &owner, TYPE_TXT, CLASS_IN, 0, filler, filler_size));
         assert_int_equal(writer.size, at);
+        // Two records of one owner, which may be pointed to as a whole or not.
+        struct writer_owner twice = {.name = long_name.owner};
+        for (unsigned i = 0; i < 2; i++) {
+            assert_true(writer_put(&writer, &twice, long_name.type, long_name.class, long_name.ttl,
+                                   long_name.rdata, long_name.rdata_size));
+        }
         struct sample samples[31];
         for (unsigned i = 0; i < 31; i++) { // the whole, then its suffixes from the shortest
             samples[i] = long_name;
@@ -332,6 +338,8 @@ static void test_names_across_the_reach_of_pointers(void **state)
             assert_true(put_sample(&writer, &samples[i]));
         }
         struct decoder decoder = {message, writer.size, at};
+        check_record(&decoder, &long_name, NULL);
+        check_record(&decoder, &long_name, NULL);
         for (unsigned i = 0; i < 31; i++) {
             check_record(&decoder, &samples[i], NULL);
         }

@@ -58,7 +58,7 @@ static const char head_ipv4[] = "\2\0\0\0\0\1"
 static const char head_ipv6[] = "\2\0\0\0\0\1"
                                 "\2\0\0\0\0\2"
                                 "\x86\xdd"
-                                "\x6b\xb1\x23\x45\0\0\x11\x40"
+                                "\x6b\xb1\x23\x45\0\0\x11\x3d"
                                 "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\7"
                                 "\x20\x01\x0d\xb8\0\0\0\1\0\0\0\0\0\0\0\1";
 
@@ -112,6 +112,7 @@ static void test_turned_at_every_size(void **state)
             bool old = answer.ip_size == FRAME_IPV4_SIZE;
             assert_int_equal(get_u16(answer.bytes + 14), old ? 0x4500 : 0x6000);
             assert_true(old || get_u16(answer.bytes + 16) == 0);
+            assert_int_equal(answer.bytes[old ? 22 : 21], 64); // hops, whatever the query had left
             assert_true(frame_read(answer.bytes, answer.size, &back));
             assert_true(address_equal(&back.source, &frame.destination));
             assert_true(address_equal(&back.destination, &frame.source));

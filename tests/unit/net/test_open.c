@@ -5,6 +5,8 @@
 #include "net/socket.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/wait.h>
 
 static const char *const loopbacks[] = {"127.0.0.1", "::1", NULL};
 static const char *const loopback[] = {"127.0.0.1", NULL};
@@ -225,6 +227,63 @@ static void test_paths_are_not_believed(void **state)
     close(fd);
 }
 
+// What a socket for answers over UDP may hold, as this process may ask for it.
+static void check_receive_buffer(void)
+{
+    struct endpoint endpoint = {{.family = FAMILY_IPV4, .bytes = {127, 0, 0, 1}}, 0};
+    int wanted = SOCKET_RECEIVE_BUFFER_SIZE, usual = socket(AF_INET, SOCK_DGRAM, 0);
+    bool allowed = setsockopt(usual, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof(wanted)) == 0;
+    setsockopt(usual, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof(wanted)); // no more than rmem_max
+    size_t granted = socket_receive_buffer_size(usual);
+    int fd = socket_bind(&endpoint, TRANSPORT_UDP, SOCKET_SERVE);
+    assert_true(fd >= 0);
+    assert_int_equal(socket_receive_buffer_size(fd),
+                     allowed ? (size_t)SOCKET_RECEIVE_BUFFER_SIZE : granted);
+    close(usual);
+    close(fd);
+}
+
+// As large as root may have it, and as others may.
+static void test_receive_buffer(void **state)
+{
+    (void)state;
+    check_receive_buffer();
+    pid_t child = fork();
+    if (child == 0) {
+        if (setresuid(65534, 65534, 65534) == 0) { // else it is somebody else already
+            check_receive_buffer();
+        }
+        _exit(0);
+    }
+    int status = -1;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    assert_int_equal(status, 0);
+}
+
+// Of accepted connections too: a bound on what the kernel keeps for them, and no delay.
+static void test_stream_options(void **state)
+{
+    (void)state;
+    struct endpoint endpoint = {{.family = FAMILY_IPV4, .bytes = {127, 0, 0, 1}}, 0};
+    int listener = socket_bind(&endpoint, TRANSPORT_TCP, SOCKET_SERVE);
+    assert_true(listener >= 0);
+    struct sockaddr_storage to;
+    socklen_t size = address_to_sockaddr(&endpoint.address, socket_port(listener), &to);
+    int client_fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(client_fd, (struct sockaddr *)&to, size), 0);
+    struct pollfd waiting = {.fd = listener, .events = POLLIN};
+    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+    int fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_SNDBUF),
+                     2 * (128 << 10)); // the kernel's doubling
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    close(fd);
+    close(client_fd);
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_second_daemon),  cmocka_unit_test(test_restart),
         cmocka_unit_test(test_overlap),        cmocka_unit_test(test_no_such_address),
         cmocka_unit_test(test_families_apart), cmocka_unit_test(test_paths_are_not_believed),
+        cmocka_unit_test(test_receive_buffer), cmocka_unit_test(test_stream_options),
     };
     return cmocka_run_group_tests_name("net/open", tests, NULL, NULL);
 }

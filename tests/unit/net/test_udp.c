@@ -8,7 +8,9 @@
 #include "net/socket.h"
 #include "net/udp.h"
 
+#include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 
 static const char *const loopbacks[] = {"127.0.0.1", "::1", NULL};
@@ -180,6 +182,54 @@ static void test_generations(void **state)
     old = atomic_load(&server->root);
     server_stop(server);
     free((void *)old);
+}
+
+// A line of a thread's status, as the kernel shows it.
+static void status_line(const char *task, const char *what, char line[256])
+{
+    char path[300];
+    snprintf(path, sizeof(path), "/proc/self/task/%s/status", task);
+    FILE *status = fopen(path, "r");
+    assert_non_null(status);
+    do {
+        assert_non_null(fgets(line, 256, status));
+    } while (strncmp(line, what, strlen(what)) != 0);
+    fclose(status);
+}
+
+// Signals are the control thread's: no worker takes one. One worker has a core for itself.
+static void test_thread(void **state)
+{
+    (void)state;
+    static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGCHLD, SIGUSR1, SIGPIPE};
+    struct server *server = server_start((struct net_options){0}, loopback);
+    int fd = client(server, SOCK_DGRAM);
+    expect_echoes(fd, 1); // it has begun
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    unsigned found = 0;
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        char line[256];
+        if (task->d_name[0] == '.') {
+            continue;
+        }
+        status_line(task->d_name, "Name:", line);
+        if (strstr(line, "data-worker") == NULL) {
+            continue;
+        }
+        found++;
+        status_line(task->d_name, "SigBlk:", line);
+        uint64_t blocked = strtoull(line + strlen("SigBlk:"), NULL, 16);
+        for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+            assert_true(blocked >> (signals[i] - 1) & 1);
+        }
+        status_line(task->d_name, "Cpus_allowed_list:", line);
+        assert_null(strpbrk(line, ",-"));
+    }
+    closedir(tasks);
+    assert_int_equal(found, 1);
+    close(fd);
+    server_stop(server);
 }
 
 // An idle server does not hold the writer up, and stops at once under load.
@@ -523,8 +573,9 @@ int main(void)
         cmocka_unit_test(test_batches),       cmocka_unit_test(test_unanswered),
         cmocka_unit_test(test_wildcard),      cmocka_unit_test(test_workers),
         cmocka_unit_test(test_generations),   cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_refused_sends), cmocka_unit_test(test_endless_flood),
-        cmocka_unit_test(test_turns),         cmocka_unit_test(test_quiet_sockets),
+        cmocka_unit_test(test_thread),        cmocka_unit_test(test_refused_sends),
+        cmocka_unit_test(test_endless_flood), cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_quiet_sockets),
     };
     return cmocka_run_group_tests_name("net/udp", tests, NULL, NULL);
 }
