@@ -233,7 +233,7 @@ static void check_receive_buffer(void)
     struct endpoint endpoint = {{.family = FAMILY_IPV4, .bytes = {127, 0, 0, 1}}, 0};
     int wanted = SOCKET_RECEIVE_BUFFER_SIZE, usual = socket(AF_INET, SOCK_DGRAM, 0);
     bool allowed = setsockopt(usual, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof(wanted)) == 0;
-    setsockopt(usual, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof(wanted)); // no more than rmem_max
+    setsockopt(usual, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof(wanted)); // as much as others may
     size_t granted = socket_receive_buffer_size(usual);
     int fd = socket_bind(&endpoint, TRANSPORT_UDP, SOCKET_SERVE);
     assert_true(fd >= 0);

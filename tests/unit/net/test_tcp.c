@@ -452,40 +452,6 @@ static void test_address_limit(void **state)
     server_stop(server);
 }
 
-// Many large messages that never end: the memory of a worker is bounded, the oldest give way.
-static void test_memory_bound(void **state)
-{
-    (void)state;
-    enum { HOARDERS = 250 };
-    struct server *server = server_start((struct net_options){0}, loopback);
-    static uint8_t part[60000] = {0xff, 0xff};
-    static int fds[HOARDERS];
-    for (unsigned i = 0; i < HOARDERS; i++) {
-        fds[i] = client(server, SOCK_STREAM);
-        send_all_bytes(fds[i], part, sizeof(part));
-    }
-    int honest = client(server, SOCK_STREAM);
-    assert_true(exchange(honest, 1));
-    // 8 MiB hold 128 messages of 65,535; those with less than 60,000 so far do not matter here.
-    enum { OPEN_MIN = 100, OPEN_MAX = 140 };
-    unsigned open = HOARDERS;
-    for (int waited_ms = 0; open > OPEN_MAX && waited_ms < PATIENCE_MS; waited_ms += 10) {
-        sleep_ms(10);
-        open = 0;
-        for (unsigned i = 0; i < HOARDERS; i++) {
-            open += !closed_within(fds[i], 0);
-        }
-    }
-    assert_in_range(open, OPEN_MIN, OPEN_MAX);
-    assert_false(closed_within(fds[HOARDERS - 1], 0));
-    assert_true(exchange(honest, 2));
-    for (unsigned i = 0; i < HOARDERS; i++) {
-        close(fds[i]);
-    }
-    close(honest);
-    server_stop(server);
-}
-
 static unsigned open_descriptors(void)
 {
     unsigned count = 0;
@@ -589,7 +555,6 @@ int main(void)
         cmocka_unit_test(test_displacement_of_all_kinds),
         cmocka_unit_test(test_connect_flood),
         cmocka_unit_test(test_address_limit),
-        cmocka_unit_test(test_memory_bound),
         cmocka_unit_test(test_resets),
         cmocka_unit_test(test_no_descriptors),
     };
