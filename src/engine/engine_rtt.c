@@ -16,7 +16,7 @@ void engine_rtt_index(struct engine *engine)
     engine->rtt_users.count = 0;
     for (size_t slot = 0; slot < engine->steered_size; slot++) {
         const struct steered *steered = engine->steered[slot];
-        if (steered != NULL && steered->rrset->policy->method == METHOD_FASTEST) {
+        if (steered != NULL && policy_uses(steered->rrset->policy, METHOD_FASTEST)) {
             struct slot_list *users = &engine->rtt_users;
             MEM_GROW(users->slots, users->count, users->capacity);
             users->slots[users->count++] = (uint32_t)slot;

@@ -26,7 +26,8 @@ struct telling {
     struct explanation *explanation;
     struct plan_choice_view choice;
     size_t choice_index;
-    bool told[POOLS_MAX]; // pools whose members are listed already
+    bool told[POOLS_MAX];   // pools whose members are listed already
+    bool levels[POOLS_MAX]; // whose methods are
 };
 
 void explain_add_step(struct explained *x, const char *title, const char *summary, json_t *details)
@@ -218,20 +219,20 @@ static bool is_chosen_from(const struct telling *t, const struct member *member)
 }
 
 // What load feedback takes from a member that is usable; NULL: nothing.
-static json_t *why_shed(const struct telling *t, const struct member *member)
+static json_t *why_shed(const struct telling *t, enum method method, const struct member *member)
 {
     struct member_view view = engine_member_view(t->x->engine, member);
     if (member->pool != NULL || view.shed_ppm == 0) {
         return NULL;
     }
-    if (t->policy->method == METHOD_WEIGHTED || t->policy->method == METHOD_STICKY) {
+    if (method == METHOD_WEIGHTED || method == METHOD_STICKY) {
         return json_sprintf("its load takes %.1f %% of its weight", view.shed_ppm / 1e4);
     }
     return json_sprintf("its load sends %.1f %% of its clients to others%s", view.shed_ppm / 1e4,
                         is_chosen_from(t, member) ? "" : ", this network too");
 }
 
-static json_t *member_json(const struct telling *t, const struct member *member)
+static json_t *member_json(const struct telling *t, enum method method, const struct member *member)
 {
     static const char *const statuses[] = {
         [STATUS_OBEY] = "obey", [STATUS_UP] = "up", [STATUS_DOWN] = "down"};
@@ -254,26 +255,35 @@ static json_t *member_json(const struct telling *t, const struct member *member)
     }
     json_t *why = why_out(t, member, checked ? &view : NULL);
     json_object_set_new(json, "usable", json_boolean(why == NULL));
-    why = why ? why : why_shed(t, member);
+    why = why ? why : why_shed(t, method, member);
     json_object_set_new(json, "why", why ? why : json_string(""));
     return json;
 }
 
-static json_t *pool_json(struct telling *t, size_t index, bool answers, const char *verdict)
+// `method` is that of the pool around it, or of the record.
+static json_t *pool_json(struct telling *t, size_t index, enum method method, bool answers,
+                         const char *verdict)
 {
     const struct pool *pool = &t->policy->pools[index];
     json_t *members = json_array();
     t->told[index] = true;
     for (size_t i = 0; i < pool->member_count; i++) {
-        json_array_append_new(members, member_json(t, &pool->members[i]));
+        json_array_append_new(
+            members, member_json(t, pool->has_method ? pool->method : method, &pool->members[i]));
     }
-    return json_pack("{s:s, s:b, s:o, s:o}", "pool", pool->name, "answers", answers, "verdict",
-                     text_json(verdict), "members", members);
+    json_t *json = json_pack("{s:s, s:b, s:o, s:o}", "pool", pool->name, "answers", answers,
+                             "verdict", text_json(verdict), "members", members);
+    if (pool->has_method) {
+        json_object_set_new(json, "method", json_string(method_names[pool->method]));
+    }
+    return json;
 }
 
 // The pools in a pool, after it.
-static void add_nested(struct telling *t, json_t *pools, const struct pool *pool)
+static void add_nested(struct telling *t, json_t *pools, const struct pool *pool,
+                       enum method method)
 {
+    method = pool->has_method ? pool->method : method;
     for (size_t i = 0; i < pool->member_count; i++) {
         const struct pool *nested = pool->members[i].pool;
         if (nested == NULL || t->told[nested - t->policy->pools]) {
@@ -281,9 +291,9 @@ static void add_nested(struct telling *t, json_t *pools, const struct pool *pool
         }
         char verdict[160];
         snprintf(verdict, sizeof(verdict), "stands in the pool \"%.100s\"", pool->name);
-        json_array_append_new(pools,
-                              pool_json(t, (size_t)(nested - t->policy->pools), false, verdict));
-        add_nested(t, pools, nested);
+        json_array_append_new(
+            pools, pool_json(t, (size_t)(nested - t->policy->pools), method, false, verdict));
+        add_nested(t, pools, nested, method);
     }
 }
 
@@ -294,12 +304,13 @@ static void explain_members(struct telling *t)
     json_t *pools = json_array();
     for (size_t i = 0; i < count; i++) {
         const struct pool_trace *trace = &traces[i];
-        json_t *json = pool_json(t, trace->pool, (int)trace->pool == t->choice.pool,
-                                 pool_verdict_texts[trace->verdict]);
+        json_t *json =
+            pool_json(t, trace->pool, t->policy->method, (int)trace->pool == t->choice.pool,
+                      pool_verdict_texts[trace->verdict]);
         json_object_set_new(json, "usable", json_integer((json_int_t)trace->usable));
         json_object_set_new(json, "wanted", json_integer((json_int_t)trace->wanted));
         json_array_append_new(pools, json);
-        add_nested(t, pools, &t->policy->pools[trace->pool]);
+        add_nested(t, pools, &t->policy->pools[trace->pool], t->policy->method);
     }
     char summary[256];
     const char *source =
@@ -336,7 +347,10 @@ static json_t *candidate_json(const struct telling *t, size_t place,
     const struct member *member = member_of(t, view);
     json_t *json = json_pack("{s:s, s:I, s:f, s:f}", "value", member->text, "effective_weight",
                              (json_int_t)view.weight, "first", share->first, "appears", share->any);
-    if (t->policy->method == METHOD_STICKY) {
+    if (view.pool >= 0) {
+        json_object_set_new(json, "pool", json_string(t->policy->pools[view.pool].name));
+    }
+    if (t->choice.sticky) {
         json_object_set_new(
             json, "cost",
             json_real(plan_sticky_cost(t->plan, t->choice_index, place, t->x->client)));
@@ -348,31 +362,82 @@ static json_t *candidate_json(const struct telling *t, size_t place,
     return json;
 }
 
+static const char *const how_chosen[METHOD_COUNT] = {
+    [METHOD_ROTATE] = "in turn",
+    [METHOD_RANDOM] = "in any order",
+    [METHOD_WEIGHTED] = "drawn in proportion to the weights",
+    [METHOD_STICKY] = "the lowest costs for the client's network",
+    [METHOD_NEAREST] = "the nearest first",
+    [METHOD_FASTEST] = "the fastest first",
+    [METHOD_ORDERED] = "as written",
+};
+
+static bool gives_member(const struct telling *t, size_t pool)
+{
+    for (size_t i = 0; i < t->choice.member_count; i++) {
+        if (plan_choice_member(t->plan, t->choice_index, i).pool == (int)pool) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The pools with a method of their own in this one, through which its members are chosen. Whether
+// any member comes from it.
+static bool add_levels(struct telling *t, json_t *levels, size_t pool, const char *around)
+{
+    const struct pool *here = &t->policy->pools[pool];
+    json_t *below = json_array();
+    bool gives = gives_member(t, pool);
+    const char *inside = here->has_method || around == NULL ? here->name : around;
+    for (size_t i = 0; i < here->member_count; i++) {
+        const struct pool *nested = here->members[i].pool;
+        if (nested != NULL) {
+            const size_t entry = (size_t)(nested - t->policy->pools);
+            const int at = explanation_answers_for(t->explanation, entry);
+            gives |= add_levels(t, below, at < 0 ? entry : (size_t)at, inside);
+        }
+    }
+    if (gives && here->has_method && around != NULL && !t->levels[pool]) {
+        t->levels[pool] = true;
+        json_array_append_new(levels,
+                              json_pack("{s:s, s:s, s:s, s:s}", "pool", here->name, "inside",
+                                        around, "method", method_names[here->method], "how",
+                                        how_chosen[here->method]));
+    }
+    if (gives) {
+        json_array_extend(levels, below);
+    }
+    json_decref(below);
+    return gives;
+}
+
 static void explain_order(struct telling *t)
 {
-    static const char *const how[METHOD_COUNT] = {
-        [METHOD_ROTATE] = "in turn",
-        [METHOD_RANDOM] = "in any order",
-        [METHOD_WEIGHTED] = "drawn in proportion to the weights",
-        [METHOD_STICKY] = "the lowest costs for the client's network",
-        [METHOD_NEAREST] = "the nearest first",
-        [METHOD_FASTEST] = "the fastest first",
-        [METHOD_ORDERED] = "as written",
-    };
     struct member_share *shares = mem_alloc_array(t->choice.member_count, sizeof(*shares));
     json_t *members = json_array();
-    choice_shares(t->plan, t->choice_index, t->policy->method, shares);
+    choice_shares(t->plan, t->choice_index, shares);
     for (size_t i = 0; i < t->choice.member_count; i++) {
         json_array_append_new(members, candidate_json(t, i, &shares[i]));
     }
     free(shares);
     char summary[256];
-    snprintf(summary, sizeof(summary), "method %s (%s): %zu of %zu",
-             method_names[t->policy->method], how[t->policy->method], t->choice.answer_count,
-             t->choice.usable_count);
-    explain_add_step(t->x, "Which order, how many", summary,
-                     json_pack("{s:s, s:i, s:o}", "method", method_names[t->policy->method],
-                               "answers", (int)t->choice.answer_count, "members", members));
+    const enum method method = t->choice.method;
+    json_t *levels = json_array();
+    if (t->choice.pool >= 0) {
+        add_levels(t, levels, (size_t)t->choice.pool, NULL);
+    }
+    const size_t deep = json_array_size(levels);
+    snprintf(summary, sizeof(summary), "method %s (%s)%s: %zu of %zu", method_names[method],
+             how_chosen[method], deep > 0 ? ", then by the methods of pools within" : "",
+             t->choice.answer_count, t->choice.usable_count);
+    json_t *details = json_pack("{s:s, s:i, s:o}", "method", method_names[method], "answers",
+                                (int)t->choice.answer_count, "members", members);
+    if (deep > 0) {
+        json_object_set(details, "levels", levels);
+    }
+    json_decref(levels);
+    explain_add_step(t->x, "Which order, how many", summary, details);
 }
 
 // --- 5. TTL
@@ -410,7 +475,7 @@ static const char *why_scope(const struct telling *t, uint8_t scope)
     for (size_t i = 0; i < t->policy->pool_count; i++) {
         shared |= pool_sheds(t, &t->policy->pools[i]);
     }
-    if (scope == hashed && (shared || t->policy->method == METHOD_STICKY)) {
+    if (scope == hashed && (shared || policy_uses(t->policy, METHOD_STICKY))) {
         return "the network that is hashed for sticky members and shares";
     }
     return scope == 0 ? "everybody gets the same"

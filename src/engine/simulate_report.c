@@ -155,7 +155,7 @@ static void choice_add_shares(struct report *report, enum side side, size_t choi
     struct member_share **shares = &report->shares[side][choice];
     if (*shares == NULL) {
         *shares = mem_alloc_array(view.member_count, sizeof(**shares));
-        choice_shares(at->plan, choice, at->policy->method, *shares);
+        choice_shares(at->plan, choice, *shares);
     }
     for (size_t i = 0; i < view.member_count; i++) {
         struct plan_member_view member = plan_choice_member(at->plan, choice, i);

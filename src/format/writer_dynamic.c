@@ -90,6 +90,12 @@ static void pool_write(const struct record_out *record, const struct policy *pol
         yaml_out_text(out, policy->pools[pool->fallback].name);
         fputc('\n', out);
     }
+    if (pool->has_method) {
+        fprintf(out, "          method: %s\n", method_names[pool->method]);
+        if (record->dialect == DIALECT_OCTODNS) {
+            record_loss(record, "octoDNS knows no method of the pool \"%s\"", pool->name);
+        }
+    }
     if (pool->min_up != 1 || pool->min_up_percent) {
         fprintf(out, "          min_up: %u%s\n", pool->min_up, pool->min_up_percent ? "%" : "");
     }

@@ -14,7 +14,7 @@
 #include <string.h>
 
 static const char *const dynamic_keys[] = {"pools", "rules"};
-static const char *const pool_keys[] = {"fallback", "values", "min_up"};
+static const char *const pool_keys[] = {"fallback", "values", "min_up", "method"};
 static const char *const value_keys[] = {"value", "weight",   "status", "site",
                                          "name",  "priority", "remark"};
 static const char *const status_names[] = {"obey", "up", "down"}; // in the order of member_status
@@ -179,7 +179,7 @@ static bool pool_read(const struct yaml_record *record, const struct yaml *at, s
         return false;
     }
     yaml_known_keys(at, pool_keys, ARRAY_SIZE(pool_keys));
-    struct yaml values, min_up;
+    struct yaml values, min_up, method;
     bool good = true;
     if (yaml_get(at, "values", &values)) {
         good = members_read(record, &values, pool);
@@ -189,6 +189,10 @@ static bool pool_read(const struct yaml_record *record, const struct yaml *at, s
     }
     if (yaml_get(at, "min_up", &min_up)) {
         good &= min_up_read(&min_up, pool);
+    }
+    if (yaml_get(at, "method", &method)) {
+        pool->has_method = yaml_method_read(&method, &pool->method);
+        good &= pool->has_method;
     }
     return good;
 }

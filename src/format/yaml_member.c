@@ -107,7 +107,7 @@ static void members_settle(struct arena *arena, struct policy *policy, struct me
     for (size_t i = 0; i < count; i++) {
         if (members[i].site != NULL) {
             members[i].site = site_of_policy(arena, policy, members[i].site);
-        } else if (policy->method == METHOD_FASTEST && members[i].pool == NULL) {
+        } else if (members[i].pool == NULL && policy_uses(policy, METHOD_FASTEST)) {
             members[i].site = place_of_member(policy, &members[i]);
         }
     }
@@ -140,15 +140,18 @@ void yaml_members_settle(const struct yaml_record *record, struct policy *policy
 {
     struct arena *arena = record->yz->arena;
     size_t places = record->yz->reader->site_count;
-    for (size_t i = 0; policy->method == METHOD_FASTEST && i < policy->pool_count; i++) {
+    const bool fastest = policy_uses(policy, METHOD_FASTEST);
+    for (size_t i = 0; fastest && i < policy->pool_count; i++) {
         places += policy->pools[i].member_count;
     }
-    places += policy->method == METHOD_FASTEST ? policy->value_count : 0;
+    places += fastest ? policy->value_count : 0;
     policy->sites = arena_alloc(arena, places * sizeof(*policy->sites));
     for (size_t i = 0; i < policy->pool_count; i++) {
         struct pool *pool = &policy->pools[i];
         members_settle(arena, policy, pool->members, pool->member_count);
-        if (policy->method == METHOD_ORDERED) {
+        // Without a method of its own it may stand in one that is ordered.
+        if (pool->has_method ? pool->method == METHOD_ORDERED
+                             : policy_uses(policy, METHOD_ORDERED)) {
             priorities_sort(pool->members, pool->member_count);
         }
     }
@@ -156,7 +159,7 @@ void yaml_members_settle(const struct yaml_record *record, struct policy *policy
     if (policy->method == METHOD_ORDERED) {
         priorities_sort(policy->values, policy->value_count);
     }
-    if (policy->method == METHOD_NEAREST && !has_located_site(policy)) {
+    if (policy_uses(policy, METHOD_NEAREST) && !has_located_site(policy)) {
         yaml_warning(record->at, "no member has a site with a place: the method \"nearest\" "
                                  "answers in the order that is written");
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// How the pools of a dynamic record hang together: fallbacks, pools in the place of values, and
-// that neither leads in a circle.
+// How the pools of a dynamic record hang together: fallbacks, pools in the place of values, that
+// neither leads in a circle, and which methods go together.
 //
 // A pool may stand in several others; what it comes to in all, each way counted, is bounded, since
 // the compiler walks every way. Called by yaml_dynamic.c when all pools are read.
@@ -69,6 +69,7 @@ struct walk {
     const struct policy *policy;
     enum { WALK_NEW, WALK_ON_THE_WAY, WALK_DONE } states[POOLS_MAX];
     uint64_t leaves[POOLS_MAX];
+    unsigned levels[POOLS_MAX]; // methods below and here, one in the other
     size_t way[POOLS_MAX];
     size_t way_length;
     bool good;
@@ -103,14 +104,15 @@ static void circle_report(struct walk *walk, size_t to)
 
 static void walk_pool(struct walk *walk, size_t index);
 
-// Follows an edge; the leaves behind it.
-static uint64_t walk_to(struct walk *walk, size_t to)
+// Follows an edge; the leaves behind it, and into `levels` the most that are there.
+static uint64_t walk_to(struct walk *walk, size_t to, unsigned *levels)
 {
     if (walk->states[to] == WALK_ON_THE_WAY) {
         circle_report(walk, to);
         return 0;
     }
     walk_pool(walk, to);
+    *levels = MAX(*levels, walk->levels[to]);
     return walk->leaves[to];
 }
 
@@ -124,14 +126,30 @@ static void walk_pool(struct walk *walk, size_t index)
     walk->states[index] = WALK_ON_THE_WAY;
     walk->way[walk->way_length++] = index;
     uint64_t leaves = 0;
+    unsigned inside = 0, instead = 0;
     for (size_t i = 0; i < pool->member_count; i++) {
         const struct pool *nested = pool->members[i].pool;
-        leaves += nested ? walk_to(walk, (size_t)(nested - walk->policy->pools)) : 1;
+        leaves += nested ? walk_to(walk, (size_t)(nested - walk->policy->pools), &inside) : 1;
     }
-    leaves += pool->fallback >= 0 ? walk_to(walk, (size_t)pool->fallback) : 0;
+    leaves += pool->fallback >= 0 ? walk_to(walk, (size_t)pool->fallback, &instead) : 0;
+    walk->levels[index] = MAX(inside + pool->has_method, instead);
     walk->leaves[index] = MIN(leaves, (uint64_t)UINT32_MAX);
     walk->way_length--;
     walk->states[index] = WALK_DONE;
+}
+
+// Told of the outermost pool with too many below it.
+static void levels_check(struct walk *walk)
+{
+    for (size_t i = 0; walk->good && i < walk->policy->pool_count; i++) {
+        struct yaml at;
+        if (walk->levels[i] > METHOD_LEVELS_MAX &&
+            yaml_get(walk->pools, walk->policy->pools[i].name, &at)) {
+            yaml_error(&at, "%u pools with a method stand in each other; at most %d may",
+                       walk->levels[i], METHOD_LEVELS_MAX);
+            walk->good = false;
+        }
+    }
 }
 
 static void leaves_check(struct walk *walk)
@@ -171,7 +189,29 @@ bool yaml_pools_link(const struct yaml *pools, struct policy *policy)
         walk_pool(&walk, i);
     }
     leaves_check(&walk);
+    levels_check(&walk);
     return walk.good && good;
+}
+
+// --- methods
+
+bool yaml_pools_methods_check(const struct yaml_record *record, const struct policy *policy)
+{
+    struct yaml dynamic, pools, pool, method;
+    if (!policy_uses(policy, METHOD_NEAREST) || !policy_uses(policy, METHOD_FASTEST)) {
+        return true;
+    }
+    bool found = yaml_get(record->at, "dynamic", &dynamic) && yaml_get(&dynamic, "pools", &pools);
+    for (size_t i = 0; found && i < policy->pool_count; i++) {
+        const enum method own = policy->pools[i].method;
+        if (policy->pools[i].has_method && (own == METHOD_NEAREST || own == METHOD_FASTEST) &&
+            yaml_get(&pools, policy->pools[i].name, &pool) && yaml_get(&pool, "method", &method)) {
+            yaml_error(&method, "\"nearest\" and \"fastest\" cannot stand in one record; "
+                                "\"fastest\" goes by distance where nothing is measured");
+            return false;
+        }
+    }
+    return true;
 }
 
 // --- use

@@ -17,20 +17,13 @@ static const char *const signpost_keys[] = {"method", "answers",      "all_down"
                                             "check",  "max_failover", "lint_ignore", "load"};
 static const char *const octodns_keys[] = {"healthcheck"};
 
-static bool method_read(const struct yaml *at, struct policy *policy)
+bool yaml_method_read(const struct yaml *at, enum method *method)
 {
-    static const enum method supported[] = {METHOD_ROTATE, METHOD_RANDOM,  METHOD_WEIGHTED,
-                                            METHOD_STICKY, METHOD_NEAREST, METHOD_FASTEST,
-                                            METHOD_ORDERED};
-    const char *names[ARRAY_SIZE(supported)];
-    for (size_t i = 0; i < ARRAY_SIZE(supported); i++) {
-        names[i] = method_names[supported[i]];
-    }
     unsigned choice;
-    if (!yaml_choice(at, names, ARRAY_SIZE(names), &choice)) {
+    if (!yaml_choice(at, method_names, METHOD_COUNT, &choice)) {
         return false;
     }
-    policy->method = supported[choice];
+    *method = (enum method)choice;
     return true;
 }
 
@@ -148,7 +141,7 @@ static bool settings_read(const struct yaml_record *record, const struct yaml *a
     struct yaml child;
     bool good = true;
     if (yaml_get(at, "method", &child)) {
-        good = method_read(&child, policy);
+        good = yaml_method_read(&child, &policy->method);
         answers_default(record, policy);
     }
     if (yaml_get(at, "answers", &child)) {

@@ -55,6 +55,8 @@ bool yaml_dynamic_read(const struct yaml_record *record, const struct yaml *dyna
                        struct policy *policy); // yaml_dynamic.c
 // yaml_pools.c: finds what the pools fall back on and the pools that stand in others.
 bool yaml_pools_link(const struct yaml *pools, struct policy *policy);
+// Reports methods of pools that do not go together with each other or with the record's.
+bool yaml_pools_methods_check(const struct yaml_record *record, const struct policy *policy);
 // Reports pools that no rule leads to; `used` says which ones rules name.
 bool yaml_pools_used_check(const struct yaml *pools, const struct policy *policy, bool *used);
 bool yaml_rules_read(const struct yaml_record *record, const struct yaml *rules,
@@ -69,6 +71,8 @@ bool yaml_flat_read(const struct yaml_record *record, const struct yaml *rows,
 // yaml_signpost.c: `signpost` and `octodns.healthcheck`. The policy comes with the defaults of its
 // form and is changed by what is written.
 bool yaml_signpost_read(const struct yaml_record *record, struct policy *policy);
+// The name of a method, of a record or of a pool.
+bool yaml_method_read(const struct yaml *at, enum method *method);
 bool yaml_signpost_given(const struct yaml_record *record);
 // yaml_check.c: the probe definition.
 bool yaml_check_read(const struct yaml_record *record, struct check_spec *check);

@@ -256,6 +256,9 @@ static void steered_read(struct yaml_record *record, enum policy_form form, cons
     if (policy->value_count == 0) {
         values_default(record, policy);
     }
+    if (!yaml_pools_methods_check(record, policy)) {
+        return;
+    }
     yaml_members_settle(record, policy);
     policy_attach(record, policy, facts.ttl_most);
 }

@@ -149,6 +149,11 @@ size_t explanation_pools(struct explanation *x, struct pool_trace traces[POOLS_M
     return count;
 }
 
+int explanation_answers_for(struct explanation *x, size_t pool)
+{
+    return members_resolve(&x->compiler, (int)pool);
+}
+
 bool explanation_usable(struct explanation *x, const struct member *member)
 {
     if (member->pool != NULL) {

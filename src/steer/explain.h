@@ -66,6 +66,9 @@ size_t explanation_pools(struct explanation *explanation, struct pool_trace trac
 // Whether an entry of a pool counts as usable; for a pool in a pool: whether that gives anything.
 bool explanation_usable(struct explanation *explanation, const struct member *member);
 
+// The pool that answers where this one stands: itself or one of its fallbacks, -1 for none.
+int explanation_answers_for(struct explanation *explanation, size_t pool);
+
 // 4. What `sticky` compares: the member of a choice with the lowest cost for the client comes
 // first.
 double plan_sticky_cost(const struct plan *plan, size_t choice, size_t place,

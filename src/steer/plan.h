@@ -19,6 +19,10 @@ enum { PLAN_ANSWERS_MAX = 64, PLAN_MEMBERS_MAX = 4096 };
 // this an answer has at most so many of them, so that it costs no more than other answers may.
 enum { STICKY_MANY = 2400, STICKY_MANY_ANSWERS = 24 };
 
+// Answers through pools with methods of their own: at most so many records, so that they cost no
+// more than others may; one where values stand there more than once oftener than that.
+enum { TREE_ANSWERS_MAX = 16, TREE_TWINS_MAX = PLAN_ANSWERS_MAX - TREE_ANSWERS_MAX };
+
 // Client networks are hashed at these lengths for `sticky` and `share`; their scope never goes
 // wider.
 enum { CLIENT_HASH_LENGTH_IPV4 = 24, CLIENT_HASH_LENGTH_IPV6 = 56 };
@@ -141,12 +145,16 @@ struct plan_choice_view {
     size_t member_count; // members that may be answered: fewer than usable where the order is fixed
     uint32_t share_ppm;  // 1,000,000 unless the rule takes a share
     int otherwise;       // choice for clients outside the share, or -1
+    enum method method;  // of the pool that answers
+    bool sticky;         // the members are compared by their costs, plan_sticky_cost
+    bool nested;         // drawn through pools with methods of their own
 };
 size_t plan_choice_count(const struct plan *plan);
 struct plan_choice_view plan_choice(const struct plan *plan, size_t index);
 // The choice that plan_pick takes for the client.
 size_t plan_choice_of_client(const struct plan *plan, const struct address *client);
-// The member at `place` (below member_count) of a choice.
+// The member at `place` (below member_count) of a choice. Of a nested one members may stand in it
+// more than once, and have the weight that they have in the innermost pool.
 struct plan_member_view {
     int pool;        // the pool that it is written in (a nested one may be); -1: top-level values
     size_t index;    // in that pool, or in the values

@@ -116,9 +116,15 @@ static size_t record_add(struct compiler *c, const struct member *member, uint32
     return plan->record_size - size;
 }
 
-static void member_add(struct compiler *c, const struct leaf *leaf, uint32_t ttl)
+void choice_member_add(struct compiler *c, const struct leaf *leaf, uint32_t inner, uint32_t ttl)
 {
     struct plan *plan = c->plan;
+    if (inner > 0) {
+        MEM_GROW(plan->members, plan->member_count, plan->member_capacity);
+        plan->members[plan->member_count++] = (struct choice_member){
+            .weight = (uint32_t)leaf->weight, .inner = inner, .identity = leaf->identity};
+        return;
+    }
     struct record_key key = {leaf->member, ttl};
     uint64_t hash = hash_bytes(ttl, leaf->member->rdata, leaf->member->rdata_size);
     uint32_t twin = slots_find(c, &c->tables.records, hash, record_equal, &key);
@@ -130,7 +136,7 @@ static void member_add(struct compiler *c, const struct leaf *leaf, uint32_t ttl
         .index = leaf->index,
         .pool = leaf->pool,
         .weight = (uint32_t)leaf->weight,
-        .identity = member_identity(leaf->member),
+        .identity = leaf->identity ? leaf->identity : member_identity(leaf->member),
     };
     if (twin == NO_CHOICE) {
         slots_add(c, &c->tables.records, record_hash, (uint32_t)plan->member_count - 1);
@@ -179,22 +185,20 @@ static bool weights_matter(const struct choice *choice)
     return choice->method == METHOD_WEIGHTED || choice->method == METHOD_STICKY;
 }
 
-// Methods whose answer is the first members of a fixed order.
-static bool order_is_fixed(enum method method)
-{
-    return method == METHOD_ORDERED || method == METHOD_NEAREST || method == METHOD_FASTEST;
-}
-
 static uint64_t choice_hash(const struct compiler *c, uint32_t number)
 {
     const struct choice *choice = &c->plan->choices[number];
     uint64_t hash = hash_u64((uint64_t)choice->kind << 32 | choice->ttl, choice->answer_count);
     hash = hash_u64(hash, (uint64_t)choice->share_ppm << 32 | choice->otherwise);
+    if (choice->method == METHOD_NESTED) {
+        return hash_u64(hash, choice->root);
+    }
     for (size_t i = 0; i < choice->member_count; i++) {
         const struct choice_member *member = &c->plan->members[choice->first_member + i];
         uint32_t weight = weights_matter(choice) ? member->weight : 0;
-        uint64_t place = order_is_fixed((enum method)choice->method) ? i : 0;
-        hash += hash_u64(place << 32 | weight, member->record_offset); // in any order
+        uint64_t place = method_is_fixed((enum method)choice->method) ? i : 0;
+        uint64_t what = member->inner ? ~(uint64_t)member->inner : member->record_offset;
+        hash += hash_u64(place << 32 | weight, what); // in any order
     }
     return hash_u64(hash, choice->member_count);
 }
@@ -202,36 +206,49 @@ static uint64_t choice_hash(const struct compiler *c, uint32_t number)
 static bool same_member(const struct choice *choice, const struct choice_member *x,
                         const struct choice_member *y)
 {
-    return x->record_offset == y->record_offset &&
+    return x->record_offset == y->record_offset && x->inner == y->inner &&
            (!weights_matter(choice) || x->weight == y->weight) &&
            (choice->method != METHOD_STICKY || x->identity == y->identity);
 }
 
-// Members stand in a choice once, so one look for each is enough.
+// Each of one has a partner of its own in the other: with pools in pools a value may stand in a
+// choice more than once.
 static bool same_set(const struct choice *choice, const struct choice_member *x,
                      const struct choice_member *y)
 {
+    uint64_t taken[PLAN_MEMBERS_MAX / 64] = {0};
     for (size_t i = 0; i < choice->member_count; i++) {
         size_t k = i;
-        if (!same_member(choice, &x[i], &y[k])) {
-            for (k = 0; k < choice->member_count && !same_member(choice, &x[i], &y[k]);) {
+        if (taken[k / 64] >> k % 64 & 1 || !same_member(choice, &x[i], &y[k])) {
+            for (k = 0; k < choice->member_count &&
+                        (taken[k / 64] >> k % 64 & 1 || !same_member(choice, &x[i], &y[k]));) {
                 k++;
             }
         }
-        bool in_place = !order_is_fixed((enum method)choice->method) || k == i;
+        bool in_place = !method_is_fixed((enum method)choice->method) || k == i;
         if (k == choice->member_count || !in_place) {
             return false;
         }
+        taken[k / 64] |= UINT64_C(1) << k % 64;
     }
     return true;
+}
+
+static bool same_method(const struct choice *a, const struct choice *b)
+{
+    return a->method == b->method ||
+           (method_is_fixed((enum method)a->method) && method_is_fixed((enum method)b->method));
 }
 
 // Whether two choices of this policy are the same answer, whatever their shares.
 static bool same_answer(const struct plan *plan, const struct choice *a, const struct choice *b)
 {
     if (a->kind != b->kind || a->ttl != b->ttl || a->answer_count != b->answer_count ||
-        a->member_count != b->member_count) {
+        a->member_count != b->member_count || a->hashed != b->hashed || !same_method(a, b)) {
         return false;
+    }
+    if (a->method == METHOD_NESTED) {
+        return a->root == b->root;
     }
     return a->member_count == 0 ||
            same_set(a, plan->members + a->first_member, plan->members + b->first_member);
@@ -246,26 +263,56 @@ static bool choice_equal(const struct compiler *c, uint32_t number, const void *
 
 static size_t answers_of(const struct compiler *c)
 {
-    size_t wanted = c->policy->answers, count = c->leaves.count;
-    if (wanted == 0) {
-        wanted = method_answers_one(c->policy->method) ? 1 : count;
+    const bool many = c->method == METHOD_STICKY && c->leaves.count > STICKY_MANY;
+    return MIN(many ? MIN(c->wanted, (unsigned)STICKY_MANY_ANSWERS) : c->wanted, c->leaves.count);
+}
+
+// The leaves of a tree, for explain and simulate. Their number.
+static size_t tree_leaves_add(struct compiler *c, const struct leaves *leaves, uint32_t ttl)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < leaves->count; i++) {
+        const struct leaf *leaf = &leaves->items[i];
+        if (leaf->group != NULL) {
+            count += tree_leaves_add(c, &leaf->group->leaves, ttl);
+        } else {
+            choice_member_add(c, leaf, 0, ttl);
+            count++;
+        }
     }
-    if (c->policy->method == METHOD_STICKY && count > STICKY_MANY) {
-        wanted = MIN(wanted, (size_t)STICKY_MANY_ANSWERS);
-    }
-    bool single = c->type == TYPE_CNAME || c->type == TYPE_DNAME;
-    return single ? 1 : MIN(MIN(wanted, count), (size_t)PLAN_ANSWERS_MAX);
+    return count;
+}
+
+// The effort of drawing through it.
+static uint32_t tree_members_add(struct compiler *c, struct choice *choice)
+{
+    const struct tree tree = tree_add(c, choice->ttl);
+    choice->method = METHOD_NESTED;
+    choice->root = tree.root;
+    choice->hashed = tree.hashed;
+    choice->answer_count = (uint16_t)tree.answers;
+    choice->first_member = (uint32_t)c->plan->member_count;
+    choice->member_count = (uint16_t)tree_leaves_add(c, &c->leaves, choice->ttl);
+    return tree.effort;
 }
 
 static void members_add(struct compiler *c, struct choice *choice)
 {
-    choice->method = (uint8_t)c->policy->method;
+    if (c->groups != NULL) {
+        groups_simplify(c);
+        if (groups_need_tree(c)) {
+            c->plan->effort_max = MAX(c->plan->effort_max, tree_members_add(c, choice));
+            return;
+        }
+    }
+    choice->method = (uint8_t)c->method;
     choice->answer_count = (uint16_t)answers_of(c);
-    size_t kept = order_is_fixed(c->policy->method) ? choice->answer_count : c->leaves.count;
+    size_t kept = method_is_fixed(c->method) ? choice->answer_count : c->leaves.count;
     choice->member_count = (uint16_t)kept;
+    choice->hashed = c->method == METHOD_STICKY && kept > choice->answer_count;
     choice->first_member = (uint32_t)c->plan->member_count;
     for (size_t i = 0; i < kept; i++) {
-        member_add(c, &c->leaves.items[i], choice->ttl);
+        choice_member_add(c, &c->leaves.items[i], 0, choice->ttl);
         choice->weight_sum += c->leaves.items[i].weight;
     }
 }
@@ -282,7 +329,7 @@ static void members_prepare(struct plan *plan, struct choice *choice)
 }
 
 // As tests/cost counts them, rounded up.
-static uint32_t choice_effort(const struct choice *choice)
+uint32_t choice_effort(const struct choice *choice)
 {
     const uint32_t members = choice->member_count, answers = choice->answer_count;
     switch (choice->method) {
@@ -297,15 +344,15 @@ static uint32_t choice_effort(const struct choice *choice)
     }
 }
 
-// Puts the choice among the others and returns its index; that of an equal one when there is one.
-static uint32_t choice_intern(struct compiler *c, const struct choice *choice)
+uint32_t choice_intern(struct compiler *c, const struct choice *choice)
 {
     struct plan *plan = c->plan;
     MEM_GROW(plan->choices, plan->choice_count, plan->choice_capacity);
     plan->choices[plan->choice_count] = *choice; // hashed where it will stand
     plan->choices[plan->choice_count].is_one =
         choice->kind == PICK_MEMBERS && choice->answer_count == 1 &&
-        choice->share_ppm >= SHARE_ALL && choice->method != METHOD_STICKY;
+        choice->share_ppm >= SHARE_ALL && choice->method != METHOD_STICKY &&
+        choice->method != METHOD_NESTED;
     uint64_t hash = choice_hash(c, (uint32_t)plan->choice_count);
     uint32_t twin = slots_find(c, &c->tables.choices, hash, choice_equal, choice);
     if (twin != NO_CHOICE) {
@@ -390,8 +437,11 @@ uint32_t choice_find(const struct compiler *c, const struct choice_detail *detai
 uint32_t choice_add(struct compiler *c, struct choice_detail detail, struct choice choice)
 {
     struct plan *plan = c->plan;
+    detail.method = (uint8_t)c->policy->method;
     if (choice_pick_kind(&choice) == PICK_MEMBERS) {
-        detail.usable_count = (uint32_t)c->leaves.count;
+        detail.method = (uint8_t)c->method; // before it is simplified
+        detail.usable_count = (uint32_t)leaves_values(&c->leaves);
+        detail.method = (uint8_t)c->method;
         members_add(c, &choice);
     }
     choice_settle(c, &detail, &choice);

@@ -53,16 +53,19 @@ static uint32_t choice_of_values(struct compiler *c, struct choice_detail detail
     return choice_add(c, detail, choice);
 }
 
+static bool has_result(const struct compiler *c, const struct member *member)
+{
+    return members_view(c, member).health != HEALTH_UNKNOWN;
+}
+
 // What is said of the members that `all_down` has taken; nothing while all of them wait for their
 // first result.
 static enum failed_open how_open(const struct compiler *c)
 {
-    for (size_t i = 0; i < c->leaves.count; i++) {
-        if (members_view(c, c->leaves.items[i].member).health != HEALTH_UNKNOWN) {
-            return c->policy->all_down == ALL_DOWN_LAST_GOOD ? OPEN_LAST_GOOD : OPEN_ALL;
-        }
+    if (!leaves_any(c, &c->leaves, has_result)) {
+        return OPEN_NOT;
     }
-    return OPEN_NOT;
+    return c->policy->all_down == ALL_DOWN_LAST_GOOD ? OPEN_LAST_GOOD : OPEN_ALL;
 }
 
 // Nothing in the chain of this pool is usable: `all_down` decides.
@@ -196,7 +199,7 @@ static void compile_classes(struct compiler *c, const struct territory *territor
         return;
     }
     for (size_t i = 0; i < plan->base_class_count; i++) {
-        c->class = territory_class(territory, (uint32_t)i);
+        compiler_class(c, territory_class(territory, (uint32_t)i));
         plan->detail_of_class[i] = choice_of_rules(c, c->class.rules, c->class.rule_count);
     }
 }
@@ -217,8 +220,20 @@ static void plan_trim(struct plan *plan)
 static void compiler_end(struct compiler *c)
 {
     choice_tables_free(&c->tables);
+    groups_free(c);
     free(c->leaves.items);
+    free(c->place_of);
     free(c->states);
+}
+
+// Records of an answer when there are members enough.
+static unsigned answers_wanted(const struct policy *policy, uint16_t type)
+{
+    if (type == TYPE_CNAME || type == TYPE_DNAME) {
+        return 1;
+    }
+    const unsigned usual = method_answers_one(policy->method) ? 1 : PLAN_ANSWERS_MAX;
+    return policy->answers == 0 ? usual : MIN(policy->answers, (unsigned)PLAN_ANSWERS_MAX);
 }
 
 struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t ttl,
@@ -230,6 +245,8 @@ struct plan *plan_compile(const struct policy *policy, uint16_t type, uint32_t t
         .policy = policy, .health = health, .type = type, .ttl = ttl, .plan = plan};
     c.states = mem_alloc_array(policy->pool_count, sizeof(*c.states));
     c.shed_level = SHED_LEVEL_BLIND;
+    c.method = policy->method;
+    c.wanted = answers_wanted(policy, type);
     plan->sticky_key = sticky_key;
     plan->base = plan->territory = territory;
     plan->base_class_count = plan->class_count = territory ? territory_class_count(territory) : 1;

@@ -13,11 +13,11 @@ enum { SHARE_ALL = 1000000 };
 // Equal ones are stored once, whatever led to them.
 struct choice {
     uint8_t kind;          // choice_kind: enum pick_kind, and in the upper half enum failed_open
-    uint8_t method;        // enum method
+    uint8_t method;        // enum method, or METHOD_NESTED
     uint16_t member_count; // where the order is fixed only as many as are answered
     uint16_t answer_count; // records of an answer, 1..PLAN_ANSWERS_MAX
     bool is_one;           // one record for all clients who come here: plan_pick_one
-    uint8_t zero;          // tables are compared as bytes: no padding
+    bool hashed;           // the client's hash decides who is in the answer
     uint32_t ttl;
     uint32_t share_ppm;    // this part of the clients takes this choice
     uint32_t otherwise;    // the others take this one; NO_CHOICE
@@ -25,8 +25,14 @@ struct choice {
     union {
         uint64_t weight_sum; // weighted
         uint64_t reach;      // sticky: the filter lets all pass whose cost a weight is not above
+        uint64_t root;       // METHOD_NESTED: the choice that the draws begin at
     };
 };
+
+// The members are drawn through a tree of choices, its nodes, which are nobody's answer by
+// themselves (steer/plan_tree.h). Those of this choice are its leaves in the order of the tree, for
+// explain and simulate.
+enum { METHOD_NESTED = METHOD_COUNT };
 
 // One octet, so that the query path leaves all that is unusual by one comparison.
 enum { CHOICE_OPEN_SHIFT = 4 };
@@ -50,7 +56,8 @@ struct choice_detail {
     uint32_t order;        // of the sites, as the territory numbers them; 0: as written
     uint16_t rule, pool;   // NOT_ONE: no rule, top-level values
     bool failed_open;
-    uint8_t zero[3];
+    uint8_t method; // enum method, of the pool that answers
+    uint8_t zero[2];
 };
 
 enum { NOT_ONE = UINT16_MAX };
@@ -63,7 +70,7 @@ struct choice_member {
     uint32_t record_size;
     uint16_t index, pool; // where it is written; pool NOT_ONE: the values
     uint32_t weight;
-    uint32_t zero;
+    uint32_t inner; // in a node: the choice that stands here, + 1; 0: a record
     union {
         // Weighted, an alias table (Walker, Vose): a draw picks a column, then the column itself
         // when a second draw is below `cut`, else `alias`.

@@ -174,6 +174,20 @@ static bool accepts(const struct compiler *c, const struct member *member,
 static void take_pool(struct compiler *c, const struct pool *pool, uint16_t index,
                       enum accept accept);
 
+// What the pool at `at` gives to the pool that `from` stands in: its leaves, or a group of them.
+static void take_inner(struct compiler *c, const struct pool *from, int at, enum accept accept)
+{
+    const struct pool *pool = &c->policy->pools[at];
+    const enum method outer = c->method;
+    const size_t begin = c->leaves.count;
+    c->method = pool->has_method ? pool->method : outer;
+    take_pool(c, pool, (uint16_t)at, accept);
+    c->method = outer;
+    if (pool->has_method && c->leaves.count > begin) {
+        group_close(c, begin, pool, from);
+    }
+}
+
 // The nested pool itself or a fallback of it, whichever gives something.
 static void take_nested(struct compiler *c, const struct pool *pool, enum accept accept)
 {
@@ -181,13 +195,13 @@ static void take_nested(struct compiler *c, const struct pool *pool, enum accept
     if (accept == ACCEPT_USABLE) {
         at = members_resolve(c, at);
         if (at >= 0) {
-            take_pool(c, &c->policy->pools[at], (uint16_t)at, accept);
+            take_inner(c, pool, at, accept);
         }
         return;
     }
     size_t before = c->leaves.count, steps = 0;
     for (; at >= 0 && c->leaves.count == before; at = chain_next(c, at, &steps)) {
-        take_pool(c, &c->policy->pools[at], (uint16_t)at, accept);
+        take_inner(c, pool, at, accept);
     }
 }
 
@@ -202,7 +216,7 @@ static bool method_weighs(enum method method)
 static uint64_t weight_left(const struct compiler *c, const struct member_view *view)
 {
     uint32_t shed = MIN(view->shed_ppm, (uint32_t)PARTS);
-    return method_weighs(c->policy->method) ? PARTS - shed : shed > c->shed_level ? 0 : PARTS;
+    return method_weighs(c->method) ? PARTS - shed : shed > c->shed_level ? 0 : PARTS;
 }
 
 // Takes an entry if it is of the kind: with a weight, or standing by with none. The part of its
@@ -221,8 +235,11 @@ static uint64_t take_entry(struct compiler *c, const struct pool *pool, uint16_t
     uint64_t left = weight_left(c, &view);
     if ((member->weight == 0 || left == 0) == spare && accepts(c, member, &view, accept)) {
         MEM_GROW(c->leaves.items, c->leaves.count, c->leaves.capacity);
-        c->leaves.items[c->leaves.count++] = (struct leaf){
-            .member = member, .pool = pool_number, .index = (uint16_t)index, .weight = 1};
+        c->leaves.items[c->leaves.count++] = (struct leaf){.member = member,
+                                                           .pool = pool_number,
+                                                           .index = (uint16_t)index,
+                                                           .weight = 1,
+                                                           .rank = place_rank(c, member)};
     }
     return left;
 }
@@ -264,16 +281,20 @@ static size_t level_add(uint32_t levels[SHED_LEVELS_MAX], size_t count, uint32_t
     return count + 1;
 }
 
-static size_t sheds_below(struct compiler *c, int pool, uint32_t levels[SHED_LEVELS_MAX],
-                          size_t count)
+static size_t sheds_below(struct compiler *c, int pool, enum method method,
+                          uint32_t levels[SHED_LEVELS_MAX], size_t count)
 {
     const struct pool *from = &c->policy->pools[pool];
+    method = from->has_method ? from->method : method;
     for (size_t i = 0; i < from->member_count; i++) {
         const struct member *member = &from->members[i];
         if (member->pool != NULL) {
             int nested =
                 member_is_there(member) ? members_resolve(c, pool_index(c, member->pool)) : -1;
-            count = nested >= 0 ? sheds_below(c, nested, levels, count) : count;
+            count = nested >= 0 ? sheds_below(c, nested, method, levels, count) : count;
+            continue;
+        }
+        if (method_weighs(method)) {
             continue;
         }
         struct member_view view = members_view(c, member);
@@ -286,46 +307,17 @@ static size_t sheds_below(struct compiler *c, int pool, uint32_t levels[SHED_LEV
 
 size_t members_sheds(struct compiler *c, int pool, uint32_t levels[SHED_LEVELS_MAX])
 {
-    return method_weighs(c->policy->method) ? 0 : sheds_below(c, pool, levels, 0);
-}
-
-// Nearest first; equal ones, and those without a site at the end, as they were.
-static void leaves_order(struct compiler *c)
-{
-    struct leaf *leaves = c->leaves.items;
-    size_t sites = c->class.order_count, count = c->leaves.count;
-    if (c->class.order == NULL || count < 2) {
-        return;
-    }
-    struct leaf *sorted = mem_alloc_array(count, sizeof(*sorted));
-    size_t *begins = mem_alloc_array(sites + 2, sizeof(*begins)); // by place in the order + 1
-    uint16_t *place_of = mem_alloc_array(sites, sizeof(*place_of));
-    for (size_t i = 0; i < sites; i++) {
-        place_of[c->class.order[i]] = (uint16_t)i;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct site *site = leaves[i].member->site;
-        leaves[i].rank = site ? place_of[site - c->policy->sites] : (uint32_t)sites;
-        begins[leaves[i].rank + 1]++;
-    }
-    for (size_t i = 1; i <= sites; i++) {
-        begins[i] += begins[i - 1];
-    }
-    for (size_t i = 0; i < count; i++) {
-        sorted[begins[leaves[i].rank]++] = leaves[i];
-    }
-    memcpy(leaves, sorted, count * sizeof(*leaves));
-    free(sorted);
-    free(begins);
-    free(place_of);
+    return sheds_below(c, pool, c->policy->method, levels, 0);
 }
 
 size_t members_take(struct compiler *c, int pool, enum accept accept)
 {
+    const struct pool *from = &c->policy->pools[pool];
+    groups_free(c);
     c->leaves.count = 0;
-    take_pool(c, &c->policy->pools[pool], (uint16_t)pool, accept);
-    leaves_settle(&c->leaves);
-    leaves_order(c);
+    c->method = policy_method_of(c->policy, from);
+    take_pool(c, from, (uint16_t)pool, accept);
+    leaves_arrange(c, c->method, from->has_method ? from : NULL, &c->leaves);
     return c->leaves.count;
 }
 
@@ -333,10 +325,11 @@ size_t members_take_values(struct compiler *c, enum accept accept)
 {
     const struct policy *policy = c->policy;
     const struct pool values = {.members = policy->values, .member_count = policy->value_count};
+    groups_free(c);
     c->leaves.count = 0;
+    c->method = policy->method;
     take_pool(c, &values, NOT_ONE, accept);
-    leaves_settle(&c->leaves);
-    leaves_order(c);
+    leaves_arrange(c, c->method, NULL, &c->leaves);
     return c->leaves.count;
 }
 

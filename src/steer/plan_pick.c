@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "steer/plan_sticky.h"
+#include "steer/plan_tree.h"
 
 uint64_t plan_client_hash(const struct plan *plan, const struct address *client)
 {
@@ -178,9 +179,7 @@ static inline uint32_t settle_share(const struct plan *plan, uint32_t index,
 static uint8_t scope_of(const struct choice *first, const struct choice *last,
                         const struct address *client, uint8_t scope)
 {
-    bool hashed = first->share_ppm < SHARE_ALL ||
-                  (last->method == METHOD_STICKY && last->member_count > last->answer_count);
-    if (!hashed) {
+    if (first->share_ppm >= SHARE_ALL && !last->hashed) {
         return scope;
     }
     unsigned length =
@@ -223,6 +222,9 @@ void plan_pick_located(const struct plan *plan, const struct address *client,
     case METHOD_NEAREST:
     case METHOD_FASTEST:
         pick_in_turn(plan, choice, 0, pick);
+        break;
+    case METHOD_NESTED:
+        plan_pick_nested(plan, index, plan_client_hash(plan, client), dice, pick);
         break;
     default:
         pick_in_turn(plan, choice, dice_turn(dice, index) % choice->member_count, pick);

@@ -80,6 +80,9 @@ struct plan_choice_view plan_choice(const struct plan *plan, size_t index)
         .member_count = choice->member_count,
         .share_ppm = detail->share_ppm,
         .otherwise = detail->otherwise == NO_CHOICE ? -1 : (int)detail->otherwise,
+        .method = (enum method)detail->method,
+        .sticky = choice->method == METHOD_STICKY,
+        .nested = choice->method == METHOD_NESTED,
     };
 }
 

@@ -99,7 +99,7 @@ static size_t slot_find(const struct leaves *leaves, const uint16_t *slots, size
     return slot;
 }
 
-static void merge_equal(struct leaves *leaves)
+static void merge_equal(struct leaves *leaves, bool all)
 {
     enum { SMALL = 64 };
     uint16_t small[SMALL] = {0};
@@ -111,6 +111,10 @@ static void merge_equal(struct leaves *leaves)
     size_t kept = 0;
     for (size_t i = 0; i < leaves->count; i++) {
         struct leaf leaf = leaves->items[i];
+        if (leaf.group != NULL || (leaf.is_pool && !all)) {
+            leaves->items[kept++] = leaf;
+            continue;
+        }
         size_t slot = slot_find(leaves, slots, size - 1, leaf.member);
         if (slots[slot] != 0) {
             leaves->items[slots[slot] - 1].weight += leaf.weight;
@@ -125,10 +129,10 @@ static void merge_equal(struct leaves *leaves)
     }
 }
 
-void leaves_settle(struct leaves *leaves)
+void leaves_settle(struct leaves *leaves, bool all)
 {
     if (leaves->count > 1) {
-        merge_equal(leaves);
+        merge_equal(leaves, all);
     }
     uint64_t most = 0;
     for (size_t i = 0; i < leaves->count; i++) {

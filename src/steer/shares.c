@@ -11,7 +11,9 @@
 // for nine digits and more (tests hold it against the enumeration of every order).
 #include "steer/shares.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
+#include "steer/plan_tree.h"
 
 #include <math.h>
 #include <string.h>
@@ -191,12 +193,80 @@ static void shares_by_weight(const struct plan *plan, size_t choice, size_t n, s
     free(any);
 }
 
-void choice_shares(const struct plan *plan, size_t choice, enum method method,
-                   struct member_share *shares)
+// --- through pools with methods of their own
+
+// The parts of the first records, down from a node that has `part` of them; the leaves lie in the
+// order of the tree.
+static size_t shares_of_node(const struct plan *plan, uint32_t index, double part,
+                             struct member_share *shares)
+{
+    const struct choice *node = &plan->choices[index];
+    const struct choice_member *members = plan->members + node->first_member;
+    const bool weighs = node->method == METHOD_WEIGHTED || node->method == METHOD_STICKY;
+    double sum = 0;
+    for (size_t i = 0; i < node->member_count; i++) {
+        sum += MAX(members[i].weight, 1U);
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < node->member_count; i++) {
+        double own = weighs                                       ? MAX(members[i].weight, 1U) / sum
+                     : method_is_fixed((enum method)node->method) ? i == 0
+                                                                  : 1.0 / node->member_count;
+        if (members[i].inner > 0) {
+            count += shares_of_node(plan, members[i].inner - 1, part * own, shares + count);
+        } else {
+            shares[count++] = (struct member_share){part * own, part * own};
+        }
+    }
+    return count;
+}
+
+enum { TREE_DRAWS = 4096 };
+
+// In how many answers each record is: those of a plan lie side by side.
+static void shares_count(const struct plan *plan, size_t detail, struct member_share *shares)
+{
+    const struct choice_detail *about = &plan->details[detail];
+    const struct choice *choice = &plan->choices[about->choice];
+    const struct choice_member *members = plan->members + choice->first_member;
+    uint32_t *answers = mem_alloc_array(plan->record_size, sizeof(*answers));
+    uint32_t *turns = mem_alloc_array(TURNS_COUNT, sizeof(*turns));
+    uint64_t random = 1;
+    const struct dice dice = {&random, turns, 0};
+    for (size_t i = 0; i < TREE_DRAWS; i++) {
+        struct pick pick = {0};
+        plan_pick_nested(plan, about->choice, random_next(&random), &dice, &pick);
+        for (size_t k = 0; k < pick.count; k++) {
+            answers[pick.records[k] - plan->records]++;
+        }
+    }
+    for (size_t i = 0; i < choice->member_count; i++) {
+        uint32_t *count = &answers[members[i].record_offset];
+        shares[i].any = *count / (double)TREE_DRAWS;
+        *count = 0; // the value's other places have none
+    }
+    free(answers);
+    free(turns);
+}
+
+static void shares_nested(const struct plan *plan, size_t detail, struct member_share *shares)
+{
+    const struct choice *choice = &plan->choices[plan->details[detail].choice];
+    const size_t count = shares_of_node(plan, (uint32_t)choice->root, 1, shares);
+    SP_ASSERT(count == choice->member_count);
+    if (choice->answer_count > 1) {
+        shares_count(plan, detail, shares);
+    }
+}
+
+void choice_shares(const struct plan *plan, size_t choice, struct member_share *shares)
 {
     struct plan_choice_view view = plan_choice(plan, choice);
     size_t n = view.member_count, k = view.answer_count;
-    switch (method) {
+    switch (plan->choices[plan->details[choice].choice].method) {
+    case METHOD_NESTED:
+        shares_nested(plan, choice, shares);
+        break;
     case METHOD_ORDERED:
     case METHOD_NEAREST:
     case METHOD_FASTEST:

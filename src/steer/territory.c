@@ -79,13 +79,13 @@ static void key_put_rule(struct key *key, const struct policy *policy, const str
 
 bool territory_is_ordered(const struct policy *policy)
 {
-    bool goes = policy->method == METHOD_NEAREST || policy->method == METHOD_FASTEST;
+    bool goes = policy_uses(policy, METHOD_NEAREST) || policy_uses(policy, METHOD_FASTEST);
     return goes && policy->site_count > 1;
 }
 
 static void key_put_sites(struct key *key, const struct policy *policy, const struct rtt *rtt)
 {
-    bool fastest = policy->method == METHOD_FASTEST;
+    bool fastest = policy_uses(policy, METHOD_FASTEST);
     key_put_u64(key, fastest && rtt ? rtt_version(rtt) : 0);
     size_t count = territory_is_ordered(policy) ? policy->site_count : 0;
     key_put_u64(key, count);

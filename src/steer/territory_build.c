@@ -185,7 +185,7 @@ static uint32_t order_add(void *context, const uint16_t *order)
 // For `fastest`: what was measured goes before distance.
 static void orders_measure(struct builder *b, enum family family, struct runs *orders)
 {
-    if (b->policy->method != METHOD_FASTEST || b->rtt == NULL) {
+    if (!policy_uses(b->policy, METHOD_FASTEST) || b->rtt == NULL) {
         return;
     }
     const struct overlay_source source = {b->policy->site_count, order_of, order_add, b};

@@ -51,6 +51,12 @@ enum all_down {
     ALL_DOWN_COUNT
 };
 
+// Methods whose answer is the first members of a fixed order.
+static inline bool method_is_fixed(enum method method)
+{
+    return method == METHOD_ORDERED || method == METHOD_NEAREST || method == METHOD_FASTEST;
+}
+
 // Names as written in documents; METHOD_COUNT and ALL_DOWN_COUNT entries, in enum order.
 extern const char *const method_names[METHOD_COUNT];
 extern const char *const all_down_names[ALL_DOWN_COUNT];
@@ -102,8 +108,20 @@ struct pool {
     // At least this many members must be usable, else the fallback is taken. Default 1.
     uint32_t min_up;
     bool min_up_percent; // min_up is a percentage of the members, rounded up
+    // How its members are chosen wherever it answers. Without a method of its own it has the
+    // record's where a rule or a fallback leads to it, and its members stand in the pool around it.
+    bool has_method;
+    enum method method;
     struct place place;
 };
+
+// Pools with a method of their own that may stand in each other, fallbacks counted: what a query
+// may have to go through.
+enum { METHOD_LEVELS_MAX = 8 };
+
+// What a client is kept to by method `sticky` where a pool with a method stands among the members:
+// its name.
+uint64_t pool_identity(const struct pool *pool);
 
 // A share that grows by a timetable. RAMP_SHARE_PPM stands in rule.share_ppm: neither nobody nor
 // everybody, whatever the share of the moment.
@@ -169,3 +187,12 @@ struct policy {
     int64_t max_failover_ns; // the operator's budget for a failover; 0: none of its own
     uint64_t lint_ignored;   // bits 1 << index of rules that are switched off
 };
+
+// How the members of a pool are chosen when a rule or a fallback leads to it.
+static inline enum method policy_method_of(const struct policy *policy, const struct pool *pool)
+{
+    return pool->has_method ? pool->method : policy->method;
+}
+
+// Whether the record or one of its pools has the method.
+bool policy_uses(const struct policy *policy, enum method method);

@@ -276,6 +276,9 @@ static inline const char *policy_text(const struct outcome *outcome, const char 
         if (pool->fallback >= 0) {
             at = put(at, ">%s", policy->pools[pool->fallback].name);
         }
+        if (pool->has_method) {
+            at = put(at, " %s", method_names[pool->method]);
+        }
         if (pool->min_up != 1) {
             at = put(at, " min_up=%u%s", pool->min_up, pool->min_up_percent ? "%" : "");
         }

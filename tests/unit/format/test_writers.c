@@ -68,6 +68,8 @@ static void same_pools(uint16_t type, const struct policy *a, const struct polic
                   y->fallback >= 0 ? b->pools[y->fallback].name : NULL);
         assert_int_equal(x->min_up, y->min_up);
         assert_int_equal(x->min_up_percent, y->min_up_percent);
+        assert_int_equal(x->has_method, y->has_method);
+        assert_int_equal(x->method, y->method);
         assert_int_equal(x->member_count, y->member_count);
         for (size_t k = 0; k < x->member_count; k++) {
             same_member(type, &x->members[k], &y->members[k]);
@@ -250,9 +252,10 @@ static const char own_document[] =
     "  value: 192.0.2.9\n"
     "  dynamic:\n"
     "    pools:\n"
-    "      a: {min_up: 50%, values: [{value: 192.0.2.1, weight: 0}, {pool: c, weight: 5}]}\n"
+    "      a: {min_up: 50%, method: sticky, values: [{value: 192.0.2.1, weight: 0}, {pool: c, "
+    "weight: 5}]}\n"
     "      b: {values: [{value: 192.0.2.3, site: fra}]}\n"
-    "      c: {values: [{value: 192.0.2.4, priority: 2}, {value: 192.0.2.5}]}\n"
+    "      c: {method: ordered, values: [{value: 192.0.2.4, priority: 2}, {value: 192.0.2.5}]}\n"
     "    rules:\n"
     "      - {pool: a, lines: [office, jp], asns: [64500], share: 12.5%}\n"
     "      - {pool: a, geos: [AS-CN-GD]}\n"
@@ -298,9 +301,9 @@ static void test_losses(void **state)
     char *text = write_zone(&outcome, DIALECT_OCTODNS, &losses);
     const char *said = diags_text(&losses);
     static const char *const words[] = {
-        "no place for the precedence", "refuses the weight 0",      "pools within pools",
-        "rule 1 has lines, asns",      "Canada only, not AS-CN-GD", "does not know lines",
-        "no pieces of texts",
+        "no place for the precedence", "refuses the weight 0",        "pools within pools",
+        "rule 1 has lines, asns",      "Canada only, not AS-CN-GD",   "does not know lines",
+        "no pieces of texts",          "knows no method of the pool",
     };
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         if (!strstr(said, words[i])) {

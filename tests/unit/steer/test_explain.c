@@ -146,7 +146,7 @@ static void check_candidates(const struct policy *policy, const struct plan *pla
     struct plan_choice_view view_of_choice = plan_choice(plan, choice);
     struct member_share shares[POOLS * MEMBERS + 1] = {{0}};
     unsigned seen[POOLS * MEMBERS + 1] = {0}, first[POOLS * MEMBERS + 1] = {0};
-    choice_shares(plan, choice, policy->method, shares);
+    choice_shares(plan, choice, shares);
     for (int i = 0; i < DRAWS; i++) {
         struct pick pick = pick_once(plan, client, &dice);
         assert_int_equal(pick.count, view_of_choice.answer_count);

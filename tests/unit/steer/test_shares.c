@@ -128,7 +128,7 @@ static void test_against_picks(void **state)
                                 .answers = 1 + random_below(&dice, 4)};
         struct plan *plan = compile_simple(&policy, random_next(&dice));
         struct member_share shares[MEMBERS] = {{0}};
-        choice_shares(plan, plan_class_choice(plan, 0), method, shares);
+        choice_shares(plan, plan_class_choice(plan, 0), shares);
         double by_member[MEMBERS][2] = {{0}};
         size_t count = plan_choice(plan, plan_class_choice(plan, 0)).member_count;
         for (size_t i = 0; i < count; i++) {

@@ -182,7 +182,7 @@ static void check_answers(struct world *world, const struct plan *plan, enum met
         if (choice.kind != PICK_MEMBERS) {
             continue;
         }
-        choice_shares(plan, c, method, shares);
+        choice_shares(plan, c, shares);
         for (size_t i = 0; i < choice.member_count; i++) {
             struct plan_member_view member = plan_choice_member(plan, c, i);
             expected[member.pool][member.index] += simulation.weights[c] / total * shares[i].first;
