@@ -3,7 +3,7 @@
 // The table of lint rules, and the walk that asks each about everything that it looks at.
 //
 // Called with a zone that was read without errors, on the thread that owns it. The rules themselves
-// are in lint_rules.c, lint_health.c and lint_names.c; each row names one function.
+// are in lint_rules.c, lint_methods.c, lint_health.c and lint_names.c; each row names one function.
 #include "lint/lint_parts.h"
 
 #include "dns/types.h"
@@ -110,6 +110,11 @@ static const struct lint_row rows[] = {
       "the pool's members has a check.",
       "give the record a check, or leave the status of the pool's members to it"},
      .steered = lint_ramp_unchecked},
+    {{"method-no-effect", SEVERITY_NOTE,
+      "A pool has a method of its own, and it cannot matter: there is nothing to choose from, no "
+      "place to go by, or the pool around it does the same.",
+      "leave the pool's `method` out, or give it members and sites to choose from"},
+     .steered = lint_method_no_effect},
 };
 
 _Static_assert(ARRAY_SIZE(rows) <= 64, "ignored rules are bits of a uint64_t");

@@ -52,10 +52,23 @@ static bool targets_equal(const struct rule *a, const struct rule *b)
            (a->asn_count == 0 || memcmp(a->asns, b->asns, a->asn_count * sizeof(*a->asns)) == 0);
 }
 
+static bool methods_equal(const struct policy *a, const struct policy *b)
+{
+    for (size_t i = 0; i < a->pool_count; i++) {
+        for (size_t k = 0; k < b->pool_count; k++) {
+            const struct pool *x = &a->pools[i], *y = &b->pools[k];
+            if (strcmp(x->name, y->name) == 0 && policy_method_of(a, x) != policy_method_of(b, y)) {
+                return false;
+            }
+        }
+    }
+    return a->method == b->method;
+}
+
 // The first thing in which two policies of a name differ, or NULL.
 static const char *difference(const struct policy *a, const struct policy *b)
 {
-    if (a->method != b->method) {
+    if (!methods_equal(a, b)) {
         return "the method";
     }
     if (a->answers != b->answers) {

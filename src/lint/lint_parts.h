@@ -37,6 +37,10 @@ void lint_member_unused(struct lint *lint);
 void lint_default_missing(struct lint *lint);
 void lint_weight_no_effect(struct lint *lint);
 void lint_lines_overlap(struct lint *lint);
+// lint_methods.c: methods of pools
+void lint_method_no_effect(struct lint *lint);
+// By pool, the methods by which its members may be chosen among: bits 1 << enum method.
+void lint_methods(const struct policy *policy, unsigned methods[POOLS_MAX]);
 // lint_health.c: what happens when something dies
 void lint_single_address(struct lint *lint);
 void lint_single_network(struct lint *lint);

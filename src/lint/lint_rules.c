@@ -194,7 +194,8 @@ static bool comes_before(const struct pool *pool, size_t a, size_t b)
 }
 
 // Why the member is never handed out, or NULL.
-static const char *member_unused(const struct lint *lint, const struct pool *pool, size_t index)
+static const char *member_unused(const struct lint *lint, const struct pool *pool, size_t index,
+                                 unsigned methods)
 {
     const struct policy *policy = lint->policy;
     size_t before = 0, weighty = 0;
@@ -206,7 +207,7 @@ static const char *member_unused(const struct lint *lint, const struct pool *poo
     if (pool->members[index].weight == 0 && weighty > 0) {
         return "its weight is 0, and a member that has one never goes down";
     }
-    bool ordered = policy->method == METHOD_ORDERED && answers_of(lint) > 0;
+    bool ordered = methods == 1U << METHOD_ORDERED && answers_of(lint) > 0;
     return ordered && before >= answers_of(lint)
                ? "the method is ordered, and enough members before it never go down"
                : NULL;
@@ -214,11 +215,14 @@ static const char *member_unused(const struct lint *lint, const struct pool *poo
 
 void lint_member_unused(struct lint *lint)
 {
+    unsigned methods[POOLS_MAX];
+    lint_methods(lint->policy, methods);
     for (size_t i = 0; i < lint->policy->pool_count; i++) {
         const struct pool *pool = &lint->policy->pools[i];
         for (size_t k = 0; k < pool->member_count; k++) {
             const struct member *member = &pool->members[k];
-            const char *why = lint_member_counts(member) ? member_unused(lint, pool, k) : NULL;
+            const char *why =
+                lint_member_counts(member) ? member_unused(lint, pool, k, methods[i]) : NULL;
             if (why != NULL) {
                 lint_report(lint, member->place, "%.80s of the pool \"%.80s\" is never used: %s",
                             member->text, pool->name, why);
@@ -262,16 +266,22 @@ static struct weights weights_of(const struct pool *pool)
 void lint_weight_no_effect(struct lint *lint)
 {
     const struct policy *policy = lint->policy;
-    bool looks = policy->method == METHOD_WEIGHTED || policy->method == METHOD_STICKY;
+    unsigned methods[POOLS_MAX], all = 0;
+    lint_methods(policy, methods);
+    for (size_t i = 0; i < policy->pool_count; i++) {
+        all |= methods[i];
+    }
     for (size_t i = 0; i < policy->pool_count; i++) {
         const struct pool *pool = &policy->pools[i];
+        const bool looks = methods[i] & (1U << METHOD_WEIGHTED | 1U << METHOD_STICKY);
+        const bool one_level = (all & (all - 1)) == 0;
         struct weights weights = weights_of(pool);
         const char *why = NULL;
         if (weights.count == 1 && pool->member_count == 1 && weights.most != 1) {
             why = "it has a single member";
         } else if (weights.count > 1 && weights.least < weights.most && !looks) {
             why = "the method does not look at them";
-        } else if (weights.count > 1 && weights.least < weights.most &&
+        } else if (weights.count > 1 && weights.least < weights.most && one_level &&
                    answers_of(lint) >= pool->member_count) {
             why = "every member is in every answer, in another order at most";
         }
