@@ -124,6 +124,11 @@ static void ask_widest(void)
         snprintf(name, sizeof(name), "%s.w.", world_widest[i].name);
         ask_text(name, TYPE_A);
     }
+    for (size_t i = 0; i < ARRAY_SIZE(world_nested); i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "%s.w.", world_nested[i]);
+        ask_text(name, TYPE_A);
+    }
 }
 
 static void ask_chains(void)

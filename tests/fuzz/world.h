@@ -141,6 +141,59 @@ static inline void world_put_widest(FILE *out, const struct widest *widest)
     fputs("]}}}}\n", out);
 }
 
+// Pools with methods of their own, as deep, as wide, and with values as often in them as may be.
+static const char *const world_nested[] = {"nested-deep", "nested-wide", "nested-wide1",
+                                           "nested-twins", "nested-chosen"};
+
+// A pool in a pool, eight of them, and a last one of many.
+static inline void world_put_deep(FILE *out, const char *name, const char *methods[2],
+                                  const char *last, unsigned many)
+{
+    fprintf(out, "%s: {type: A, ttl: 60, value: 192.0.2.1, signpost: {method: %s, answers: 64}, ",
+            name, methods[0]);
+    fputs("dynamic: {rules: [{pool: p0}], pools: {p0: {values: [{pool: p1}, 10.2.0.1]}", out);
+    for (unsigned level = 1; level < METHOD_LEVELS_MAX; level++) {
+        fprintf(out, ", p%u: {method: %s, values: [{pool: p%u, weight: 3}, 10.2.%u.1, 10.2.%u.2]}",
+                level, methods[level % 2], level + 1, level, level);
+    }
+    fprintf(out, ", p%d: {method: %s, values: [", METHOD_LEVELS_MAX, last);
+    for (unsigned i = 0; i < many; i++) {
+        fprintf(out, "{value: 10.3.%u.%u, weight: %u}, ", i / 256, i % 256, 1 + i % 1000);
+    }
+    fputs("]}}}}\n", out);
+}
+
+// Pools of `each` values beside each other; the first `twins` values are the same in all.
+static inline void world_put_wide(FILE *out, const char *name, const char *outer, const char *inner,
+                                  unsigned pools, unsigned each, unsigned twins, unsigned answers)
+{
+    fprintf(out, "%s: {type: A, ttl: 60, value: 192.0.2.1, signpost: {method: %s, answers: %u}, ",
+            name, outer, answers);
+    fputs("dynamic: {rules: [{pool: all}], pools: {all: {values: [", out);
+    for (unsigned pool = 0; pool < pools; pool++) {
+        fprintf(out, "{pool: p%u}, ", pool);
+    }
+    fputs("]}", out);
+    for (unsigned pool = 0; pool < pools; pool++) {
+        fprintf(out, ", p%u: {method: %s, values: [", pool, inner);
+        for (unsigned i = 0; i < each; i++) {
+            fprintf(out, "{value: 10.4.%u.%u, weight: %u}, ", i < twins ? 255 : pool, i, 1 + i);
+        }
+        fputs("]}", out);
+    }
+    fputs("}}}\n", out);
+}
+
+static inline void world_put_nested(FILE *out)
+{
+    const char *turns[2] = {"rotate", "weighted"};
+    world_put_deep(out, "nested-deep", turns, "sticky", PLAN_MEMBERS_MAX - 2 * METHOD_LEVELS_MAX);
+    world_put_wide(out, "nested-wide", "weighted", "sticky", 250, 16, 0, PLAN_ANSWERS_MAX);
+    world_put_wide(out, "nested-wide1", "sticky", "sticky", 250, 16, 0, 1);
+    world_put_wide(out, "nested-twins", "weighted", "rotate", 13, 9, 4, PLAN_ANSWERS_MAX);
+    world_put_wide(out, "nested-chosen", "ordered", "sticky", 16, 250, 0, PLAN_ANSWERS_MAX);
+}
+
 // The same RRset with 16, 32, ... records: what an answer costs must not grow faster.
 enum { WORLD_GROWN_MIN = 16, WORLD_GROWN_MAX = 256 };
 
@@ -255,6 +308,7 @@ static inline void world_worst(FILE *out)
         {"'*.many'", METHOD_STICKY, PLAN_ANSWERS_MAX, true, STICKY_MANY}};
     world_put_widest(out, &wildcards[0]);
     world_put_widest(out, &wildcards[1]);
+    world_put_nested(out);
     fputs("mxwidest: {type: MX, values: [", out);
     for (size_t w = 0; w < ARRAY_SIZE(world_widest); w++) {
         fprintf(out, "{preference: 1, exchange: %s.w.}, ", world_widest[w].name);
