@@ -69,6 +69,16 @@ def test_largest_message(server):
         assert wire.texts(client.exchange(WWW)) == ['192.0.2.1']
 
 
+@pytest.mark.sanitizer
+def test_prefix_and_message_come_in_one_piece(server):
+    """RFC 7766, 8: a client that reads once has all of a small answer."""
+    with server.client(tcp=True) as client:
+        for _ in range(20):
+            client.send(WWW)
+            piece = client.socket.recv(65536)
+            assert len(piece) == 2 + struct.unpack('!H', piece[:2])[0]
+
+
 # --- RFC 7828
 
 def keepalive(client, *, edns: bool = True) -> float | None:

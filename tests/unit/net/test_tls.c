@@ -4,21 +4,15 @@
 // second, worth nothing afterwards. And faulty pairs of certificate and key.
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "certificate.h"
 #include "net/tls.h"
 
 #include <errno.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static int64_t now_ns;
 
@@ -35,16 +29,6 @@ static const struct clock fake_clock = {fake_ns, fake_ns, NULL};
 static char folder[] = "/tmp/signpost-tls-XXXXXX";
 static char chain_path[64], key_path[64], other_key_path[64], locked_key_path[64], rubbish_path[64];
 
-static void write_key(const char *path, EVP_PKEY *key, const char *pass_phrase)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_PrivateKey(file, key, pass_phrase ? EVP_aes_128_cbc() : NULL, NULL,
-                                          0, NULL, (void *)(uintptr_t)pass_phrase),
-                     1);
-    fclose(file);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -56,21 +40,13 @@ static int setup(void **state)
     snprintf(locked_key_path, sizeof(locked_key_path), "%s/locked", folder);
     snprintf(rubbish_path, sizeof(rubbish_path), "%s/rubbish", folder);
     EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
-    X509 *certificate = X509_new();
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -100);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 100000);
-    X509_set_pubkey(certificate, key);
-    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-    FILE *file = fopen(chain_path, "w");
-    assert_int_equal(PEM_write_X509(file, certificate), 1);
-    fclose(file);
+    write_certificate(chain_path, key);
     write_key(key_path, key, NULL);
     write_key(other_key_path, other, NULL);
     write_key(locked_key_path, key, "secret");
-    file = fopen(rubbish_path, "w");
+    FILE *file = fopen(rubbish_path, "w");
     fputs("rubbish\n", file);
     fclose(file);
-    X509_free(certificate);
     EVP_PKEY_free(key);
     EVP_PKEY_free(other);
     return 0;
