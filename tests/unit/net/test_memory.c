@@ -19,8 +19,8 @@ static void test_memory_bound(void **state)
     }
     int honest = client(server, SOCK_STREAM);
     assert_true(exchange(honest, 1));
-    // 8 MiB hold 128 messages of 65,535; those with less than 60,000 so far do not matter here.
-    enum { OPEN_MIN = 100, OPEN_MAX = 140 };
+    // 7 MiB hold 112 messages of 65,535; those with less than 60,000 so far do not matter here.
+    enum { OPEN_MIN = 90, OPEN_MAX = 125 };
     unsigned open = HOARDERS;
     for (int waited_ms = 0; open > OPEN_MAX && waited_ms < PATIENCE_MS; waited_ms += 10) {
         sleep_ms(10);
