@@ -213,11 +213,19 @@ def test_answers_come_from_the_address_that_was_asked(daemon, wired):
         assert found and all(answer == ['192.0.2.1'] for _, answer in found), found
 
 
+def target(process: Path, number: str) -> str:
+    """What a descriptor stands for; it may be closed meanwhile."""
+    try:
+        return os.readlink(process / 'fd' / number)
+    except FileNotFoundError:
+        return 'closed'
+
+
 def watched(process: Path) -> set[str]:
     """What the epolls of a process watch, by the names that /proc gives it."""
-    epolls = [link.name for link in (process / 'fd').iterdir()
-              if os.readlink(link) == 'anon_inode:[eventpoll]']
-    return {os.readlink(process / 'fd' / number) for name in epolls
+    epolls = [number for number in os.listdir(process / 'fd')
+              if target(process, number) == 'anon_inode:[eventpoll]']
+    return {target(process, number) for name in epolls
             for number in re.findall(r'^tfd: *(\d+)',
                                      (process / 'fdinfo' / name).read_text(), re.MULTILINE)}
 
