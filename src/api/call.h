@@ -31,6 +31,15 @@ void call_problem(struct api_call *call, unsigned status, const char *detail);
 void call_problem_diags(struct api_call *call, unsigned status, const char *detail,
                         const struct diags *diags);
 
+// For an answer that comes after the handler has returned, when the request is gone: what it needs.
+struct later {
+    api_respond *respond;
+    void *context;
+};
+struct later *call_later(const struct api_call *call);
+// The call to answer, without its request; `later` is released.
+struct api_call later_call(struct later *later);
+
 // A JSON string of any bytes: those that are no UTF-8 become question marks.
 json_t *text_json(const char *text);
 // Consumes the JSON; fills the response.

@@ -119,17 +119,9 @@ void handle_simulate(struct api_call *call)
     diags_clear(&faults);
 }
 
-// The request is gone when the reload ends: what answers it is kept apart.
-struct pending_reload {
-    api_respond *respond;
-    void *context;
-};
-
 static void reload_done(void *context, const struct api_reload_result *result)
 {
-    struct pending_reload *pending = context;
-    struct api_call call = {.respond = pending->respond, .context = pending->context};
-    free(pending);
+    struct api_call call = later_call(context);
     if (result->stopping) {
         call_problem(&call, 503, "the server is stopping");
     } else if (!result->taken) {
@@ -143,17 +135,9 @@ static void reload_done(void *context, const struct api_reload_result *result)
     }
 }
 
-static struct pending_reload *pending_new(const struct api_call *call)
-{
-    struct pending_reload *pending = mem_alloc(sizeof(*pending));
-    pending->respond = call->respond;
-    pending->context = call->context;
-    return pending;
-}
-
 void handle_reload(struct api_call *call)
 {
-    call->backend->reload(call->backend->state, reload_done, pending_new(call));
+    call->backend->reload(call->backend->state, reload_done, call_later(call));
 }
 
 void handle_geo_update(struct api_call *call)
@@ -164,7 +148,7 @@ void handle_geo_update(struct api_call *call)
         call_problem(call, 400, "force is true or false");
         return;
     }
-    call->backend->geo_update(call->backend->state, force, reload_done, pending_new(call));
+    call->backend->geo_update(call->backend->state, force, reload_done, call_later(call));
 }
 
 void handle_geo(struct api_call *call)

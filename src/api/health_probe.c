@@ -3,8 +3,6 @@
 // Routes of health: one probe now, and heartbeats. Called as those of api/health.c.
 #include "api/call.h"
 
-#include "base/memory.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -22,12 +20,6 @@ const struct api_field_info beat_fields[] = {
     {0},
 };
 
-// The request is gone when the probe ends: what answers it is kept apart.
-struct pending_test {
-    api_respond *respond;
-    void *context;
-};
-
 static void put_ms(json_t *json, const char *name, int64_t ns)
 {
     if (ns > 0) {
@@ -37,18 +29,14 @@ static void put_ms(json_t *json, const char *name, int64_t ns)
 
 static void test_done(void *context, const struct probe_result *result)
 {
-    static const char *const verdicts[] = {
-        [VERDICT_BAD] = "bad", [VERDICT_GOOD] = "good", [VERDICT_NONE] = "nothing"};
-    struct pending_test *pending = context;
-    struct api_call call = {.respond = pending->respond, .context = pending->context};
-    free(pending);
+    struct api_call call = later_call(context);
     if (result == NULL) {
         call_problem(&call, 503, "the server is stopping");
         return;
     }
     const struct probe_reason_info *reason = &probe_reasons[result->reason];
     json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:b}", "result", reason->name, "counts_as",
-                             verdicts[reason->verdict], "meaning", reason->help, "detail",
+                             verdict_names[reason->verdict], "meaning", reason->help, "detail",
                              text_json(result->detail), "warning", (int)result->warning);
     put_ms(json, "connect_ms", result->connect_ns);
     put_ms(json, "tls_ms", result->tls_ns);
@@ -66,12 +54,11 @@ static void test_done(void *context, const struct probe_result *result)
 void handle_health_test(struct api_call *call)
 {
     json_int_t check = json_integer_value(json_object_get(call->body, "check"));
-    struct pending_test *pending = mem_alloc(sizeof(*pending));
-    *pending = (struct pending_test){call->respond, call->context};
+    struct later *later = call_later(call);
     if (check < 0 || check > INT32_MAX ||
-        !call->backend->health_test(call->backend->state, (int)check, test_done, pending)) {
-        free(pending);
-        call_problem(call, 404,
+        !call->backend->health_test(call->backend->state, (int)check, test_done, later)) {
+        struct api_call now = later_call(later);
+        call_problem(&now, 404,
                      "there is no check of this number, or none that makes probes (heartbeats and "
                      "expressions do not)");
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Responses: JSON bodies, and errors as RFC 9457 problems. Used by the handlers and by transports;
-// control thread.
+// Responses: JSON bodies, and errors as RFC 9457 problems, at once or later. Used by the handlers
+// and by transports; control thread.
 #include "api/call.h"
 
 #include "base/memory.h"
@@ -142,6 +142,19 @@ void call_problem(struct api_call *call, unsigned status, const char *detail)
     struct api_response response;
     api_problem(&response, status, detail);
     call->respond(call->context, &response);
+}
+
+struct later *call_later(const struct api_call *call)
+{
+    const struct later later = {call->respond, call->context};
+    return mem_copy(&later, sizeof(later));
+}
+
+struct api_call later_call(struct later *later)
+{
+    const struct api_call call = {.respond = later->respond, .context = later->context};
+    free(later);
+    return call;
 }
 
 void call_problem_diags(struct api_call *call, unsigned status, const char *detail,

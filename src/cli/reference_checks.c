@@ -98,10 +98,8 @@ void print_checks(void)
     printf("## Reasons\n\nWhat a probe ends with, in `last_result`, in the log and in metrics. "
            "Those that count for nothing\nsay nothing about the target and change no state.\n\n"
            "| reason | counts as | meaning |\n|---|---|---|\n");
-    static const char *const verdicts[] = {
-        [VERDICT_BAD] = "bad", [VERDICT_GOOD] = "good", [VERDICT_NONE] = "nothing"};
     for (int i = 0; i < PROBE_REASON_COUNT; i++) {
-        printf("| `%s` | %s | %s |\n", probe_reasons[i].name, verdicts[probe_reasons[i].verdict],
-               probe_reasons[i].help);
+        printf("| `%s` | %s | %s |\n", probe_reasons[i].name,
+               verdict_names[probe_reasons[i].verdict], probe_reasons[i].help);
     }
 }

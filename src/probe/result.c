@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+const char *const verdict_names[3] = {
+    [VERDICT_BAD] = "bad", [VERDICT_GOOD] = "good", [VERDICT_NONE] = "nothing"};
+
 const struct probe_reason_info probe_reasons[PROBE_REASON_COUNT] = {
     [PROBE_OK] = {"OK", VERDICT_GOOD, "all that was asked for was seen"},
     [PROBE_L3_TIMEOUT] = {"L3TOUT", VERDICT_BAD, "no echo request was answered in time"},

@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 enum probe_verdict { VERDICT_BAD, VERDICT_GOOD, VERDICT_NONE };
+extern const char *const verdict_names[3]; // what a result counts as: "bad", "good", "nothing"
 
 enum probe_reason {
     PROBE_OK,
