@@ -316,6 +316,35 @@ static enum probe_reason reason_of_certificate(long code)
     }
 }
 
+static bool ends_at(const X509 *certificate, int64_t *not_after)
+{
+    struct tm tm;
+    if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1) {
+        return false;
+    }
+    *not_after = (int64_t)timegm(&tm);
+    return true;
+}
+
+// Fills in the days that a certificate has left, rounded down.
+static void days_tell(int64_t not_after, struct probe_result *result)
+{
+    int64_t left = not_after - clock_wall_ns(clock_system()) / NS_PER_SECOND;
+    int64_t days = left >= 0 ? left / DAY_SECONDS : -(-left / DAY_SECONDS) - 1;
+    result->has_certificate = true;
+    result->certificate_days = (int32_t)MAX(MIN(days, INT32_MAX), INT32_MIN);
+}
+
+// A certificate that was refused is not the peer's yet, only the first of what it sent.
+static void refused_days_tell(const struct tls_link *link, struct probe_result *result)
+{
+    const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(link->ssl);
+    int64_t not_after;
+    if (chain && ends_at(sk_X509_value(chain, 0), &not_after)) {
+        days_tell(not_after, result);
+    }
+}
+
 static void handshake_failed(struct tls_link *link, int error, int system,
                              struct probe_result *result)
 {
@@ -329,6 +358,7 @@ static void handshake_failed(struct tls_link *link, int error, int system,
     } else if (link->spec->verify && verdict != X509_V_OK) {
         probe_result_set(result, reason_of_certificate(verdict), "certificate: %s",
                          X509_verify_cert_error_string(verdict));
+        refused_days_tell(link, result);
     } else if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL) {
         probe_result_set(result, PROBE_L6_ALPN, "the server knows none of the wanted protocols");
     } else if (error == SSL_ERROR_SSL && code && reason != SSL_R_UNEXPECTED_EOF_WHILE_READING) {
@@ -372,12 +402,8 @@ enum tls_step tls_shake(struct tls_link *link, struct probe_result *result)
 // When the certificate ends: from the certificate, or as it was remembered when none is sent.
 static void not_after_take(struct tls_link *link)
 {
-    X509 *certificate = SSL_get0_peer_certificate(link->ssl);
-    struct tm tm;
-    if (certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) == 1) {
-        link->not_after = (int64_t)timegm(&tm);
-        link->has_not_after = true;
-    } else if (SSL_session_reused(link->ssl)) {
+    link->has_not_after = ends_at(SSL_get0_peer_certificate(link->ssl), &link->not_after);
+    if (!link->has_not_after && SSL_session_reused(link->ssl)) {
         link->not_after = link->memory->not_after;
         link->has_not_after = link->not_after != 0;
     }
@@ -389,11 +415,9 @@ static bool days_good(struct tls_link *link, struct probe_result *result)
     if (!link->has_not_after) {
         return true;
     }
+    days_tell(link->not_after, result);
     const struct check_spec *spec = link->spec;
-    int64_t left = link->not_after - clock_wall_ns(clock_system()) / NS_PER_SECOND;
-    int64_t days = left >= 0 ? left / DAY_SECONDS : -(-left / DAY_SECONDS) - 1;
-    result->has_certificate = true;
-    result->certificate_days = (int32_t)MAX(MIN(days, INT32_MAX), INT32_MIN);
+    const int64_t days = result->certificate_days;
     if ((spec->verify && days < 0) || (spec->days_fail > 0 && days < (int64_t)spec->days_fail)) {
         probe_result_set(result, PROBE_L6_EXPIRED, "the certificate %s",
                          days < 0 ? "has expired" : "ends too soon");

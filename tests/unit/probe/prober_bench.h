@@ -229,6 +229,8 @@ struct outcome {
     enum probe_reason result;
     char detail[160];
     double seconds;
+    bool has_certificate;
+    int32_t certificate_days;
 };
 
 static struct outcome probe_address(const char *text, const struct check_spec *spec)
@@ -242,7 +244,9 @@ static struct outcome probe_address(const char *text, const struct check_spec *s
     }
     assert_true(health_view(bench.health, check, &view));
     struct outcome outcome = {.result = view.last_reason,
-                              .seconds = (double)view.last_latency_ns / NS_PER_SECOND};
+                              .seconds = (double)view.last_latency_ns / NS_PER_SECOND,
+                              .has_certificate = view.has_certificate,
+                              .certificate_days = view.certificate_days};
     snprintf(outcome.detail, sizeof(outcome.detail), "%s", view.last_detail);
     health_release(bench.health, check);
     return outcome;

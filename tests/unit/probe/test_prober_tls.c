@@ -182,6 +182,10 @@ static void expired_is_refused(void **state)
     struct tls_server server = tls_start("old", "old");
     struct check_spec spec = https_spec(server.port, "www.example.com", file("ca.pem"));
     expect(&spec, PROBE_L6_EXPIRED, "expired");
+    struct outcome outcome = probe_address("127.0.0.1", &spec); // and since when is told
+    assert_int_equal(outcome.result, PROBE_L6_EXPIRED);
+    assert_true(outcome.has_certificate);
+    assert_in_range(-outcome.certificate_days, 1, 2);
     tls_stop(&server);
 }
 
