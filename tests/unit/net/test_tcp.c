@@ -247,6 +247,39 @@ static void test_slow_peer(void **state)
     server_stop(server);
 }
 
+// Who has taken its answers late may be idle from then on, as all others may.
+static void test_idle_after_blocked(void **state)
+{
+    (void)state;
+    enum { COUNT = 6, SIZE = 60000 }; // more than the kernel takes for a narrow client
+    static const struct clock turned = {turned_clock_ns, turned_clock_ns, NULL};
+    struct net_options options = {
+        .tcp_message_ns = NS_PER_SECOND, .tcp_idle_ns = 10 * NS_PER_SECOND, .clock = &turned};
+    turned_ns = NS_PER_SECOND;
+    struct server *server = server_start(options, loopback);
+    server->generation.tcp_size = SIZE;
+    int fd = client_narrow(server), honest = client(server, SOCK_STREAM);
+    static uint8_t stream[COUNT * (2 + QUERY_SIZE)], message[65535];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        query_make(i, stream + i * (2 + QUERY_SIZE));
+    }
+    send_all_bytes(fd, stream, sizeof(stream));
+    assert_true(exchange(honest, 1));
+    turned_ns += 900 * NS_PER_MS;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        assert_int_equal(receive_message(fd, message), SIZE);
+        assert_int_equal(answer_number(message), i);
+    }
+    assert_true(exchange(honest, 2)); // what the server does with the last of it is done
+    turned_ns += 900 * NS_PER_MS;
+    assert_true(exchange(honest, 3));
+    assert_true(exchange(honest, 4));
+    assert_true(exchange(fd, 5));
+    close(honest);
+    close(fd);
+    server_stop(server);
+}
+
 // Over TCP, what deserves no answer ends the connection, after the answers before it.
 static void test_not_dns(void **state)
 {
@@ -540,23 +573,15 @@ static void test_no_descriptors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pipelining),
-        cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_large),
-        cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_blocked_peer),
-        cmocka_unit_test(test_never_reading_peer),
-        cmocka_unit_test(test_slow_peer),
-        cmocka_unit_test(test_not_dns),
-        cmocka_unit_test(test_answers_outlive_the_end),
-        cmocka_unit_test(test_end_is_bounded),
-        cmocka_unit_test(test_flood_behind_the_end),
-        cmocka_unit_test(test_displacement),
-        cmocka_unit_test(test_displacement_of_all_kinds),
-        cmocka_unit_test(test_connect_flood),
-        cmocka_unit_test(test_address_limit),
-        cmocka_unit_test(test_resets),
-        cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_pipelining),     cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_large),          cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_blocked_peer),   cmocka_unit_test(test_never_reading_peer),
+        cmocka_unit_test(test_slow_peer),      cmocka_unit_test(test_idle_after_blocked),
+        cmocka_unit_test(test_not_dns),        cmocka_unit_test(test_answers_outlive_the_end),
+        cmocka_unit_test(test_end_is_bounded), cmocka_unit_test(test_flood_behind_the_end),
+        cmocka_unit_test(test_displacement),   cmocka_unit_test(test_displacement_of_all_kinds),
+        cmocka_unit_test(test_connect_flood),  cmocka_unit_test(test_address_limit),
+        cmocka_unit_test(test_resets),         cmocka_unit_test(test_no_descriptors),
     };
     return cmocka_run_group_tests_name("net/tcp", tests, NULL, NULL);
 }
