@@ -441,7 +441,6 @@ uint32_t choice_add(struct compiler *c, struct choice_detail detail, struct choi
     if (choice_pick_kind(&choice) == PICK_MEMBERS) {
         detail.method = (uint8_t)c->method; // before it is simplified
         detail.usable_count = (uint32_t)leaves_values(&c->leaves);
-        detail.method = (uint8_t)c->method;
         members_add(c, &choice);
     }
     choice_settle(c, &detail, &choice);
