@@ -352,9 +352,24 @@ static const struct {
     [OPTION_USER] = {parse_user, 0, NULL},
 };
 
+// Nothing, or one of YAML's words for it.
+static bool is_nothing(struct fy_node *node)
+{
+    static const char *const words[] = {"~", "null", "Null", "NULL"};
+    size_t size = 0;
+    const char *text = fy_node_is_scalar(node) && fy_node_get_style(node) == FYNS_PLAIN
+                           ? fy_node_get_scalar(node, &size)
+                           : NULL;
+    bool found = fy_node_is_null(node);
+    for (size_t i = 0; text != NULL && i < ARRAY_SIZE(words); i++) {
+        found |= strlen(words[i]) == size && memcmp(words[i], text, size) == 0;
+    }
+    return found;
+}
+
 static const char *node_kind(struct fy_node *node)
 {
-    if (fy_node_is_null(node)) {
+    if (is_nothing(node)) {
         return "nothing";
     }
     if (fy_node_is_alias(node)) {
@@ -379,7 +394,7 @@ static bool refuse_kind(const struct value *value, struct fy_node *node)
 static bool set_scalar(struct value *value, struct fy_node *node)
 {
     value->place = node_place(value->reader, node, value->place);
-    value->text = fy_node_is_null(node) ? NULL : node_text(value->reader, node);
+    value->text = is_nothing(node) ? NULL : node_text(value->reader, node);
     if (value->text == NULL) {
         return refuse_kind(value, node);
     }

@@ -232,6 +232,10 @@ static void test_kinds_refused(void **state)
                   "2:10: error: listen: expected a list of address:port, not a mapping\n"
                   "3:1: error: control: expected a path or off, not nothing\n"
                   "4:6: error: geo: expected a mapping of options\n");
+    assert_faults("health: {state: null}\ncontrol: ~\nworkers: Null\n",
+                  "1:17: error: health.state: expected a path or off, not nothing\n"
+                  "2:10: error: control: expected a path or off, not nothing\n"
+                  "3:10: error: workers: expected a whole number or auto, not nothing\n");
     assert_faults(
         "geo:\n  databases:\n    - {path: a, kind: b}\n    - {}\n    - [x]\n",
         "3:17: error: geo.databases: unknown key \"kind\": expected path or fields\n"
