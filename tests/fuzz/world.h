@@ -151,14 +151,20 @@ static inline void world_put_deep(FILE *out, const char *name, const char *metho
 {
     fprintf(out, "%s: {type: A, ttl: 60, value: 192.0.2.1, signpost: {method: %s, answers: 64}, ",
             name, methods[0]);
-    fputs("dynamic: {rules: [{pool: p0}], pools: {p0: {values: [{pool: p1}, 10.2.0.1]}", out);
+    fputs("dynamic: {rules: [{pool: p0}], pools: {p0: {values: [{pool: p1}, {value: 10.2.0.1, "
+          "status: "
+          "up}]}",
+          out);
     for (unsigned level = 1; level < METHOD_LEVELS_MAX; level++) {
-        fprintf(out, ", p%u: {method: %s, values: [{pool: p%u, weight: 3}, 10.2.%u.1, 10.2.%u.2]}",
+        fprintf(out,
+                ", p%u: {method: %s, values: [{pool: p%u, weight: 3}, {value: 10.2.%u.1, status: "
+                "up}, {value: 10.2.%u.2, status: up}]}",
                 level, methods[level % 2], level + 1, level, level);
     }
     fprintf(out, ", p%d: {method: %s, values: [", METHOD_LEVELS_MAX, last);
     for (unsigned i = 0; i < many; i++) {
-        fprintf(out, "{value: 10.3.%u.%u, weight: %u}, ", i / 256, i % 256, 1 + i % 1000);
+        fprintf(out, "{value: 10.3.%u.%u, status: up, weight: %u}, ", i / 256, i % 256,
+                1 + i % 1000);
     }
     fputs("]}}}}\n", out);
 }
@@ -177,7 +183,8 @@ static inline void world_put_wide(FILE *out, const char *name, const char *outer
     for (unsigned pool = 0; pool < pools; pool++) {
         fprintf(out, ", p%u: {method: %s, values: [", pool, inner);
         for (unsigned i = 0; i < each; i++) {
-            fprintf(out, "{value: 10.4.%u.%u, weight: %u}, ", i < twins ? 255 : pool, i, 1 + i);
+            fprintf(out, "{value: 10.4.%u.%u, status: up, weight: %u}, ", i < twins ? 255 : pool, i,
+                    1 + i);
         }
         fputs("]}", out);
     }
