@@ -156,10 +156,11 @@ static inline void world_put_deep(FILE *out, const char *name, const char *metho
           "up}]}",
           out);
     for (unsigned level = 1; level < METHOD_LEVELS_MAX; level++) {
-        fprintf(out,
-                ", p%u: {method: %s, values: [{pool: p%u, weight: 3}, {value: 10.2.%u.1, status: "
-                "up}, {value: 10.2.%u.2, status: up}]}",
-                level, methods[level % 2], level + 1, level, level);
+        fprintf(
+            out,
+            ", p%u: {method: %s, values: [{pool: p%u, weight: 1000000}, {value: 10.2.%u.1, status: "
+            "up}, {value: 10.2.%u.2, status: up}]}",
+            level, methods[level % 2], level + 1, level, level);
     }
     fprintf(out, ", p%d: {method: %s, values: [", METHOD_LEVELS_MAX, last);
     for (unsigned i = 0; i < many; i++) {
