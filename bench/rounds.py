@@ -62,8 +62,15 @@ class Row:
                 'samples': self.samples}
 
 
-def run_rounds(rows: list[Row], options) -> None:
-    for number in range(options.rounds):
+def shares(rounds: int, starts: int) -> list[range]:
+    """The numbers of the rounds, one share a start."""
+    starts = max(1, min(starts, rounds))
+    ends = [rounds * (start + 1) // starts for start in range(starts)]
+    return [range(begin, end) for begin, end in zip([0, *ends], ends)]
+
+
+def run_rounds(rows: list[Row], options, numbers=None) -> None:
+    for number in range(options.rounds) if numbers is None else numbers:
         turn = number % len(rows)
         for row in rows[turn:] + rows[:turn]:
             row.measure(options)

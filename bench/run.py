@@ -30,7 +30,7 @@ except ImportError:
 import counting
 import loading
 import report
-from rounds import Row, run_rounds, say
+from rounds import Row, run_rounds, say, shares
 from servers import ROOT, SERVERS, Server
 from workloads import WORKLOADS, Small
 
@@ -108,6 +108,7 @@ def parse_arguments():
     add('--peer', action='append', default=[], metavar='NAME=BINARY',
         help='another binary of a peer, such as one built from its newest source')
     add('--rounds', type=int, default=15, help='rounds (15)')
+    add('--starts', type=int, default=5, help='times that the servers are started anew (5)')
     add('--seconds', type=float, default=1, help='seconds a server and round (1)')
     add('--window', type=int, default=128, help='unanswered queries at any time (128)')
     add('--group', type=int, default=16, help='queries a send, by UDP GSO (16)')
@@ -191,23 +192,29 @@ def make_rows(workload, folder: Path, chosen: list[str], options) -> list[Row]:
     return rows
 
 
+def compare_all(workload, rows: list[Row]) -> None:
+    servers = [row.server for row in rows
+               if row.server.name != 'echo' and row.workload is workload]
+    compare_answers(workload, servers)
+    if workload.geo:
+        for server in servers:
+            check_steering(workload, server)
+
+
 def measure(workload, folder: Path, chosen: list[str], options) -> tuple[dict, dict]:
     """Summaries by row, and how each server was built."""
     rows = make_rows(workload, folder, chosen, options)
-    try:
-        for row in rows:
-            row.server.prepare()
-            row.server.start()
-        servers = [row.server for row in rows
-                   if row.server.name != 'echo' and row.workload is workload]
-        compare_answers(workload, servers)
-        if workload.geo:
-            for server in servers:
-                check_steering(workload, server)
-        run_rounds(rows, options)
-    finally:
-        for row in rows:
-            row.server.stop()
+    for row in rows:
+        row.server.prepare()
+    for numbers in shares(options.rounds, options.starts):
+        try:
+            for row in rows:
+                row.server.start()
+            compare_all(workload, rows)
+            run_rounds(rows, options, numbers)
+        finally:
+            for row in rows:
+                row.server.stop()
     summaries = {row.name: row.summary() for row in rows}
     report.print_table(workload.name, summaries)
     return summaries, {row.server.name: row.server.describe() for row in rows}
@@ -267,7 +274,7 @@ def main():
     options.target_port = targets.port
     here = machine()
     print(f'{here["cpu"]}, {here["cores"]} cores, Linux {here["kernel"]}, load {here["load"]}; '
-          f'{options.rounds} rounds of {options.seconds:g} s, medians')
+          f'{options.rounds} rounds of {options.seconds:g} s over {options.starts} starts, medians')
     result = {'machine': here, 'options': {key: str(value) for key, value in vars(options).items()},
               **run(options, folder)}
     print(*(result.setdefault('publish', measure_publishing(options.tools))), sep='', end='')
