@@ -87,6 +87,22 @@ struct choice_member {
     };
 };
 
+// Weighted: who holds the ticket, a number below the weights of all `count` members.
+static inline size_t member_of_ticket(const struct choice_member *members, size_t count,
+                                      uint64_t ticket)
+{
+    size_t low = 0;
+    for (size_t high = count; high - low > 1;) {
+        const size_t middle = (low + high) / 2;
+        if (members[middle].before <= ticket) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 struct plan {
     // A cache line of what the query path reads.
     _Alignas(CACHE_LINE) const struct territory *territory; // which has the client's class; NULL: 0

@@ -81,16 +81,7 @@ static size_t draw_remaining(const struct choice *choice, const struct choice_me
     for (size_t i = 0; i < drawn->count && ticket >= drawn->begins[i]; i++) {
         ticket += drawn->weights[i];
     }
-    size_t low = 0;
-    for (size_t high = choice->member_count; high - low > 1;) {
-        const size_t middle = (low + high) / 2;
-        if (members[middle].before <= ticket) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return member_of_ticket(members, choice->member_count, ticket);
 }
 
 // k distinct members, each draw in proportion among those left. A draw that hits a member already

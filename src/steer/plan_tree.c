@@ -182,16 +182,7 @@ static size_t draw_left(const struct walk *walk, const struct choice *node)
         const struct choice_member *gone = &walk->plan->members[walk->gone[i]];
         ticket += ticket >= gone->before ? gone->weight : 0;
     }
-    size_t low = 0;
-    for (size_t high = node->member_count; high - low > 1;) {
-        const size_t middle = (low + high) / 2;
-        if (members[middle].before <= ticket) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return member_of_ticket(members, node->member_count, ticket);
 }
 
 static size_t draw_weighted(const struct walk *walk, const struct choice *node)
