@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Owns the temporary file for the length of one call, and removes it where the call fails; nothing
+// is kept between calls. Commands write output files with it, the server its states and ramps.
 #include "base/durable_file.h"
 
 #include "base/file.h"

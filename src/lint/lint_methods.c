@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Lint: methods of pools that stand in other pools.
+// Lint: methods of pools that stand in other pools. Called by lint.c for each RRset with a policy,
+// on whatever thread lints; pure.
 #include "lint/lint_parts.h"
 
 #include "dns/types.h"
